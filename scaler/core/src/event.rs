@@ -1,0 +1,213 @@
+//! What goes into a [`Pool`](crate::Pool) and what comes out.
+
+use std::sync::Arc;
+
+use crate::{Decision, InstanceId, ScaleSpec, Timestamp, WaiterId};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A request wants a slot and waits for it until `deadline`.
+    Acquire {
+        /// New in this pool.
+        waiter: WaiterId,
+        /// From this time on the answer is [`RejectCause::Expired`].
+        deadline: Timestamp,
+    },
+    /// The caller left before it was answered.
+    Cancel {
+        /// Unknown ones are ignored.
+        waiter: WaiterId,
+    },
+    /// A lease ended and its slot is free again.
+    Release {
+        /// The instance that was leased.
+        instance: InstanceId,
+        /// What the request found there.
+        outcome: Outcome,
+    },
+    /// A starting instance takes requests now.
+    Ready {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// A start failed; nothing is left running.
+    StartFailed {
+        /// The instance.
+        instance: InstanceId,
+        /// Why.
+        failure: StartFailure,
+    },
+    /// The program of an instance is gone. Before the first answered request this counts as a
+    /// failed start.
+    Exited {
+        /// The instance.
+        instance: InstanceId,
+        /// How it ended, in words.
+        failure: StartFailure,
+    },
+    /// An instance of this revision was found running when the gateway started; it is ready.
+    Adopted {
+        /// Its id from the former gateway.
+        instance: InstanceId,
+    },
+    /// An instance can no longer be reached and must go.
+    Unhealthy {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// An operator wants this many instances, or hands the decision back to the policy.
+    ///
+    /// The number is held against `min_scale`, load and idle time alike; busy instances above it
+    /// drain. Held at zero, requests that wait still wake one instance, which leaves by its idle
+    /// clock (`idle_timeout`, under either policy).
+    Scale {
+        /// Held until changed, within `max_scale`.
+        desired: Option<u32>,
+    },
+    /// An operator wants the next request to be cold: every instance drains, `min_scale` or not,
+    /// and is not replaced before it is asked for.
+    ///
+    /// These drains are final: no demand reprieves them. Starting instances stop too, except for
+    /// those that requests already wait for. The next `Acquire`, `Scale` or `Reconfigure` ends it.
+    Evict,
+    /// New scaling settings; instances stay.
+    Reconfigure(Box<ScaleSpec>),
+    /// A newer revision took over: finish what waits and runs here, then stop every instance. A
+    /// request that was on its way is still served, by a start if it must be.
+    Retire,
+    /// The gateway ends: like `Retire`, but nothing starts any more. Waiters that no instance can
+    /// serve are rejected, and so is every later `Acquire`.
+    ShutDown,
+    /// The time of the last [`Effect::WakeAt`] has come.
+    Tick,
+}
+
+/// What a request found at its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function answered; it is proven to work.
+    Answered,
+    /// The caller left or the request failed in a way that says nothing about the instance.
+    Unknown,
+}
+
+/// Something the shell must do, in order.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// The waiter has a slot.
+    Grant {
+        /// Who.
+        waiter: WaiterId,
+        /// Where.
+        instance: InstanceId,
+        /// It waited for an instance that was not ready: when it arrived, `instance` was not.
+        cold: bool,
+    },
+    /// The waiter gets no slot.
+    Reject {
+        /// Who.
+        waiter: WaiterId,
+        /// Why.
+        cause: RejectCause,
+    },
+    /// Start this new instance.
+    Start {
+        /// Its id, never used before.
+        instance: InstanceId,
+    },
+    /// Ask the instance to end (SIGTERM).
+    Stop {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// End the instance at once (SIGKILL).
+    Kill {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Apply [`Event::Tick`] at this time; replaces the former one. [`Timestamp::MAX`] is never.
+    WakeAt(Timestamp),
+    /// The policy's answer changed; for logs and `explain`.
+    Decided(Box<Decision>),
+}
+
+/// Why a waiter got no slot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RejectCause {
+    /// `max_waiters` were waiting already.
+    QueueFull,
+    /// Its deadline passed.
+    Expired {
+        /// The last failed start since the last good one, if any.
+        last_failure: Option<StartFailure>,
+    },
+    /// Starts fail again and again.
+    StartFailed(StartFailure),
+    /// The gateway ends.
+    ShuttingDown,
+}
+
+/// Why an instance did not come up, or how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartFailure {
+    /// The stable kind.
+    pub kind: FailureKind,
+    /// One lower-case sentence with the cause, fit for the caller.
+    pub detail: Arc<str>,
+}
+
+/// The kinds of failed starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The program could not be executed: missing, not permitted, not a program.
+    NotExecutable,
+    /// It ended before it served.
+    Exited,
+    /// It did not listen, or did not accept, within the start timeout. Its waiters are rejected at
+    /// once, for they have waited long enough.
+    NeverListened,
+    /// The machine could not give what a start needs: descriptors, ports, memory, the spawner.
+    Resources,
+}
+
+/// Effects in the order in which they are to be carried out.
+///
+/// The first few are stored in place, so that the warm path allocates nothing.
+#[derive(Debug, Default)]
+pub struct Effects {
+    inline: [Option<Effect>; 2],
+    rest: Vec<Effect>,
+}
+
+impl Effects {
+    /// Adds an effect at the end.
+    pub fn push(&mut self, effect: Effect) {
+        match self.inline.iter_mut().find(|place| place.is_none()) {
+            Some(place) if self.rest.is_empty() => *place = Some(effect),
+            _ => self.rest.push(effect),
+        }
+    }
+
+    /// True if there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.inline[0].is_none()
+    }
+
+    /// The effects by reference, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Effect> {
+        self.inline.iter().flatten().chain(&self.rest)
+    }
+}
+
+impl IntoIterator for Effects {
+    type Item = Effect;
+    type IntoIter = std::iter::Chain<
+        std::iter::Flatten<std::array::IntoIter<Option<Effect>, 2>>,
+        std::vec::IntoIter<Effect>,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.inline.into_iter().flatten().chain(self.rest)
+    }
+}

@@ -1,0 +1,27 @@
+//! The scaling core: a pure state machine and pure policies.
+//!
+//! Nothing here reads a clock, an environment or a random source, waits, or does input and output.
+//! Time is an argument, events go in, effects come out. The runtime and the simulator drive the
+//! very same [`Pool`] and the very same [`decide`].
+
+#![forbid(unsafe_code)]
+
+mod event;
+mod id;
+mod policy;
+mod pool;
+pub mod sim;
+mod spec;
+#[cfg(test)]
+mod testing;
+mod time;
+mod window;
+
+pub use event::{Effect, Effects, Event, FailureKind, Outcome, RejectCause, StartFailure};
+pub use id::{InstanceId, WaiterId};
+pub use policy::{
+    Clamp, Decision, Load, Mode, Observations, Panic, PolicyState, RollingMax, Why, decide,
+};
+pub use pool::{InstanceState, InstanceView, Pool, PoolView, Violation};
+pub use spec::{Backoff, Policy, ScaleSpec};
+pub use time::Timestamp;

@@ -1,0 +1,331 @@
+//! The instances of a pool and the order in which their free slots are given out.
+
+mod audit;
+
+use std::collections::BTreeMap;
+
+use crate::pool::InstanceState;
+use crate::{InstanceId, Timestamp};
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) id: InstanceId,
+    pub(super) state: InstanceState,
+    /// When it entered that state.
+    pub(super) since: Timestamp,
+    pub(super) created: Timestamp,
+    /// Leases alive.
+    pub(super) in_use: u32,
+    /// Leases ended.
+    pub(super) served: u64,
+    /// Set while it is ready and no slot is in use.
+    pub(super) idle_since: Option<Timestamp>,
+    /// It answered a request once, or was adopted.
+    pub(super) proven: bool,
+    /// Its failure is already part of the count of failures.
+    pub(super) blamed: bool,
+    /// Its drain is final.
+    pub(super) evicted: bool,
+    /// The count of failures when it was started.
+    pub(super) round: u64,
+    /// The number of the event that made it ready; later than that of a waiter it made wait.
+    pub(super) ready_event: u64,
+    /// When it is killed, while it is stopping.
+    pub(super) kill_at: Timestamp,
+    /// The concurrency when its last slot was given out.
+    pub(super) limit: u32,
+    shelf: Option<Shelf>,
+    /// Neighbour that is used earlier.
+    above: Option<Place>,
+    /// Neighbour that is used later.
+    below: Option<Place>,
+}
+
+/// Instances by id, with a stack of those that have a free slot.
+///
+/// The stack has two shelves. Partly used instances come first, so that requests gather and whole
+/// instances stay idle; then idle ones, the most recently used first, so that the surplus stays
+/// idle and can go. Both are doubly linked through the instances, which lie in places that do not
+/// move: giving out a slot searches nothing, taking it back looks up one id, and neither allocates.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    places: Vec<Option<Instance>>,
+    vacant: Vec<Place>,
+    ids: BTreeMap<InstanceId, Place>,
+    partial: Stack,
+    idle: Stack,
+    concurrency: u32,
+    count: Counts,
+}
+
+/// Sums over all instances.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) starting: u32,
+    pub(super) ready: u32,
+    pub(super) draining: u32,
+    pub(super) stopping: u32,
+    /// Leases alive, in any state.
+    pub(super) leases: u32,
+}
+
+/// An index into [`Fleet::places`].
+type Place = usize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shelf {
+    Partial,
+    Idle,
+}
+
+#[derive(Debug, Default)]
+struct Stack {
+    top: Option<Place>,
+    bottom: Option<Place>,
+}
+
+impl Instance {
+    /// A new one; `round` as in [`Instance::round`].
+    pub(super) fn new(id: InstanceId, state: InstanceState, round: u64, now: Timestamp) -> Self {
+        Instance {
+            id,
+            state,
+            since: now,
+            created: now,
+            in_use: 0,
+            served: 0,
+            idle_since: None,
+            proven: false,
+            blamed: false,
+            evicted: false,
+            round,
+            ready_event: 0,
+            kill_at: Timestamp::MAX,
+            limit: 0,
+            shelf: None,
+            above: None,
+            below: None,
+        }
+    }
+}
+
+impl Fleet {
+    pub(super) fn new(concurrency: u32) -> Self {
+        Fleet {
+            places: Vec::new(),
+            vacant: Vec::new(),
+            ids: BTreeMap::new(),
+            partial: Stack::default(),
+            idle: Stack::default(),
+            concurrency,
+            count: Counts::default(),
+        }
+    }
+
+    pub(super) fn count(&self) -> Counts {
+        self.count
+    }
+
+    /// Instances in any state.
+    pub(super) fn live(&self) -> u32 {
+        self.ids.len() as u32
+    }
+
+    /// Instances that take requests or will.
+    pub(super) fn serving(&self) -> u32 {
+        self.count.ready + self.count.starting
+    }
+
+    pub(super) fn get(&self, id: InstanceId) -> Option<&Instance> {
+        Some(self.at(*self.ids.get(&id)?))
+    }
+
+    /// For fields that neither state, slots nor order depend on.
+    pub(super) fn get_mut(&mut self, id: InstanceId) -> Option<&mut Instance> {
+        let place = *self.ids.get(&id)?;
+        Some(self.at_mut(place))
+    }
+
+    /// By id.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (InstanceId, &Instance)> {
+        self.ids.iter().map(|(&id, &place)| (id, self.at(place)))
+    }
+
+    /// The ids of those in `state`, ascending.
+    pub(super) fn in_state(&self, state: InstanceState) -> Vec<InstanceId> {
+        let found = self.iter().filter(|(_, instance)| instance.state == state);
+        found.map(|(id, _)| id).collect()
+    }
+
+    /// A ready instance has a free slot.
+    pub(super) fn has_free(&self) -> bool {
+        self.partial.top.or(self.idle.top).is_some()
+    }
+
+    /// The instance that is idle for the longest time, and since when.
+    pub(super) fn idlest(&self) -> Option<(InstanceId, Timestamp)> {
+        let instance = self.at(self.idle.bottom?);
+        Some((instance.id, instance.idle_since?))
+    }
+
+    /// Adds an instance that is not in yet.
+    pub(super) fn insert(&mut self, instance: Instance, now: Timestamp) {
+        *self.count.of(instance.state) += 1;
+        let id = instance.id;
+        let place = match self.vacant.pop() {
+            Some(place) => {
+                self.places[place] = Some(instance);
+                place
+            }
+            None => {
+                self.places.push(Some(instance));
+                self.places.len() - 1
+            }
+        };
+        self.ids.insert(id, place);
+        self.reshelve(place, now);
+    }
+
+    /// Takes an instance out; its leases are void.
+    pub(super) fn remove(&mut self, id: InstanceId) -> Option<Instance> {
+        let place = self.ids.remove(&id)?;
+        self.unlink(place);
+        self.vacant.push(place);
+        let instance = self.places[place].take()?;
+        *self.count.of(instance.state) -= 1;
+        self.count.leases -= instance.in_use;
+        Some(instance)
+    }
+
+    /// Moves an instance to another state.
+    pub(super) fn enter(&mut self, id: InstanceId, state: InstanceState, now: Timestamp) {
+        let Some(&place) = self.ids.get(&id) else {
+            return;
+        };
+        let instance = self.at_mut(place);
+        let former = std::mem::replace(&mut instance.state, state);
+        instance.since = now;
+        *self.count.of(former) -= 1;
+        *self.count.of(state) += 1;
+        self.reshelve(place, now);
+    }
+
+    /// Gives out the next free slot.
+    pub(super) fn lease(&mut self, now: Timestamp) -> Option<&Instance> {
+        let place = self.partial.top.or(self.idle.top)?;
+        let concurrency = self.concurrency;
+        let instance = self.at_mut(place);
+        instance.in_use += 1;
+        instance.limit = concurrency;
+        self.count.leases += 1;
+        self.reshelve(place, now);
+        Some(self.at(place))
+    }
+
+    /// Takes one slot back; none if none was out.
+    pub(super) fn release(&mut self, id: InstanceId, now: Timestamp) -> Option<&mut Instance> {
+        let place = *self.ids.get(&id)?;
+        let instance = self.at_mut(place);
+        instance.in_use = instance.in_use.checked_sub(1)?;
+        instance.served += 1;
+        self.count.leases -= 1;
+        self.reshelve(place, now);
+        Some(self.at_mut(place))
+    }
+
+    /// Changes the slots of every instance; those with more in use get nothing new until below.
+    pub(super) fn set_concurrency(&mut self, concurrency: u32, now: Timestamp) {
+        self.concurrency = concurrency;
+        let places: Vec<Place> = self.ids.values().copied().collect();
+        for place in places {
+            self.reshelve(place, now);
+        }
+    }
+
+    /// Puts an instance where its state and its slots say.
+    fn reshelve(&mut self, place: Place, now: Timestamp) {
+        let concurrency = self.concurrency;
+        let instance = self.at_mut(place);
+        let shelf = instance.shelf_for(concurrency);
+        if shelf == instance.shelf {
+            return;
+        }
+        instance.idle_since = (shelf == Some(Shelf::Idle)).then_some(now);
+        self.unlink(place);
+        if let Some(shelf) = shelf {
+            self.push(place, shelf);
+        }
+    }
+
+    /// Puts an instance that is on no shelf on top of one.
+    fn push(&mut self, place: Place, shelf: Shelf) {
+        let stack = self.stack(shelf);
+        let below = stack.top.replace(place);
+        match below {
+            None => stack.bottom = Some(place),
+            Some(below) => self.at_mut(below).above = Some(place),
+        }
+        let instance = self.at_mut(place);
+        instance.shelf = Some(shelf);
+        instance.above = None;
+        instance.below = below;
+    }
+
+    /// Takes an instance from its shelf, if it is on one.
+    fn unlink(&mut self, place: Place) {
+        let instance = self.at_mut(place);
+        let Some(shelf) = instance.shelf.take() else {
+            return;
+        };
+        let (above, below) = (instance.above.take(), instance.below.take());
+        match above {
+            None => self.stack(shelf).top = below,
+            Some(above) => self.at_mut(above).below = below,
+        }
+        match below {
+            None => self.stack(shelf).bottom = above,
+            Some(below) => self.at_mut(below).above = above,
+        }
+    }
+
+    fn stack(&mut self, shelf: Shelf) -> &mut Stack {
+        match shelf {
+            Shelf::Partial => &mut self.partial,
+            Shelf::Idle => &mut self.idle,
+        }
+    }
+
+    fn at(&self, place: Place) -> &Instance {
+        self.places[place]
+            .as_ref()
+            .expect("a place in use holds an instance")
+    }
+
+    fn at_mut(&mut self, place: Place) -> &mut Instance {
+        self.places[place]
+            .as_mut()
+            .expect("a place in use holds an instance")
+    }
+}
+
+impl Instance {
+    fn shelf_for(&self, concurrency: u32) -> Option<Shelf> {
+        match self.state {
+            InstanceState::Ready if self.in_use == 0 => Some(Shelf::Idle),
+            InstanceState::Ready if self.in_use < concurrency => Some(Shelf::Partial),
+            _ => None,
+        }
+    }
+}
+
+impl Counts {
+    fn of(&mut self, state: InstanceState) -> &mut u32 {
+        match state {
+            InstanceState::Starting => &mut self.starting,
+            InstanceState::Ready => &mut self.ready,
+            InstanceState::Draining => &mut self.draining,
+            InstanceState::Stopping => &mut self.stopping,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Whether the parts of a fleet agree.
+
+use super::{Counts, Fleet, Place, Shelf, Stack};
+
+impl Fleet {
+    /// Counts everything anew, and walks both shelves; for the invariants.
+    pub(in crate::pool) fn audit(&self) -> Result<(), &'static str> {
+        let mut count = Counts::default();
+        for (id, instance) in self.iter() {
+            if instance.id != id {
+                return Err("an instance is at the place of another one");
+            }
+            *count.of(instance.state) += 1;
+            count.leases += instance.in_use;
+            if instance.in_use > self.concurrency.max(instance.limit) {
+                return Err("an instance has more leases than slots");
+            }
+            if instance.shelf != instance.shelf_for(self.concurrency) {
+                return Err("an instance is on the wrong shelf");
+            }
+            if instance.idle_since.is_some() != (instance.shelf == Some(Shelf::Idle)) {
+                return Err("an idle clock runs on an instance that is not idle");
+            }
+        }
+        if count != self.count {
+            return Err("a count is wrong");
+        }
+        let partial = self.walk(&self.partial)?;
+        let idle = self.walk(&self.idle)?;
+        let shelved = self
+            .iter()
+            .filter(|(_, instance)| instance.shelf.is_some())
+            .count();
+        if partial.len() + idle.len() != shelved {
+            return Err("an instance is missing on its shelf");
+        }
+        let clocks = idle.iter().map(|&place| self.at(place).idle_since);
+        if !clocks.is_sorted_by(|upper, lower| upper >= lower) {
+            return Err("idle instances are out of order");
+        }
+        Ok(())
+    }
+
+    fn walk(&self, stack: &Stack) -> Result<Vec<Place>, &'static str> {
+        let mut found = Vec::new();
+        let mut next = stack.top;
+        while let Some(place) = next {
+            let instance = self.at(place);
+            if instance.above != found.last().copied() || found.len() > self.ids.len() {
+                return Err("a shelf is tangled");
+            }
+            found.push(place);
+            next = instance.below;
+        }
+        match stack.bottom == found.last().copied() {
+            true => Ok(found),
+            false => Err("a shelf has lost its end"),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! From the policy's answer to starts and stops.
+
+use crate::pool::{InstanceState, Phase, Pool};
+use crate::{
+    Clamp, Decision, Effect, Effects, InstanceId, Load, Observations, Policy, RejectCause,
+    Timestamp, WaiterId, decide,
+};
+
+use super::fleet::Instance;
+
+impl Pool {
+    /// Asks the policy if it is due (or `asked` for), and brings the instances in line with it.
+    pub(super) fn settle(&mut self, asked: bool, effects: &mut Effects) {
+        let mut fresh = asked || self.is_decision_due();
+        loop {
+            if fresh {
+                self.ask_policy();
+            }
+            self.target = self.govern().0;
+            let missing = self.target.saturating_sub(self.fleet.serving());
+            let reprieved = self.reprieve(missing);
+            self.dispatch(effects);
+            if !reprieved {
+                break;
+            }
+            fresh = self.is_decision_due();
+        }
+        self.start_missing(effects);
+        self.stop_surplus(effects);
+        self.reject_hopeless(effects);
+        // Another instance may be the one that is idle for the longest time now.
+        if let Some(time) = self.idle_due() {
+            self.want(time);
+        }
+        self.announce(effects);
+    }
+
+    /// Gives free slots to the oldest waiters.
+    pub(super) fn dispatch(&mut self, effects: &mut Effects) {
+        while self.fleet.has_free()
+            && let Some(waiter) = self.waiters.pop()
+        {
+            self.grant(waiter.id, Some(waiter.event), effects);
+        }
+    }
+
+    /// Gives the next free slot to a request that waited since the event `since`, if it did; false
+    /// if there is no free slot.
+    pub(super) fn grant(
+        &mut self,
+        waiter: WaiterId,
+        since: Option<u64>,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some(instance) = self.fleet.lease(self.now) else {
+            return false;
+        };
+        let cold = since.is_some_and(|event| event < instance.ready_event);
+        effects.push(Effect::Grant {
+            waiter,
+            instance: instance.id,
+            cold,
+        });
+        true
+    }
+
+    /// What the policy sees now.
+    fn observe(&self) -> Observations {
+        let count = self.fleet.count();
+        let load = match self.spec.policy {
+            Policy::Kpa => self.load(),
+            // It asks with every request that waits, and needs no averages.
+            Policy::OnArrival => None,
+        };
+        let active = count.leases > 0 || !self.waiters.is_empty();
+        Observations {
+            load,
+            ready: count.ready,
+            starting: count.starting,
+            in_flight: count.leases,
+            queued: self.waiters.len(),
+            last_active: if active { self.now } else { self.last_active },
+        }
+    }
+
+    fn load(&self) -> Option<Load> {
+        let stable = self.spec.stable_window;
+        let panic = stable.mul_f64(self.spec.panic_window_percentage / 100.0);
+        Some(Load {
+            stable: self.window.average(stable)?,
+            panic: self.window.average(panic)?,
+        })
+    }
+
+    /// On arrival every question is cheap and worth it; `kpa` decides at its interval, and at once
+    /// when requests wait and nothing will serve them.
+    fn is_decision_due(&self) -> bool {
+        match self.spec.policy {
+            Policy::OnArrival => true,
+            Policy::Kpa => {
+                let at_zero = self.fleet.serving() == 0 && !self.waiters.is_empty();
+                let wake_at = self.policy.as_ref().map(|decision| decision.wake_at);
+                let due = match wake_at {
+                    None => true,
+                    Some(wake_at) => wake_at.is_some_and(|time| time <= self.now),
+                };
+                at_zero || due
+            }
+        }
+    }
+
+    fn ask_policy(&mut self) {
+        let observations = self.observe();
+        let former = self.policy.take();
+        let mut prior = former.map(|decision| decision.next).unwrap_or_default();
+        prior.initial_reached |= self.initial_given_up;
+        let decision = decide(&self.spec, &prior, &observations, self.now);
+        if let Some(time) = decision.wake_at {
+            self.want(time);
+        }
+        self.policy = Some(decision);
+    }
+
+    /// The policy's answer after what people and the pool's own end impose, and the reason if that
+    /// changed it.
+    fn govern(&self) -> (u32, Option<Clamp>) {
+        let policy = self.policy.as_ref().map_or(0, |decision| decision.desired);
+        let queued = self.waiters.len();
+        let ready = self.fleet.count().ready;
+        let serving = self.fleet.serving();
+        // Enough for every waiter, and no less than there is.
+        let demand = match queued {
+            0 => 0,
+            _ => ready.saturating_add(queued.div_ceil(self.spec.concurrency.max(1))),
+        };
+        let needed = demand.max(serving).min(self.spec.max_scale);
+        let (mut desired, mut clamp) = match self.phase {
+            Phase::Serving => match self.held {
+                Some(0) => (demand.min(1), Clamp::Override),
+                Some(count) => (count.min(self.spec.max_scale), Clamp::Override),
+                None => (policy, Clamp::None),
+            },
+            Phase::Retired | Phase::ShuttingDown if queued == 0 => (0, Clamp::Retired),
+            Phase::Retired => (needed, Clamp::Retired),
+            Phase::ShuttingDown => (serving.max(1), Clamp::Retired),
+        };
+        let asked_for = if queued == 0 { serving } else { needed };
+        if self.evicted && desired > asked_for {
+            (desired, clamp) = (asked_for, Clamp::Evicted);
+        }
+        (desired, (desired != policy).then_some(clamp))
+    }
+
+    /// Starts what is missing, as far as failures and bounds allow.
+    fn start_missing(&mut self, effects: &mut Effects) {
+        let missing = self.target.saturating_sub(self.fleet.serving());
+        if missing == 0 || self.phase == Phase::ShuttingDown {
+            return;
+        }
+        let room = self.spec.max_scale.saturating_sub(self.fleet.live());
+        let starting = self.fleet.count().starting;
+        let allowed = self
+            .failures
+            .allowance(starting, self.spec.max_starting, self.now);
+        for _ in 0..missing.min(room).min(allowed) {
+            self.started += 1;
+            let id = InstanceId::new(self.number, self.started);
+            let round = self.failures.round();
+            let instance = Instance::new(id, InstanceState::Starting, round, self.now);
+            self.fleet.insert(instance, self.now);
+            effects.push(Effect::Start { instance: id });
+        }
+    }
+
+    /// Drains what must go now, and what was idle for long enough.
+    fn stop_surplus(&mut self, effects: &mut Effects) {
+        let limit = self.limit();
+        while self.fleet.serving() > limit {
+            let Some(victim) = self.victim() else {
+                return;
+            };
+            self.drain(victim, effects);
+        }
+        if self.idle_timeout().is_none() {
+            return;
+        }
+        while self.fleet.serving() > self.target
+            && let Some((id, since)) = self.fleet.idlest()
+            && since + self.spec.idle_timeout <= self.now
+        {
+            self.drain(id, effects);
+        }
+    }
+
+    /// Instances above this number go at once, busy or not.
+    fn limit(&self) -> u32 {
+        let max = self.spec.max_scale;
+        match (self.phase, self.held, self.spec.policy) {
+            (Phase::Retired | Phase::ShuttingDown, ..) if self.waiters.is_empty() => 0,
+            (Phase::Retired | Phase::ShuttingDown, ..) => max,
+            // What an arrival woke leaves by its idle clock.
+            (Phase::Serving, Some(0), _) => max,
+            (Phase::Serving, Some(_), _) | (Phase::Serving, None, Policy::Kpa) => {
+                self.target.min(max)
+            }
+            (Phase::Serving, None, Policy::OnArrival) => max,
+        }
+    }
+
+    /// How long an instance above the target may be idle, if the idle clock decides at all.
+    pub(super) fn idle_timeout(&self) -> Option<std::time::Duration> {
+        let by_idle = match self.held {
+            Some(count) => count == 0,
+            None => self.spec.policy == Policy::OnArrival,
+        };
+        by_idle.then_some(self.spec.idle_timeout)
+    }
+
+    /// When the instance that is idle for the longest time is to be looked at.
+    ///
+    /// One that stays beyond its time, as part of the target, is looked at again when the load or a
+    /// setting changes, which are events of their own.
+    fn idle_due(&self) -> Option<Timestamp> {
+        let (_, since) = self.fleet.idlest()?;
+        let time = since + self.idle_timeout()?;
+        (self.fleet.serving() > self.target || time > self.now).then_some(time)
+    }
+
+    /// The instance that is missed least: one that starts for nobody, the youngest first; the one
+    /// idle for the longest time; the one with the fewest requests.
+    pub(super) fn victim(&self) -> Option<InstanceId> {
+        let count = self.fleet.count();
+        let needed = self.waiters.len().div_ceil(self.spec.concurrency.max(1));
+        let starting = || self.fleet.in_state(InstanceState::Starting).last().copied();
+        if count.starting > needed {
+            return starting();
+        }
+        if let Some((id, _)) = self.fleet.idlest() {
+            return Some(id);
+        }
+        self.fleet
+            .iter()
+            .filter(|(_, instance)| instance.state == InstanceState::Ready)
+            .min_by_key(|(id, instance)| (instance.in_use, *id))
+            .map(|(id, _)| id)
+            .or_else(starting)
+    }
+
+    /// Answers the waiters that nothing can serve and nothing may be started for.
+    fn reject_hopeless(&mut self, effects: &mut Effects) {
+        if self.waiters.is_empty() || self.fleet.serving() > 0 || self.has_reprievable() {
+            return;
+        }
+        let verdict = self.failures.verdict(&self.spec.backoff, self.now);
+        let cause = match (verdict, self.phase) {
+            (Some(failure), _) => RejectCause::StartFailed(failure.clone()),
+            (None, Phase::ShuttingDown) => RejectCause::ShuttingDown,
+            (None, _) => return,
+        };
+        self.reject_all(&cause, effects);
+    }
+
+    pub(super) fn reject_all(&mut self, cause: &RejectCause, effects: &mut Effects) {
+        while let Some(waiter) = self.waiters.pop() {
+            effects.push(Effect::Reject {
+                waiter: waiter.id,
+                cause: cause.clone(),
+            });
+        }
+    }
+
+    /// Tells the shell about a decision that is not the former one.
+    fn announce(&mut self, effects: &mut Effects) {
+        let Some(policy) = &self.policy else {
+            return;
+        };
+        let answer = (self.govern().0, policy.mode);
+        if self.announced != Some(answer) {
+            self.announced = Some(answer);
+            if let Some(decision) = self.governed() {
+                effects.push(Effect::Decided(Box::new(decision)));
+            }
+        }
+    }
+
+    /// The policy's last answer as it is in force.
+    pub(super) fn governed(&self) -> Option<Decision> {
+        let mut decision = self.policy.clone()?;
+        let (desired, clamp) = self.govern();
+        decision.desired = desired;
+        decision.why.desired = desired;
+        decision.why.clamp = clamp.unwrap_or(decision.why.clamp);
+        Some(decision)
+    }
+
+    /// The earliest time at which something is due, from scratch.
+    pub(super) fn next_due(&self) -> Timestamp {
+        let mut due = self.waiters.earliest_deadline().unwrap_or(Timestamp::MAX);
+        if let Some(time) = self.policy.as_ref().and_then(|decision| decision.wake_at) {
+            due = due.min(time);
+        }
+        if let Some(time) = self.failures.backoff_until(self.now) {
+            due = due.min(time);
+        }
+        if let Some(time) = self.idle_due() {
+            due = due.min(time);
+        }
+        let count = self.fleet.count();
+        if count.draining + count.stopping > 0 {
+            for (_, instance) in self.fleet.iter() {
+                match instance.state {
+                    InstanceState::Draining => {
+                        due = due.min(instance.since + self.spec.drain_timeout);
+                    }
+                    InstanceState::Stopping => due = due.min(instance.kill_at),
+                    InstanceState::Starting | InstanceState::Ready => {}
+                }
+            }
+        }
+        due
+    }
+}

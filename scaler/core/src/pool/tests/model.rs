@@ -1,0 +1,232 @@
+//! Random events against a reference that is too simple to be wrong.
+
+mod reference;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::testing::any_spec;
+use crate::{
+    Effect, Event, FailureKind, InstanceId, InstanceState, Outcome, Pool, ScaleSpec, Timestamp,
+    WaiterId,
+};
+
+use super::failure;
+use reference::Reference;
+
+/// Something that may happen; an index picks among those it can happen to.
+#[derive(Clone, Debug)]
+enum Step {
+    Acquire { patience: u64 },
+    Cancel(Index),
+    Release(Index, bool),
+    Ready(Index),
+    StartFailed(Index, FailureKind),
+    Exited(Index),
+    Unhealthy(Index),
+    Adopted(u32),
+    Scale(Option<u32>),
+    Evict,
+    Reconfigure(Box<ScaleSpec>),
+    Retire,
+    ShutDown,
+    EarlyTick,
+    Wait(u64),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let kind = prop_oneof![
+        Just(FailureKind::Exited),
+        Just(FailureKind::NeverListened),
+        Just(FailureKind::Resources)
+    ];
+    prop_oneof![
+        30 => (1_u64..20_000).prop_map(|patience| Step::Acquire { patience }),
+        6 => any::<Index>().prop_map(Step::Cancel),
+        25 => (any::<Index>(), any::<bool>()).prop_map(|(at, good)| Step::Release(at, good)),
+        15 => any::<Index>().prop_map(Step::Ready),
+        4 => (any::<Index>(), kind).prop_map(|(at, kind)| Step::StartFailed(at, kind)),
+        8 => any::<Index>().prop_map(Step::Exited),
+        2 => any::<Index>().prop_map(Step::Unhealthy),
+        1 => (1_u32..100).prop_map(Step::Adopted),
+        2 => prop::option::of(0_u32..5).prop_map(Step::Scale),
+        1 => Just(Step::Evict),
+        1 => any_spec().prop_map(|spec| Step::Reconfigure(Box::new(spec))),
+        1 => Just(Step::Retire),
+        1 => Just(Step::ShutDown),
+        2 => Just(Step::EarlyTick),
+        12 => (0_u64..4_000).prop_map(Step::Wait),
+        2 => (0_u64..60_000).prop_map(Step::Wait),
+    ]
+}
+
+/// A pool, the reference beside it, and the clock.
+struct Trial {
+    pool: Pool,
+    reference: Reference,
+    now: Timestamp,
+    wake_at: Timestamp,
+    next_waiter: u64,
+}
+
+impl Trial {
+    fn new(spec: ScaleSpec) -> Self {
+        let now = Timestamp::from_nanos(5_500_000_000);
+        let mut trial = Trial {
+            pool: Pool::new(spec.clone(), 1, now),
+            reference: Reference::new(spec),
+            now,
+            wake_at: Timestamp::MAX,
+            next_waiter: 0,
+        };
+        trial.apply(Event::Tick);
+        trial
+    }
+
+    fn apply(&mut self, event: Event) {
+        let effects = self.pool.apply(event.clone(), self.now);
+        for effect in effects.iter() {
+            if let Effect::WakeAt(time) = effect {
+                assert!(*time > self.now, "a timer in the past");
+                self.wake_at = *time;
+            }
+        }
+        let view = self.pool.view(self.now);
+        self.reference.follow(&event, &effects, &view, self.now);
+        if let Err(violation) = self.pool.check() {
+            panic!("{violation} after {event:?}: {:?}", self.pool);
+        }
+    }
+
+    fn wait(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        while self.wake_at <= end {
+            self.now = self.wake_at;
+            self.wake_at = Timestamp::MAX;
+            self.apply(Event::Tick);
+        }
+        self.now = end;
+    }
+
+    fn step(&mut self, step: Step) {
+        let event = match step {
+            Step::Wait(millis) => return self.wait(millis),
+            Step::EarlyTick => Event::Tick,
+            Step::Acquire { patience } => {
+                self.next_waiter += 1;
+                let deadline = self.now + Duration::from_millis(patience);
+                Event::Acquire {
+                    waiter: WaiterId(self.next_waiter),
+                    deadline,
+                }
+            }
+            Step::Cancel(at) => match self.reference.waiting() {
+                // A caller that was answered already may leave at the same time.
+                0 => Event::Cancel {
+                    waiter: WaiterId(self.next_waiter),
+                },
+                count => Event::Cancel {
+                    waiter: self.reference.waiter(at.index(count)),
+                },
+            },
+            Step::Adopted(count) => Event::Adopted {
+                instance: InstanceId::new(99, count),
+            },
+            Step::Scale(desired) => Event::Scale { desired },
+            Step::Evict => Event::Evict,
+            Step::Reconfigure(spec) => Event::Reconfigure(spec),
+            Step::Retire => Event::Retire,
+            Step::ShutDown => Event::ShutDown,
+            other => match self.instance_event(other) {
+                Some(event) => event,
+                None => return,
+            },
+        };
+        self.apply(event);
+    }
+
+    /// The event for an instance that it can happen to.
+    fn instance_event(&self, step: Step) -> Option<Event> {
+        let pick = |at: Index, wanted: &dyn Fn(InstanceState, u32) -> bool| {
+            let found = self.reference.instances(wanted);
+            (!found.is_empty()).then(|| found[at.index(found.len())])
+        };
+        let starting = |state, _| state == InstanceState::Starting;
+        Some(match step {
+            Step::Release(at, answered) => {
+                let instance = pick(at, &|_, in_use| in_use > 0)?;
+                let outcome = if answered {
+                    Outcome::Answered
+                } else {
+                    Outcome::Unknown
+                };
+                Event::Release { instance, outcome }
+            }
+            Step::Ready(at) => Event::Ready {
+                instance: pick(at, &starting)?,
+            },
+            Step::StartFailed(at, kind) => Event::StartFailed {
+                instance: pick(at, &starting)?,
+                failure: failure(kind),
+            },
+            Step::Exited(at) => {
+                let instance = pick(at, &|state, _| state != InstanceState::Starting)?;
+                Event::Exited {
+                    instance,
+                    failure: failure(FailureKind::Exited),
+                }
+            }
+            Step::Unhealthy(at) => Event::Unhealthy {
+                instance: pick(at, &|_, _| true)?,
+            },
+            _ => return None,
+        })
+    }
+
+    /// With a shell that does its part, everybody is answered and everything ends.
+    fn finish(mut self) {
+        self.apply(Event::Retire);
+        for _ in 0..200 {
+            if self.pool.is_finished() {
+                return assert_eq!(self.reference.waiting(), 0);
+            }
+            for instance in self
+                .reference
+                .instances(&|state, _| state == InstanceState::Starting)
+            {
+                self.apply(Event::Ready { instance });
+            }
+            for instance in self.reference.instances(&|_, in_use| in_use > 0) {
+                self.apply(Event::Release {
+                    instance,
+                    outcome: Outcome::Answered,
+                });
+            }
+            for instance in self
+                .reference
+                .instances(&|state, _| state == InstanceState::Stopping)
+            {
+                let failure = failure(FailureKind::Exited);
+                self.apply(Event::Exited { instance, failure });
+            }
+            self.wait(500);
+        }
+        panic!("the pool does not come to its end: {:?}", self.pool);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_events_leave_the_pool_in_order(
+        spec in any_spec(),
+        steps in prop::collection::vec(any_step(), 1..120),
+    ) {
+        let mut trial = Trial::new(spec);
+        for step in steps {
+            trial.step(step);
+        }
+        trial.finish();
+    }
+}

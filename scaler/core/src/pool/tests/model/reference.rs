@@ -1,0 +1,280 @@
+//! Slots and waiters as plain lists, searched from end to end.
+//!
+//! The reference does not know policies: which instances start and stop it learns from the effects,
+//! and checks that they may. Whom each slot goes to it works out for itself.
+
+use crate::{
+    Effect, Effects, Event, InstanceId, InstanceState, PoolView, RejectCause, ScaleSpec, Timestamp,
+    WaiterId,
+};
+
+pub(super) struct Reference {
+    spec: ScaleSpec,
+    /// Oldest first.
+    waiters: Vec<(WaiterId, Timestamp)>,
+    /// Oldest first.
+    instances: Vec<Entry>,
+    /// Ascends; orders uses.
+    clock: u64,
+    answered: Vec<WaiterId>,
+    shut_down: bool,
+    /// An adoption or new settings may leave more than this allows.
+    max_live: u32,
+}
+
+struct Entry {
+    id: InstanceId,
+    state: InstanceState,
+    in_use: u32,
+    /// When it last came to have its current shelf: idle or partly used.
+    shelved: u64,
+    evicted: bool,
+}
+
+impl Reference {
+    pub(super) fn new(spec: ScaleSpec) -> Self {
+        Reference {
+            max_live: spec.max_scale,
+            spec,
+            waiters: Vec::new(),
+            instances: Vec::new(),
+            clock: 0,
+            answered: Vec::new(),
+            shut_down: false,
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub(super) fn waiter(&self, place: usize) -> WaiterId {
+        self.waiters[place].0
+    }
+
+    /// The ids of those that are as wanted by state and leases.
+    pub(super) fn instances(&self, wanted: &dyn Fn(InstanceState, u32) -> bool) -> Vec<InstanceId> {
+        let found = self
+            .instances
+            .iter()
+            .filter(|entry| wanted(entry.state, entry.in_use));
+        found.map(|entry| entry.id).collect()
+    }
+
+    /// Does what the event says, then checks and does what the effects say, then compares.
+    pub(super) fn follow(
+        &mut self,
+        event: &Event,
+        effects: &Effects,
+        view: &PoolView,
+        now: Timestamp,
+    ) {
+        self.clock += 1;
+        self.take(event);
+        for effect in effects.iter() {
+            match effect {
+                Effect::Grant {
+                    waiter, instance, ..
+                } => self.grant(*waiter, *instance, now),
+                Effect::Reject { waiter, cause } => self.reject(*waiter, cause, now),
+                Effect::Start { instance } => self.start(*instance),
+                Effect::Stop { instance } => self.stop(*instance),
+                Effect::Kill { instance } => {
+                    assert_eq!(self.entry(*instance).state, InstanceState::Stopping);
+                }
+                Effect::WakeAt(_) | Effect::Decided(_) => {}
+            }
+        }
+        self.compare(view, now);
+    }
+
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Acquire { waiter, deadline } => self.waiters.push((*waiter, *deadline)),
+            Event::Cancel { waiter } => self.waiters.retain(|(other, _)| other != waiter),
+            Event::Release { instance, .. } => {
+                let concurrency = self.spec.concurrency;
+                let clock = self.clock;
+                let entry = self.entry(*instance);
+                entry.in_use -= 1;
+                if entry.in_use == 0 || entry.in_use + 1 == concurrency {
+                    entry.shelved = clock;
+                }
+            }
+            Event::Ready { instance } => {
+                let clock = self.clock;
+                let entry = self.entry(*instance);
+                if entry.state == InstanceState::Starting {
+                    entry.state = InstanceState::Ready;
+                    entry.shelved = clock;
+                }
+            }
+            Event::StartFailed { instance, .. } | Event::Exited { instance, .. } => {
+                self.instances.retain(|entry| entry.id != *instance);
+            }
+            Event::Adopted { instance } => {
+                if self.instances.iter().all(|entry| entry.id != *instance) {
+                    self.add(*instance, InstanceState::Ready);
+                    self.max_live = self.max_live.max(self.instances.len() as u32);
+                }
+            }
+            Event::Evict => {
+                for entry in &mut self.instances {
+                    entry.evicted |= entry.state != InstanceState::Starting;
+                }
+            }
+            Event::Reconfigure(spec) => {
+                self.max_live = spec.max_scale.max(self.instances.len() as u32);
+                if spec.concurrency != self.spec.concurrency {
+                    // Instances change shelves; which one is on top then is not fixed.
+                    self.clock += 1;
+                    self.instances
+                        .iter_mut()
+                        .for_each(|entry| entry.shelved = self.clock);
+                }
+                self.spec = (**spec).clone();
+            }
+            Event::ShutDown => self.shut_down = true,
+            Event::Unhealthy { .. } | Event::Scale { .. } | Event::Retire | Event::Tick => {}
+        }
+    }
+
+    fn grant(&mut self, waiter: WaiterId, instance: InstanceId, now: Timestamp) {
+        let (oldest, deadline) = self.waiters.remove(0);
+        assert_eq!(oldest, waiter, "granted out of turn");
+        assert!(deadline > now, "granted too late");
+        self.answer(waiter);
+        let concurrency = self.spec.concurrency;
+        let best = self
+            .instances
+            .iter()
+            .filter(|entry| entry.state == InstanceState::Ready && entry.in_use < concurrency)
+            .map(|entry| (entry.in_use > 0, entry.shelved))
+            .max();
+        let clock = self.clock;
+        let entry = self.entry(instance);
+        assert!(!entry.evicted, "granted on an evicted instance");
+        assert!(entry.in_use < concurrency, "granted beyond the concurrency");
+        match entry.state {
+            InstanceState::Ready => {
+                assert_eq!(
+                    best,
+                    Some((entry.in_use > 0, entry.shelved)),
+                    "not the top one"
+                );
+            }
+            InstanceState::Draining => entry.state = InstanceState::Ready,
+            other => panic!("granted on an instance that is {other:?}"),
+        }
+        entry.in_use += 1;
+        if entry.in_use == 1 {
+            entry.shelved = clock;
+        }
+    }
+
+    fn reject(&mut self, waiter: WaiterId, cause: &RejectCause, now: Timestamp) {
+        let place = self.waiters.iter().position(|(other, _)| *other == waiter);
+        let place = place.expect("only those who wait are rejected");
+        let (_, deadline) = self.waiters.remove(place);
+        self.answer(waiter);
+        let ready = self
+            .instances
+            .iter()
+            .any(|it| it.state == InstanceState::Ready && !it.evicted);
+        match cause {
+            RejectCause::QueueFull => {
+                assert!(self.waiters.len() as u32 >= self.spec.max_waiters);
+            }
+            RejectCause::Expired { .. } => assert!(deadline <= now, "expired too early"),
+            RejectCause::StartFailed(_) => assert!(!ready, "a ready one could serve"),
+            RejectCause::ShuttingDown => assert!(self.shut_down),
+        }
+    }
+
+    fn start(&mut self, id: InstanceId) {
+        assert!(self.instances.iter().all(|entry| entry.id != id));
+        assert!(
+            (self.instances.len() as u32) < self.spec.max_scale,
+            "beyond max_scale"
+        );
+        let starting = self
+            .instances(&|state, _| state == InstanceState::Starting)
+            .len() as u32;
+        assert!(starting < self.spec.max_starting, "beyond max_starting");
+        assert!(!self.shut_down, "started while shutting down");
+        self.add(id, InstanceState::Starting);
+    }
+
+    fn stop(&mut self, id: InstanceId) {
+        let entry = self.entry(id);
+        assert_ne!(entry.state, InstanceState::Stopping, "stopped twice");
+        entry.state = InstanceState::Stopping;
+    }
+
+    fn compare(&mut self, view: &PoolView, now: Timestamp) {
+        assert_eq!(view.waiting as usize, self.waiters.len());
+        assert_eq!(view.instances.len(), self.instances.len());
+        assert_eq!(
+            view.in_flight,
+            self.instances.iter().map(|entry| entry.in_use).sum::<u32>()
+        );
+        assert!(
+            self.waiters.iter().all(|(_, deadline)| *deadline > now),
+            "nobody was expired"
+        );
+        self.max_live = self
+            .max_live
+            .min(self.instances.len() as u32)
+            .max(self.spec.max_scale);
+        assert!(
+            self.instances.len() as u32 <= self.max_live,
+            "more than max_scale"
+        );
+        let clock = self.clock;
+        for seen in &view.instances {
+            let entry = self.entry(seen.id);
+            assert_eq!(seen.in_use, entry.in_use, "{}", seen.id);
+            match (entry.state, seen.state) {
+                (InstanceState::Ready, InstanceState::Draining) => {
+                    entry.state = InstanceState::Draining;
+                }
+                (InstanceState::Draining, InstanceState::Ready) => {
+                    entry.state = InstanceState::Ready;
+                    entry.shelved = clock;
+                    assert!(!entry.evicted, "an evicted instance was reprieved");
+                }
+                (known, seen) => assert_eq!(known, seen),
+            }
+        }
+        let concurrency = self.spec.concurrency;
+        let free = self
+            .instances
+            .iter()
+            .any(|entry| entry.state == InstanceState::Ready && entry.in_use < concurrency);
+        assert!(
+            self.waiters.is_empty() || !free,
+            "a request waits beside a free slot"
+        );
+    }
+
+    fn answer(&mut self, waiter: WaiterId) {
+        assert!(!self.answered.contains(&waiter), "answered twice");
+        self.answered.push(waiter);
+    }
+
+    fn add(&mut self, id: InstanceId, state: InstanceState) {
+        let shelved = self.clock;
+        self.instances.push(Entry {
+            id,
+            state,
+            in_use: 0,
+            shelved,
+            evicted: false,
+        });
+    }
+
+    fn entry(&mut self, id: InstanceId) -> &mut Entry {
+        let found = self.instances.iter_mut().find(|entry| entry.id == id);
+        found.expect("effects name instances that are there")
+    }
+}

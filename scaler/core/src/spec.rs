@@ -1,0 +1,80 @@
+//! What an operator may set about the scaling of one function, validated.
+
+use std::time::Duration;
+
+/// Which policy decides how many instances there should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Start when queued work exceeds what is starting; stop an instance that was idle for
+    /// [`ScaleSpec::idle_timeout`].
+    OnArrival,
+    /// Knative's pod autoscaler, term for term.
+    Kpa,
+}
+
+/// The scaling of one function. Knative's knobs have Knative's names and meanings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScaleSpec {
+    /// The policy in force.
+    pub policy: Policy,
+    /// Hard limit of requests at once per instance, at least 1.
+    pub concurrency: u32,
+    /// Soft load per instance that the scaler aims at, before utilization; in (0, concurrency].
+    /// `kpa` only.
+    pub target: f64,
+    /// Share of `target` to plan for, in percent, in [1, 100]. `kpa` only.
+    pub target_utilization_percentage: f64,
+    /// Never fewer live instances than this.
+    pub min_scale: u32,
+    /// Never more live instances than this, at least 1 and at least `min_scale`.
+    pub max_scale: u32,
+    /// Instances started when the function is first registered.
+    pub initial_scale: u32,
+    /// When there is any load, at least this many, at least 1.
+    pub activation_scale: u32,
+    /// How long an instance stays idle before it is stopped. `on-arrival` only.
+    pub idle_timeout: Duration,
+    /// Averaging window in stable mode, 6 s to 1 h. `kpa` only.
+    pub stable_window: Duration,
+    /// Panic window as a share of the stable window, in percent, in [1, 100]. `kpa` only.
+    pub panic_window_percentage: f64,
+    /// Desired over ready, in percent, at which panic begins, in [110, 1000]. `kpa` only.
+    pub panic_threshold_percentage: f64,
+    /// Largest factor of growth in one decision, greater than 1. `kpa` only.
+    pub max_scale_up_rate: f64,
+    /// Largest factor of decrease in one decision, greater than 1. `kpa` only.
+    pub max_scale_down_rate: f64,
+    /// A lower count must have been wanted for this long before it is acted on.
+    pub scale_down_delay: Duration,
+    /// The last instance stays at least this long after traffic ended. `kpa` only.
+    pub scale_to_zero_grace_period: Duration,
+    /// The last instance stays at least this long, whatever the grace period. `kpa` only.
+    pub scale_to_zero_retention: Duration,
+    /// Time between two decisions that no request caused. `kpa` only.
+    pub tick_interval: Duration,
+    /// At most this many instances of the function starting at once, at least 1.
+    pub max_starting: u32,
+    /// At most this many requests waiting.
+    pub max_waiters: u32,
+    /// What happens after a failed start.
+    pub backoff: Backoff,
+    /// How long a draining instance may finish its requests before it is stopped all the same.
+    pub drain_timeout: Duration,
+    /// Time between SIGTERM and SIGKILL.
+    pub stop_grace: Duration,
+}
+
+/// Delay before the next start after failed ones: `initial * 2^(failures - 1)`, at most `max`.
+///
+/// Starts that were under way together and fail count as one failure. After it, one instance starts
+/// at a time, until a new one has answered its first request; that resets the count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backoff {
+    /// After the first failure.
+    pub initial: Duration,
+    /// The longest delay.
+    pub max: Duration,
+    /// From this many failures in a row, waiting callers get the cause, and so do new ones until
+    /// the delay is over; at least 1.
+    pub reject_after: u32,
+}

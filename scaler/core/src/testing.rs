@@ -1,0 +1,90 @@
+//! Settings for tests.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::{Backoff, Policy, ScaleSpec};
+
+/// On arrival, one request per instance, at most four instances, everything else out of the way.
+pub(crate) fn spec() -> ScaleSpec {
+    ScaleSpec {
+        policy: Policy::OnArrival,
+        concurrency: 1,
+        target: 1.0,
+        target_utilization_percentage: 70.0,
+        min_scale: 0,
+        max_scale: 4,
+        initial_scale: 0,
+        activation_scale: 1,
+        idle_timeout: Duration::from_secs(10),
+        stable_window: Duration::from_secs(60),
+        panic_window_percentage: 10.0,
+        panic_threshold_percentage: 200.0,
+        max_scale_up_rate: 1000.0,
+        max_scale_down_rate: 2.0,
+        scale_down_delay: Duration::ZERO,
+        scale_to_zero_grace_period: Duration::from_secs(30),
+        scale_to_zero_retention: Duration::ZERO,
+        tick_interval: Duration::from_secs(2),
+        max_starting: 4,
+        max_waiters: 1000,
+        backoff: Backoff {
+            initial: Duration::from_secs(1),
+            max: Duration::from_secs(30),
+            reject_after: 3,
+        },
+        drain_timeout: Duration::from_secs(30),
+        stop_grace: Duration::from_secs(5),
+    }
+}
+
+/// Any settings, small enough for bounds to be reached.
+pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
+    let scale = (0_u32..3, 1_u32..6, 0_u32..3, 1_u32..4);
+    let limits = (1_u32..4, 1_u32..4, 0_u32..12, 1_u32..4);
+    let times = (
+        0_u64..20,
+        prop_oneof![2 => Just(0_u64), 1 => 1_u64..20],
+        0_u64..8,
+        0_u64..4,
+    );
+    let rates = (
+        1.5_f64..1000.0,
+        1.5_f64..10.0,
+        110.0_f64..1000.0,
+        10.0_f64..100.0,
+    );
+    (any::<bool>(), scale, limits, times, rates).prop_map(
+        |(kpa, (min, more, initial, activation), limits, times, rates)| {
+            let (concurrency, max_starting, max_waiters, reject_after) = limits;
+            let (idle, delay, drain, grace) = times;
+            ScaleSpec {
+                policy: if kpa { Policy::Kpa } else { Policy::OnArrival },
+                concurrency,
+                target: f64::from(concurrency),
+                min_scale: min,
+                max_scale: min + more,
+                initial_scale: initial,
+                activation_scale: activation,
+                idle_timeout: Duration::from_secs(idle),
+                stable_window: Duration::from_secs(6 + idle),
+                max_scale_up_rate: rates.0,
+                max_scale_down_rate: rates.1,
+                panic_threshold_percentage: rates.2,
+                target_utilization_percentage: rates.3,
+                scale_down_delay: Duration::from_secs(delay),
+                scale_to_zero_grace_period: Duration::from_secs(grace),
+                max_starting,
+                max_waiters,
+                backoff: Backoff {
+                    reject_after,
+                    ..spec().backoff
+                },
+                drain_timeout: Duration::from_secs(drain),
+                stop_grace: Duration::from_secs(grace),
+                ..spec()
+            }
+        },
+    )
+}
