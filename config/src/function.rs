@@ -1,0 +1,200 @@
+//! From a manifest to a [`FunctionSpec`].
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use crate::draft::{FunctionDraft, RouteDraft};
+use crate::error::ConfigError;
+use crate::page::{Page, Rules, locate};
+use crate::schema::{self, manifest, rules};
+use crate::spec::{FunctionSpec, RouteSpec};
+
+/// A function and where its manifest says what other manifests may contradict.
+pub(crate) struct Function {
+    pub(crate) spec: FunctionSpec,
+    /// As found: relative if the gateway file is.
+    pub(crate) file: PathBuf,
+    /// 0 if the name is the directory's.
+    pub(crate) name_line: usize,
+    /// One for each route.
+    pub(crate) route_lines: Vec<usize>,
+}
+
+/// A manifest's place.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// As found: for messages.
+    pub(crate) file: &'a Path,
+    /// The same, absolute.
+    pub(crate) absolute: &'a Path,
+}
+
+/// Every default in place: made once, as most functions change little.
+static TEMPLATE: LazyLock<FunctionDraft> =
+    LazyLock::new(|| schema::with_presets(manifest::SECTIONS, FunctionDraft::blank()));
+
+/// Reads a manifest. Something comes back in spite of errors, to be held against other functions,
+/// unless its name is wrong or it is not even TOML.
+pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<ConfigError>) {
+    let room = OnceCell::new();
+    let (mut page, table) = Page::parse(place.file, (text, &room), manifest::names);
+    let mut draft = TEMPLATE.clone();
+    page.read(&table, manifest::SECTIONS, &mut draft);
+    let mut rules = Rules {
+        page: &mut page,
+        table: &table,
+    };
+    let name = name(&mut rules, &mut draft, place.absolute);
+    scaling(&mut rules, &mut draft);
+    deadlines(&mut rules, &mut draft);
+    program(&mut rules, &mut draft, place.absolute);
+    let name_line = locate(&table, "name").map_or(0, |value| page.line(value.span().start));
+    let function = name.filter(|_| page.is_whole()).map(|name| {
+        let (routes, route_lines) = routes(std::mem::take(&mut draft.routes));
+        let spec = finish(draft, (name, routes), place.absolute);
+        Function {
+            spec,
+            file: place.file.to_owned(),
+            name_line,
+            route_lines,
+        }
+    });
+    (function, page.into_errors())
+}
+
+fn name(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft, file: &Path) -> Option<Arc<str>> {
+    if let Some(name) = draft.name.take() {
+        return Some(name.into());
+    }
+    let own = directory(file)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let allowed = rules::is_function_name(&own);
+    if !allowed && !rules.has("name") {
+        let expected = format!(
+            "{}; without the key the directory's name counts",
+            rules::FUNCTION_NAME
+        );
+        rules.page.derived("name", format!("{own:?}"), expected);
+    }
+    // A written name that is not allowed is not replaced by the directory's.
+    (allowed && !rules.has("name")).then(|| own.into())
+}
+
+fn scaling(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
+    let scaling = &mut draft.scaling;
+    let max = ("scaling.max-scale", scaling.max_scale);
+    rules.at_most(("scaling.min-scale", &mut scaling.min_scale), max);
+    rules.at_most(("scaling.initial-scale", &mut scaling.initial_scale), max);
+    rules.at_most(
+        ("scaling.activation-scale", &mut scaling.activation_scale),
+        max,
+    );
+    let concurrency = f64::from(scaling.concurrency);
+    scaling.target = draft.target.unwrap_or(concurrency);
+    rules.at_most(
+        ("scaling.target", &mut scaling.target),
+        ("scaling.concurrency", concurrency),
+    );
+    let window = ("scaling.stable-window", scaling.stable_window);
+    rules.at_most(
+        ("scaling.tick-interval", &mut scaling.tick_interval),
+        window,
+    );
+    let longest = ("backoff.max", scaling.backoff.max);
+    rules.at_most(("backoff.initial", &mut scaling.backoff.initial), longest);
+}
+
+fn deadlines(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
+    let timeouts = &mut draft.timeouts;
+    let total = ("timeouts.total", timeouts.total);
+    rules.at_most(("timeouts.queue", &mut timeouts.queue), total);
+    rules.at_most(("timeouts.connect", &mut timeouts.connect), total);
+    rules.at_most(("timeouts.first-byte", &mut timeouts.first_byte), total);
+    rules.at_most(("timeouts.idle", &mut timeouts.idle), total);
+}
+
+/// The program and its directory, absolute.
+fn program(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft, file: &Path) {
+    let home = directory(file);
+    if let Some(directory) = draft.working_directory.take() {
+        let directory = absolute(home, &directory);
+        rules.require(directory.is_dir(), "working-directory", &[], || {
+            format!("a directory that exists; {} does not", directory.display())
+        });
+        draft.working_directory = Some(directory);
+    }
+    let Some(program) = draft.command.first_mut() else {
+        return;
+    };
+    rules.require(!program.is_empty(), "command[0]", &["command"], || {
+        "a program; its name is empty".to_owned()
+    });
+    if program.contains('/') {
+        let path = absolute(home, Path::new(program.as_str()));
+        rules.require(path.to_str().is_some(), "command[0]", &["command"], || {
+            format!(
+                "a program below a directory whose path is UTF-8; {} is not",
+                path.display()
+            )
+        });
+        *program = path.into_os_string().into_string().unwrap_or_default();
+    }
+}
+
+fn routes(drafts: Vec<RouteDraft>) -> (Vec<RouteSpec>, Vec<usize>) {
+    let whole = drafts.into_iter().filter_map(|draft| {
+        let RouteDraft {
+            host,
+            path,
+            methods,
+            strip_prefix,
+            line,
+        } = draft;
+        Some((
+            RouteSpec {
+                host,
+                path: path?,
+                methods,
+                strip_prefix,
+            },
+            line,
+        ))
+    });
+    whole.unzip()
+}
+
+fn finish(
+    draft: FunctionDraft,
+    (name, routes): (Arc<str>, Vec<RouteSpec>),
+    manifest: &Path,
+) -> FunctionSpec {
+    let home = directory(manifest);
+    FunctionSpec {
+        name,
+        manifest: manifest.to_owned(),
+        command: draft.command,
+        contract: draft.contract,
+        listen: draft.listen,
+        routes,
+        environment: draft.environment,
+        working_directory: draft.working_directory.unwrap_or_else(|| home.to_owned()),
+        user: draft.user,
+        scaling: draft.scaling,
+        limits: draft.limits,
+        timeouts: draft.timeouts,
+    }
+}
+
+/// Without `.` parts; `..` stays, for what it leads to depends on symbolic links.
+pub(crate) fn absolute(home: &Path, path: &Path) -> PathBuf {
+    let joined = home.join(path);
+    std::path::absolute(&joined).unwrap_or(joined)
+}
+
+/// Of a file whose path is absolute.
+pub(crate) fn directory(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new("/"))
+}

@@ -1,0 +1,34 @@
+//! What people write: the gateway file and one manifest per function.
+//!
+//! Reading goes from the raw file to a validated [`Config`], and every error is reported at once,
+//! each with its file, line, key, value and what is allowed. One table of keys ([`reference()`]
+//! prints it) drives reading, checking, suggestions and the documentation.
+
+#![forbid(unsafe_code)]
+
+mod draft;
+mod error;
+mod function;
+mod gateway;
+mod load;
+mod page;
+mod reference;
+mod schema;
+mod spec;
+mod units;
+
+pub use error::{ConfigError, Errors};
+pub use load::{load, load_function};
+pub use reference::reference;
+pub use spec::*;
+pub use units::{format_duration, format_size, parse_duration, parse_size};
+
+/// Name of a function's manifest in its directory.
+pub const MANIFEST: &str = "function.toml";
+
+/// Longest path of a Unix socket, in bytes, as the kernel has it.
+pub const SOCKET_PATH_MAX: usize = 107;
+
+/// Longest path of a socket below the state directory, its slash not counted: the directory's
+/// own path is refused when it leaves less room than this.
+pub const SOCKET_NAME_MAX: usize = 36;

@@ -1,0 +1,262 @@
+//! The keys of the gateway file.
+
+use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
+use super::Preset::{Else, Value};
+use super::{Content, Key, List, Name, Section, key, rules};
+use crate::draft::GatewayDraft;
+use crate::units::{HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
+
+type Draft = GatewayDraft;
+
+/// Every table.
+pub(crate) const SECTIONS: &[Section<Draft>] = &[
+    Section {
+        name: "",
+        meaning: "At the beginning of the file, before any table.",
+        content: Content::Keys(TOP),
+    },
+    Section {
+        name: "limits",
+        meaning: "What callers may send, and what the gateway holds.",
+        content: Content::Keys(LIMITS),
+    },
+    Section {
+        name: "timeouts",
+        meaning: "How long the gateway waits for callers.",
+        content: Content::Keys(TIMEOUTS),
+    },
+    Section {
+        name: "admin",
+        meaning: "The administrators' listener. Over the Unix socket its permissions decide who \
+            may; over TCP a bearer token does.",
+        content: Content::Keys(ADMIN),
+    },
+    Section {
+        name: "adoption",
+        meaning: "What happens to the instances when the gateway dies without stopping them.",
+        content: Content::Keys(ADOPTION),
+    },
+    Section {
+        name: "logs",
+        meaning: "The output of the functions.",
+        content: Content::Keys(LOGS),
+    },
+];
+
+/// For suggestions.
+pub(crate) fn names() -> Vec<Name> {
+    super::names(SECTIONS)
+}
+
+const TOP: &[Key<Draft>] = &[
+    key(
+        "listen",
+        Value("['127.0.0.1:8080']"),
+        Texts(List {
+            rule: rules::ADDRESS,
+            least: 1,
+            clear: |d| d.listen.clear(),
+            push: |d, v| rules::push(&mut d.listen, v.parse().ok()),
+        }),
+        "Where callers connect. Port 0 lets the kernel choose; a relative path of a Unix socket \
+         is relative to this file.",
+    ),
+    key(
+        "threads",
+        Else("the number of cores"),
+        Whole(1, 1024, |d, v| d.threads = Some(wide(v))),
+        "Threads of the data plane.",
+    ),
+    key(
+        "functions",
+        Value("['functions']"),
+        Texts(List {
+            rule: "a directory, relative to this file",
+            least: 0,
+            clear: |d| d.functions.clear(),
+            push: |d, v| {
+                rules::push(
+                    &mut d.functions,
+                    Some(v.to_owned()).filter(|v| !v.is_empty()),
+                )
+            },
+        }),
+        "Directories of functions: each has a `function.toml`, or its sub-directories do. A \
+         `*` as the last part means the same. Sub-directories that begin with a dot are left out.",
+    ),
+    key(
+        "function-prefix",
+        Value("'/function'"),
+        Text(
+            "a path of plain segments without \"/\" at its end, or \"/\" for no prefix",
+            |d, v| rules::put(&mut d.function_prefix, rules::prefix(v)),
+        ),
+        "Every function has the default route `<function-prefix>/<name>/{*rest}`.",
+    ),
+    key(
+        "state-dir",
+        Value("'.stoker'"),
+        Text(rules::PATH, |d, v| {
+            rules::put(&mut d.state_dir, rules::path(v))
+        }),
+        "Sockets, logs and the spawner's state; made if missing, relative to this file. Its \
+         absolute path has at most 70 bytes, for Unix sockets in it must stay within 107.",
+    ),
+    key(
+        "trusted-proxies",
+        Value("[]"),
+        Texts(List {
+            rule: rules::NETWORK,
+            least: 0,
+            clear: |d| d.trusted_proxies.clear(),
+            push: |d, v| rules::push(&mut d.trusted_proxies, v.parse().ok()),
+        }),
+        "Whose `Forwarded` and `X-Forwarded-*` headers are kept; others' are replaced.",
+    ),
+    key(
+        "ports",
+        Value("'20000-29999'"),
+        Text(
+            "two ports from 1 to 65535, the smaller one first, such as \"20000-29999\"",
+            |d, v| rules::put(&mut d.ports, rules::ports(v)),
+        ),
+        "Ports for functions that bind `$PORT`. The default lies below the ports that Linux \
+         gives to outgoing connections (32768-60999).",
+    ),
+];
+
+const LIMITS: &[Key<Draft>] = &[
+    key(
+        "connections",
+        Value("4096"),
+        Whole(1, 1_000_000, |d, v| d.limits.connections = narrow(v)),
+        "Callers' connections at once.",
+    ),
+    key(
+        "header-bytes",
+        Value("'32KiB'"),
+        Size(KIB, MIB, |d, v| d.limits.header_bytes = wide(v)),
+        "A request's line and headers, also those of a function's response.",
+    ),
+    key(
+        "headers",
+        Value("100"),
+        Whole(1, 1000, |d, v| d.limits.headers = wide(v)),
+        "Header lines of a request.",
+    ),
+    key(
+        "wait-buffer-bytes",
+        Value("'64MiB'"),
+        Size(0, TIB, |d, v| d.limits.wait_buffer_bytes = wide(v)),
+        "Bodies held for waiting requests, all together.",
+    ),
+    key(
+        "waiters",
+        Value("10000"),
+        Whole(0, 10_000_000, |d, v| d.limits.waiters = narrow(v)),
+        "Requests waiting for an instance, all together.",
+    ),
+];
+
+const TIMEOUTS: &[Key<Draft>] = &[
+    key(
+        "header",
+        Value("'10s'"),
+        Span(MILLI, HOUR, |d, v| d.timeouts.header = v),
+        "For the whole head of a request, from its connection's start or the last response.",
+    ),
+    key(
+        "body",
+        Value("'30s'"),
+        Span(MILLI, HOUR, |d, v| d.timeouts.body = v),
+        "For the next piece of a request's body.",
+    ),
+    key(
+        "write",
+        Value("'30s'"),
+        Span(MILLI, HOUR, |d, v| d.timeouts.write = v),
+        "For the caller to take the next piece of a response.",
+    ),
+    key(
+        "shutdown",
+        Value("'30s'"),
+        Span(ZERO, HOUR, |d, v| d.timeouts.shutdown = v),
+        "After SIGTERM, for requests in flight.",
+    ),
+];
+
+const ADMIN: &[Key<Draft>] = &[
+    key(
+        "socket",
+        Else("`admin.sock` in `state-dir`"),
+        Text(rules::PATH, |d, v| {
+            rules::put(&mut d.admin.socket, rules::path(v).map(Some))
+        }),
+        "The Unix socket, relative to this file; its absolute path has at most 107 bytes.",
+    ),
+    key(
+        "listen",
+        Else("none"),
+        Text(
+            "an IP address with a port, such as \"127.0.0.1:9090\"",
+            |d, v| rules::put(&mut d.admin.listen, v.parse().ok().map(Some)),
+        ),
+        "An additional TCP listener; it needs a token.",
+    ),
+    key(
+        "token",
+        Else("none"),
+        Secret(rules::TOKEN, |d, v| {
+            rules::put(
+                &mut d.admin.token,
+                rules::is_token(v).then(|| Some(v.to_owned())),
+            )
+        }),
+        "What callers over TCP present as a bearer token. Better in a file of its own.",
+    ),
+    key(
+        "token-file",
+        Else("none"),
+        Text(rules::PATH, |d, v| {
+            rules::put(&mut d.admin.token_file, rules::path(v).map(Some))
+        }),
+        "A file that holds the token instead, relative to this file; white space around it is \
+         left out.",
+    ),
+];
+
+const ADOPTION: &[Key<Draft>] = &[
+    key(
+        "enabled",
+        Value("true"),
+        Flag(|d, v| d.adoption.enabled = v),
+        "The next gateway takes the instances over; otherwise they are stopped at once.",
+    ),
+    key(
+        "timeout",
+        Value("'60s'"),
+        Span(ZERO, HOUR.saturating_mul(24), |d, v| d.adoption.timeout = v),
+        "How long they wait for the next gateway.",
+    ),
+];
+
+const LOGS: &[Key<Draft>] = &[
+    key(
+        "file-bytes",
+        Value("'10MiB'"),
+        Size(KIB, TIB, |d, v| d.logs.file_bytes = v),
+        "Size at which a function's log is rotated.",
+    ),
+    key(
+        "files",
+        Value("3"),
+        Whole(1, 100, |d, v| d.logs.files = narrow(v)),
+        "Files kept per function, the current one included.",
+    ),
+    key(
+        "line-bytes",
+        Value("'16KiB'"),
+        Size(256, MIB, |d, v| d.logs.line_bytes = wide(v)),
+        "A longer line is split. No longer than `file-bytes`; by default cut down to it.",
+    ),
+];

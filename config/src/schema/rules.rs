@@ -1,0 +1,135 @@
+//! What a text may be, where that takes more than a type and two bounds.
+
+use std::path::PathBuf;
+
+/// Variables that the contract sets for every instance.
+const CONTRACT_VARIABLES: [&str; 7] = [
+    "PORT",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "K_SERVICE",
+    "K_REVISION",
+    "K_CONFIGURATION",
+];
+
+pub(crate) const VARIABLE: &str = "a variable's name of letters, digits and \"_\" that does not \
+    begin with a digit and that the contract does not set itself: not PORT, LISTEN_FDS, \
+    LISTEN_FDNAMES, LISTEN_PID, K_SERVICE, K_REVISION, K_CONFIGURATION or STOKER_*";
+
+pub(crate) const FUNCTION_NAME: &str =
+    "a name of 1 to 63 lower-case letters, digits and \"-\" that begins with a letter";
+
+pub(crate) const ADDRESS: &str =
+    "an IP address with a port, such as \"127.0.0.1:8080\", or \"unix:/path/to/socket\"";
+
+pub(crate) const NETWORK: &str =
+    "a network such as \"10.0.0.0/8\" or \"fd00::/8\", or a single IP address";
+
+pub(crate) const TOKEN: &str = "a token of at least 16 characters: visible ASCII without spaces";
+
+pub(crate) const PATH: &str = "a path";
+
+/// `[A-Za-z_][A-Za-z0-9_]*`, and not one of the contract's own.
+pub(crate) fn is_variable(text: &str) -> bool {
+    crate::spec::is_identifier(text)
+        && !text.starts_with("STOKER_")
+        && !CONTRACT_VARIABLES.contains(&text)
+}
+
+/// `[a-z][a-z0-9-]{0,62}`
+pub(crate) fn is_function_name(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// As `useradd` takes them, with the dots of directory services.
+pub(crate) fn is_user(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && !text.starts_with(['-', '.'])
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+/// What a bearer token can be.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// An HTTP method: a token of RFC 9110, of sane length.
+pub(crate) fn is_method(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// In lower case: a host's name, `*.` and a host's name, or an IP address (IPv6 in brackets).
+pub(crate) fn host(text: &str) -> Option<String> {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let is_name = name.len() <= 253 && name.split('.').all(label);
+    let bracketed = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let is_v6 = bracketed.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+    (is_name || is_v6).then(|| text.to_ascii_lowercase())
+}
+
+/// Without the slash at the end that the root has: `/function`, or nothing for `/`.
+pub(crate) fn prefix(text: &str) -> Option<String> {
+    if text == "/" {
+        return Some(String::new());
+    }
+    let pattern = crate::spec::PathPattern::parse(text).ok()?;
+    let literal = |segment: &_| matches!(segment, crate::spec::Segment::Literal(_));
+    pattern
+        .segments
+        .iter()
+        .all(literal)
+        .then(|| text.to_owned())
+}
+
+/// `20000-29999`
+pub(crate) fn ports(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-')?;
+    let port = |text: &str| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|port| digits && *port > 0)
+    };
+    Some((port(first)?, port(last)?)).filter(|(first, last)| first <= last)
+}
+
+/// Stores what the text stands for, if it stands for anything.
+pub(crate) fn put<V>(place: &mut V, value: Option<V>) -> bool {
+    match value {
+        Some(value) => {
+            *place = value;
+            true
+        }
+        None => false,
+    }
+}
+
+/// Adds what the text stands for, if it stands for anything.
+pub(crate) fn push<V>(list: &mut Vec<V>, value: Option<V>) -> bool {
+    let some = value.is_some();
+    list.extend(value);
+    some
+}
+
+/// Anything but nothing.
+pub(crate) fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}

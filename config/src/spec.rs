@@ -1,0 +1,256 @@
+//! What was asked for, validated: the only form of the configuration that the rest of Stoker sees.
+
+mod address;
+mod pattern;
+mod revision;
+
+pub(crate) use pattern::is_identifier;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stoker_core::ScaleSpec;
+
+/// One gateway file and the manifests of all its functions.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The gateway's own settings.
+    pub gateway: GatewaySpec,
+    /// By name, in order.
+    pub functions: Vec<Arc<FunctionSpec>>,
+    /// Every file that was read and every directory that was searched: what to watch for changes.
+    pub watched: Vec<PathBuf>,
+}
+
+/// The gateway's own settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewaySpec {
+    /// Where callers connect; at least one.
+    pub listen: Vec<Address>,
+    /// Threads of the data plane, at least 1.
+    pub threads: usize,
+    /// Prefix of every function's default route, without a slash at the end: `/function`.
+    pub function_prefix: String,
+    /// Sockets, logs and the spawner's state; absolute, made if missing.
+    pub state_dir: PathBuf,
+    /// Bounds on what a caller may send.
+    pub limits: GatewayLimits,
+    /// How long the gateway waits for callers.
+    pub timeouts: GatewayTimeouts,
+    /// Whose `X-Forwarded-*` and `Forwarded` headers are kept; others' are replaced.
+    pub trusted_proxies: Vec<Network>,
+    /// The administrators' listener.
+    pub admin: AdminSpec,
+    /// What happens to the workers when the gateway dies.
+    pub adoption: AdoptionSpec,
+    /// The output of the functions.
+    pub logs: LogSpec,
+    /// Ports given to programs that bind `$PORT`: first and last.
+    pub ports: (u16, u16),
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// `127.0.0.1:8080`, `[::]:80`.
+    Tcp(SocketAddr),
+    /// `unix:/path/to/socket`.
+    Unix(PathBuf),
+}
+
+/// An address with a prefix length: `10.0.0.0/8`, `::1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The network's address.
+    pub address: std::net::IpAddr,
+    /// Leading bits that must agree.
+    pub prefix_len: u8,
+}
+
+/// Bounds on what a caller may send, and on what the gateway holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewayLimits {
+    /// Connections at once.
+    pub connections: u32,
+    /// Bytes of a request's line and headers, also of a function's response.
+    pub header_bytes: usize,
+    /// Number of header lines.
+    pub headers: usize,
+    /// Bytes of request bodies held for waiting requests, in the whole gateway.
+    pub wait_buffer_bytes: usize,
+    /// Requests waiting in the whole gateway.
+    pub waiters: u32,
+}
+
+/// How long the gateway waits for callers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewayTimeouts {
+    /// For the whole head of a request, from its connection's start or the last response.
+    pub header: Duration,
+    /// For the next piece of a request's body.
+    pub body: Duration,
+    /// For the caller to take the next piece of a response.
+    pub write: Duration,
+    /// After SIGTERM, for requests in flight.
+    pub shutdown: Duration,
+}
+
+/// The administrators' listener.
+#[derive(Clone, PartialEq)]
+pub struct AdminSpec {
+    /// The Unix socket; absolute.
+    pub socket: PathBuf,
+    /// An additional TCP listener.
+    pub listen: Option<SocketAddr>,
+    /// What callers over TCP must present as a bearer token; set if `listen` is.
+    pub token: Option<String>,
+}
+
+/// Without the token, so that no log ever shows it.
+impl fmt::Debug for AdminSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminSpec")
+            .field("socket", &self.socket)
+            .field("listen", &self.listen)
+            .field("token", &self.token.as_ref().map(|_| "***"))
+            .finish()
+    }
+}
+
+/// What happens to the workers when the gateway dies without stopping them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdoptionSpec {
+    /// The next gateway takes them over; otherwise they are stopped at once.
+    pub enabled: bool,
+    /// How long they wait for the next gateway.
+    pub timeout: Duration,
+}
+
+/// The output of the functions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogSpec {
+    /// Size at which a function's log is rotated.
+    pub file_bytes: u64,
+    /// Files kept per function, the current one included; at least 1.
+    pub files: u32,
+    /// A longer line is split.
+    pub line_bytes: usize,
+}
+
+/// One function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionSpec {
+    /// `[a-z][a-z0-9-]{0,62}`.
+    pub name: Arc<str>,
+    /// Where its manifest is.
+    pub manifest: PathBuf,
+    /// The program and its arguments; at least one.
+    pub command: Vec<String>,
+    /// How it is spoken to.
+    pub contract: Contract,
+    /// How it gets its listening socket.
+    pub listen: Listen,
+    /// Besides the default route.
+    pub routes: Vec<RouteSpec>,
+    /// Exactly what the program sees besides the contract's variables.
+    pub environment: BTreeMap<String, String>,
+    /// Absolute.
+    pub working_directory: PathBuf,
+    /// Whom the program runs as, if not as the gateway.
+    pub user: Option<String>,
+    /// Instances, concurrency, queue.
+    pub scaling: ScaleSpec,
+    /// What a request may send and an instance may use.
+    pub limits: FunctionLimits,
+    /// The separate deadlines.
+    pub timeouts: FunctionTimeouts,
+}
+
+/// How a function is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contract {
+    /// An HTTP/1.1 server.
+    Http,
+}
+
+/// How a function gets its listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// It binds the TCP port in `$PORT`, as on Cloud Run and Knative.
+    Port,
+    /// It binds the Unix socket whose path is in `$STOKER_SOCKET`.
+    Unix,
+    /// It inherits a listening Unix socket as descriptor 3 (`LISTEN_FDS=1`, `LISTEN_PID`).
+    Inherit,
+}
+
+/// One route to a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// Lower case, without port; `*.example.org` for all below; `None` for any.
+    pub host: Option<String>,
+    /// The path's pattern.
+    pub path: PathPattern,
+    /// Upper case; empty for all.
+    pub methods: Vec<String>,
+    /// Take the literal prefix of the pattern off the path before the function sees it.
+    pub strip_prefix: bool,
+}
+
+/// `/users/{id}/files/{*rest}`: literal segments, parameters, and a rest at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern {
+    /// In order.
+    pub segments: Vec<Segment>,
+}
+
+/// One segment of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Must be equal, after percent-decoding.
+    Literal(String),
+    /// Matches one non-empty segment.
+    Parameter(String),
+    /// Matches all that is left, also nothing; the last one only.
+    Rest(String),
+}
+
+/// What a request may send and an instance may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionLimits {
+    /// Bytes of a request's body.
+    pub body_bytes: u64,
+    /// RLIMIT_NOFILE.
+    pub open_files: Option<u64>,
+    /// RLIMIT_AS, bytes.
+    pub address_space_bytes: Option<u64>,
+    /// RLIMIT_CPU, whole seconds.
+    pub cpu_time: Option<Duration>,
+    /// RLIMIT_NPROC, of the whole user.
+    pub processes: Option<u64>,
+    /// RLIMIT_FSIZE, bytes.
+    pub file_bytes: Option<u64>,
+    /// RLIMIT_CORE, bytes; 0 by default.
+    pub core_bytes: u64,
+}
+
+/// The separate deadlines of a request, and that of a start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionTimeouts {
+    /// For a slot.
+    pub queue: Duration,
+    /// For a connection to the instance.
+    pub connect: Duration,
+    /// From the request sent to the head of the response.
+    pub first_byte: Duration,
+    /// Without a byte of the body in either direction.
+    pub idle: Duration,
+    /// For all of it, the wait included.
+    pub total: Duration,
+    /// From the start of the program until it takes requests.
+    pub start: Duration,
+}

@@ -1,0 +1,105 @@
+//! The revision of a function: a hash of everything that requires new instances.
+
+#[cfg(test)]
+mod tests;
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::{Contract, FunctionLimits, FunctionSpec, Listen};
+
+impl FunctionSpec {
+    /// Sixteen hex digits over all that an instance is started with; the same in every process.
+    /// Routes, scaling, deadlines and `limits.body-bytes` are the gateway's business and may
+    /// change under running instances.
+    pub fn revision(&self) -> String {
+        // Taken apart by name, so that a new field cannot be forgotten here.
+        let Self {
+            name,
+            manifest: _,
+            command,
+            contract,
+            listen,
+            routes: _,
+            environment,
+            working_directory,
+            user,
+            scaling: _,
+            limits,
+            timeouts,
+        } = self;
+        let mut hash = Fnv::new();
+        hash.text(name.as_bytes());
+        hash.number(command.len() as u64);
+        for argument in command {
+            hash.text(argument.as_bytes());
+        }
+        hash.number(match contract {
+            Contract::Http => 0,
+        });
+        hash.number(match listen {
+            Listen::Port => 0,
+            Listen::Unix => 1,
+            Listen::Inherit => 2,
+        });
+        hash.number(environment.len() as u64);
+        for (name, value) in environment {
+            hash.text(name.as_bytes());
+            hash.text(value.as_bytes());
+        }
+        hash.text(working_directory.as_os_str().as_bytes());
+        hash.optional(user.as_ref(), |hash, user| hash.text(user.as_bytes()));
+        hash.limits(limits);
+        hash.number(u64::try_from(timeouts.start.as_nanos()).unwrap_or(u64::MAX));
+        format!("{:016x}", hash.0)
+    }
+}
+
+/// 64-bit FNV-1a: small, and fixed by its specification where the standard library's hashers are
+/// free to change.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn number(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
+    }
+
+    /// With its length, so that neighbours cannot trade bytes.
+    fn text(&mut self, text: &[u8]) {
+        self.number(text.len() as u64);
+        self.bytes(text);
+    }
+
+    fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.number(u64::from(value.is_some()));
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    fn limits(&mut self, limits: &FunctionLimits) {
+        let FunctionLimits {
+            body_bytes: _,
+            open_files,
+            address_space_bytes,
+            cpu_time,
+            processes,
+            file_bytes,
+            core_bytes,
+        } = limits;
+        for limit in [open_files, address_space_bytes, processes, file_bytes] {
+            self.optional(*limit, Self::number);
+        }
+        self.optional(*cpu_time, |hash, time| hash.number(time.as_secs()));
+        self.number(*core_bytes);
+    }
+}

@@ -1,0 +1,14 @@
+//! The crate from outside: trees of files in, a configuration or all errors out.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail like tests"
+)]
+
+mod errors;
+mod gateway;
+mod load;
+mod manifest;
+mod revision;
+mod speed;
+mod tree;
