@@ -1,0 +1,153 @@
+//! What starts and stops instances.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use stoker_core::{InstanceId, StartFailure};
+
+/// A future behind a pointer, so that drivers can be chosen when the program starts.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Starts and stops instances: processes now, containers and clusters later.
+pub trait Driver: Send + Sync + 'static {
+    /// Starts an instance and answers when it takes requests.
+    ///
+    /// After an error nothing of it is left running, and [`Driver::exited`] does not report it.
+    fn start<'a>(
+        &'a self,
+        id: InstanceId,
+        spec: &'a Arc<LaunchSpec>,
+    ) -> BoxFuture<'a, Result<Started, StartFailure>>;
+
+    /// Asks an instance to end. Returns at once; unknown ids are ignored; may be repeated. An
+    /// instance whose start is under way is stopped too, and its start fails.
+    fn stop(&self, id: InstanceId, how: Stop);
+
+    /// The instances that a former gateway left running, each reported once.
+    fn adopt(&self) -> BoxFuture<'_, Vec<Observed>>;
+
+    /// The next instance that was started or adopted and is gone. One caller at a time; never
+    /// resolves while nothing ends.
+    fn exited(&self) -> BoxFuture<'_, Exit>;
+}
+
+/// How to start one instance of a revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchSpec {
+    /// The function's name.
+    pub function: Arc<str>,
+    /// The revision's name, a hash of what is launched.
+    pub revision: Arc<str>,
+    /// The program and its arguments; at least one. A bare name is looked up on the PATH of
+    /// `environment`, or `/usr/local/bin:/usr/bin:/bin`.
+    pub command: Vec<String>,
+    /// Set by the operator. The driver adds the contract's variables and nothing else.
+    pub environment: Vec<(String, String)>,
+    /// Absolute.
+    pub working_directory: PathBuf,
+    /// How the program gets its listening socket.
+    pub socket: SocketKind,
+    /// Name of the user to run as, if not the spawner's.
+    pub user: Option<String>,
+    /// Soft and hard limits alike.
+    pub rlimits: Vec<(Rlimit, u64)>,
+    /// Time until it must take requests.
+    pub start_timeout: Duration,
+}
+
+/// How a program gets its listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SocketKind {
+    /// Binds the TCP port in `$PORT`.
+    Port,
+    /// Binds the Unix socket in `$STOKER_SOCKET`.
+    Unix,
+    /// Inherits a listening Unix socket as descriptor 3.
+    Inherit,
+}
+
+/// The limits that `setrlimit` knows and Stoker offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rlimit {
+    /// RLIMIT_NOFILE.
+    OpenFiles,
+    /// RLIMIT_AS, bytes.
+    AddressSpace,
+    /// RLIMIT_CPU, seconds.
+    CpuSeconds,
+    /// RLIMIT_NPROC.
+    Processes,
+    /// RLIMIT_FSIZE, bytes.
+    FileSize,
+    /// RLIMIT_CORE, bytes.
+    Core,
+}
+
+/// Where to reach an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Endpoint {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// A TCP address.
+    Tcp(SocketAddr),
+}
+
+/// An instance that takes requests.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Where to reach it.
+    pub endpoint: Endpoint,
+    /// Its process, if it is one of this machine.
+    pub pid: Option<u32>,
+    /// Where the time went.
+    pub timings: StartTimings,
+}
+
+/// Where the time of a start went; each part follows the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StartTimings {
+    /// Sockets, ports, pipes and the request to the spawner.
+    pub prepare: Duration,
+    /// From the request to the spawner until the program is executed.
+    pub spawn: Duration,
+    /// From then until it takes requests.
+    pub listen: Duration,
+}
+
+/// An instance that a former gateway left running.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Its id.
+    pub id: InstanceId,
+    /// The function's name.
+    pub function: Arc<str>,
+    /// The revision it runs.
+    pub revision: Arc<str>,
+    /// Where to reach it.
+    pub endpoint: Endpoint,
+    /// Its process.
+    pub pid: Option<u32>,
+}
+
+/// How to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGTERM to the whole group.
+    Terminate,
+    /// SIGKILL to the whole group.
+    Kill,
+}
+
+/// An instance is gone.
+#[derive(Clone, Debug)]
+pub struct Exit {
+    /// Which.
+    pub id: InstanceId,
+    /// How it ended, in words.
+    pub failure: StartFailure,
+}

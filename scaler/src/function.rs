@@ -1,0 +1,272 @@
+//! One revision of one function: its pool, its waiters and its instances behind one lock.
+
+mod effects;
+mod start;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use stoker_core::{
+    Effect, Event, InstanceId, Pool, PoolView, RejectCause, ScaleSpec, Timestamp, WaiterId,
+};
+use tokio::sync::oneshot;
+
+use crate::driver::LaunchSpec;
+use crate::scaler::Shared;
+use crate::{AcquireError, Instance, InstanceStatus, Lease};
+
+/// One revision of one function.
+pub struct Function<C: Send + 'static> {
+    name: Arc<str>,
+    number: u32,
+    launch: Arc<LaunchSpec>,
+    shared: Arc<Shared<C>>,
+    myself: Weak<Function<C>>,
+    state: Mutex<State<C>>,
+}
+
+/// What the function's one lock guards.
+struct State<C: Send + 'static> {
+    pool: Pool,
+    instances: HashMap<InstanceId, Arc<Instance<C>>>,
+    waiting: HashMap<WaiterId, oneshot::Sender<Answer<C>>>,
+    last_waiter: u64,
+    armed: Timestamp,
+}
+
+/// What a waiter gets.
+type Answer<C> = Result<Lease<C>, RejectCause>;
+
+impl<C: Send + 'static> Function<C> {
+    pub(crate) fn new(
+        shared: Arc<Shared<C>>,
+        number: u32,
+        launch: LaunchSpec,
+        scaling: ScaleSpec,
+    ) -> Arc<Self> {
+        let pool = Pool::new(scaling, number, shared.clock.now());
+        Arc::new_cyclic(|myself| Function {
+            name: Arc::clone(&launch.function),
+            number,
+            launch: Arc::new(launch),
+            shared,
+            myself: myself.clone(),
+            state: Mutex::new(State {
+                pool,
+                instances: HashMap::new(),
+                waiting: HashMap::new(),
+                last_waiter: 0,
+                armed: Timestamp::MAX,
+            }),
+        })
+    }
+
+    /// The function's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// How its instances are started.
+    pub fn launch(&self) -> &Arc<LaunchSpec> {
+        &self.launch
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// A slot, at once if one is free, otherwise after a wait in order until `deadline`.
+    ///
+    /// Dropping the future leaves the queue and costs nothing; an instance that is starting stays
+    /// for the next request.
+    pub async fn acquire(&self, deadline: Instant) -> Result<Lease<C>, AcquireError> {
+        match self.enter(deadline) {
+            Entered::Answered(answer) => answer.map_err(AcquireError::from),
+            Entered::Waiting(mut wait) => wait.answer().await.map_err(AcquireError::from),
+        }
+    }
+
+    /// Changes the scaling; instances stay.
+    pub fn reconfigure(&self, scaling: ScaleSpec) {
+        self.apply(Event::Reconfigure(Box::new(scaling)));
+    }
+
+    /// Holds the number of instances at `desired`, or hands it back to the policy.
+    pub fn scale(&self, desired: Option<u32>) {
+        self.apply(Event::Scale { desired });
+    }
+
+    /// Drains every instance, so that the next request is cold.
+    pub fn evict(&self) {
+        self.apply(Event::Evict);
+    }
+
+    /// Finishes what waits and runs, then stops every instance.
+    pub fn retire(&self) {
+        self.apply(Event::Retire);
+        self.shared.forget_if_finished(self);
+    }
+
+    /// Its state, for people and programs to look at.
+    pub fn view(&self) -> FunctionView {
+        let state = self.lock();
+        let pool = state.pool.view(self.shared.clock.now());
+        let instances = pool
+            .instances
+            .iter()
+            .map(|view| {
+                let instance = state.instances.get(&view.id).map(Arc::as_ref);
+                InstanceStatus::new(view.clone(), instance)
+            })
+            .collect();
+        FunctionView { pool, instances }
+    }
+
+    /// True when it is retired and nothing of it is left.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.lock().pool.is_finished()
+    }
+
+    /// Applies one event and carries out what follows.
+    pub(crate) fn apply(&self, event: Event) {
+        self.apply_if(event, |_| true);
+    }
+
+    /// Applies one event if `prepare` says so, which sees the state under the same lock: whatever
+    /// must change together with the pool changes there.
+    fn apply_if(&self, event: Event, prepare: impl FnOnce(&mut State<C>) -> bool) {
+        let now = self.shared.clock.now();
+        let mut state = self.lock();
+        if !prepare(&mut state) {
+            return;
+        }
+        let effects = state.pool.apply(event, now);
+        if effects.is_empty() {
+            return;
+        }
+        let todo = self.resolve(&mut state, effects);
+        drop(state);
+        self.carry_out(todo);
+    }
+
+    /// Applies the tick that was armed for `at`, unless another one has taken its place.
+    pub(crate) fn tick(&self, at: Timestamp) {
+        self.apply_if(Event::Tick, |state| {
+            let current = state.armed == at;
+            if current {
+                state.armed = Timestamp::MAX;
+            }
+            current
+        });
+    }
+
+    fn enter(&self, deadline: Instant) -> Entered<'_, C> {
+        let now = self.shared.clock.now();
+        let mut state = self.lock();
+        state.last_waiter += 1;
+        let waiter = WaiterId(state.last_waiter);
+        let deadline = self.shared.clock.at(deadline);
+        let effects = state.pool.apply(Event::Acquire { waiter, deadline }, now);
+
+        let mut granted = None;
+        if let Some(Effect::Grant {
+            waiter: to,
+            instance,
+            cold,
+        }) = effects.iter().next()
+            && *to == waiter
+        {
+            granted = state
+                .instances
+                .get(instance)
+                .map(|instance| (Arc::clone(instance), *cold));
+        }
+        if let Some((instance, cold)) = granted {
+            // The warm path: one lock, nothing allocated, no channel.
+            let rest = effects.into_iter().skip(1);
+            let todo = self.resolve(&mut state, rest);
+            drop(state);
+            self.carry_out(todo);
+            let lease = Lease::new(self.strong(), instance, cold);
+            return Entered::Answered(Ok(lease));
+        }
+
+        let (sender, receiver) = oneshot::channel();
+        state.waiting.insert(waiter, sender);
+        let todo = self.resolve(&mut state, effects);
+        drop(state);
+        self.carry_out(todo);
+        Entered::Waiting(Wait {
+            function: self,
+            waiter,
+            receiver,
+            answered: false,
+        })
+    }
+
+    fn strong(&self) -> Arc<Self> {
+        self.myself.upgrade().expect("a function lives in its Arc")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
+        // A panic in the core leaves a pool whose invariants are void, yet serving what can be
+        // served beats failing every later request of the function.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Send + 'static> fmt::Debug for Function<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function")
+            .field("name", &self.name)
+            .field("number", &self.number)
+            .finish()
+    }
+}
+
+/// A function's state, for people and programs to look at.
+#[derive(Clone, Debug)]
+pub struct FunctionView {
+    /// What the pool knows.
+    pub pool: PoolView,
+    /// By age, oldest first.
+    pub instances: Vec<InstanceStatus>,
+}
+
+/// The first answer of the pool.
+enum Entered<'a, C: Send + 'static> {
+    Answered(Answer<C>),
+    Waiting(Wait<'a, C>),
+}
+
+/// A place in the queue, left when this is dropped.
+struct Wait<'a, C: Send + 'static> {
+    function: &'a Function<C>,
+    waiter: WaiterId,
+    receiver: oneshot::Receiver<Answer<C>>,
+    answered: bool,
+}
+
+impl<C: Send + 'static> Wait<'_, C> {
+    async fn answer(&mut self) -> Answer<C> {
+        let answer = (&mut self.receiver).await;
+        self.answered = true;
+        answer.unwrap_or(Err(RejectCause::ShuttingDown))
+    }
+}
+
+impl<C: Send + 'static> Drop for Wait<'_, C> {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        // If the answer is on its way already, the lease in the channel gives itself back.
+        let waiter = self.waiter;
+        self.function.apply_if(Event::Cancel { waiter }, |state| {
+            state.waiting.remove(&waiter).is_some()
+        });
+        self.function.shared.changed();
+    }
+}

@@ -1,0 +1,128 @@
+//! Carrying out what the pool says.
+
+use std::sync::Arc;
+
+use stoker_core::{Effect, Event, RejectCause, Timestamp};
+use tokio::sync::oneshot;
+
+use super::{Answer, Function, State};
+use crate::driver::Stop;
+use crate::{Instance, Lease, Notice};
+
+/// One thing to do once the function's lock is free.
+pub(super) enum Todo<C: Send + 'static> {
+    Grant(oneshot::Sender<Answer<C>>, Arc<Instance<C>>, bool),
+    Reject(oneshot::Sender<Answer<C>>, RejectCause),
+    Start(Arc<Instance<C>>),
+    Stop(Arc<Instance<C>>, Stop),
+    Decided(Box<stoker_core::Decision>),
+}
+
+impl<C: Send + 'static> Function<C> {
+    /// Looks up, under the lock, what the effects speak of.
+    pub(super) fn resolve(
+        &self,
+        state: &mut State<C>,
+        effects: impl IntoIterator<Item = Effect>,
+    ) -> Vec<Todo<C>> {
+        let mut todo = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Grant {
+                    waiter,
+                    instance,
+                    cold,
+                } => {
+                    let sender = state.waiting.remove(&waiter);
+                    let instance = state.instances.get(&instance).cloned();
+                    if let (Some(sender), Some(instance)) = (sender, instance) {
+                        todo.push(Todo::Grant(sender, instance, cold));
+                    }
+                }
+                Effect::Reject { waiter, cause } => {
+                    if let Some(sender) = state.waiting.remove(&waiter) {
+                        todo.push(Todo::Reject(sender, cause));
+                    }
+                }
+                Effect::Start { instance: id } => {
+                    let instance = Arc::new(Instance::new(id, self.shared.clock.now()));
+                    state.instances.insert(id, Arc::clone(&instance));
+                    todo.push(Todo::Start(instance));
+                }
+                Effect::Stop { instance } => {
+                    let instance = state.instances.get(&instance).cloned();
+                    todo.extend(instance.map(|instance| Todo::Stop(instance, Stop::Terminate)));
+                }
+                Effect::Kill { instance } => {
+                    let instance = state.instances.get(&instance).cloned();
+                    todo.extend(instance.map(|instance| Todo::Stop(instance, Stop::Kill)));
+                }
+                Effect::WakeAt(at) => {
+                    state.armed = at;
+                    if at != Timestamp::MAX {
+                        self.shared.timer.arm(self.number, at);
+                    }
+                }
+                Effect::Decided(decision) => todo.push(Todo::Decided(decision)),
+            }
+        }
+        todo
+    }
+
+    /// Does it, without the lock: a lease that nobody takes gives itself back, which locks.
+    pub(super) fn carry_out(&self, todo: Vec<Todo<C>>) {
+        for item in todo {
+            match item {
+                Todo::Grant(sender, instance, cold) => {
+                    let lease = Lease::new(self.strong(), instance, cold);
+                    drop(sender.send(Ok(lease)));
+                }
+                Todo::Reject(sender, cause) => drop(sender.send(Err(cause))),
+                Todo::Start(instance) => self.start(instance),
+                Todo::Stop(instance, how) => {
+                    instance.set_stopping();
+                    self.shared.driver.stop(instance.id(), how);
+                }
+                Todo::Decided(decision) => self.notice(Notice::Decided(&decision)),
+            }
+        }
+    }
+
+    /// An instance ended by itself or by our wish.
+    pub(crate) fn exited(&self, exit: crate::driver::Exit) {
+        let Some(instance) = self.lock().instances.get(&exit.id).cloned() else {
+            return;
+        };
+        let wanted = instance.is_stopping();
+        let lifetime = self.shared.clock.now().since(instance.created());
+        instance.set_gone(exit.failure.clone());
+        self.notice(Notice::Exited {
+            id: exit.id,
+            failure: &exit.failure,
+            wanted,
+            lifetime,
+        });
+        self.remove(
+            Event::Exited {
+                instance: exit.id,
+                failure: exit.failure,
+            },
+            exit.id,
+        );
+    }
+
+    /// Forgets an instance in the same step in which the pool does, so that none is granted that
+    /// cannot be found.
+    pub(super) fn remove(&self, event: Event, id: stoker_core::InstanceId) {
+        self.apply_if(event, |state| {
+            state.instances.remove(&id);
+            true
+        });
+        self.shared.forget_if_finished(self);
+        self.shared.changed();
+    }
+
+    pub(super) fn notice(&self, notice: Notice<'_>) {
+        (self.shared.notices)(&self.name, notice);
+    }
+}

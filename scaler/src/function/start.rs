@@ -1,0 +1,86 @@
+//! Starting and adopting instances.
+
+use std::sync::Arc;
+
+use stoker_core::{Event, FailureKind, StartFailure};
+
+use super::Function;
+use crate::driver::{Observed, Started, Stop};
+use crate::{Instance, Notice};
+
+impl<C: Send + 'static> Function<C> {
+    /// Starts an instance in a task of its own.
+    pub(super) fn start(&self, instance: Arc<Instance<C>>) {
+        let function = self.strong();
+        self.shared.runtime.spawn(async move {
+            if instance.is_stopping() {
+                function.start_failed(&instance, stopped_before_start());
+                return;
+            }
+            match function
+                .shared
+                .driver
+                .start(instance.id(), &function.launch)
+                .await
+            {
+                Ok(started) => function.started(&instance, started),
+                Err(failure) => function.start_failed(&instance, failure),
+            }
+        });
+    }
+
+    /// Takes over an instance of the former gateway.
+    pub(crate) fn adopt(&self, observed: Observed) {
+        let instance = Arc::new(Instance::new(observed.id, self.shared.clock.now()));
+        instance.set_started(Started {
+            endpoint: observed.endpoint,
+            pid: observed.pid,
+            timings: Default::default(),
+        });
+        self.lock().instances.insert(observed.id, instance);
+        self.notice(Notice::Adopted {
+            id: observed.id,
+            pid: observed.pid,
+        });
+        self.apply(Event::Adopted {
+            instance: observed.id,
+        });
+    }
+
+    fn started(&self, instance: &Instance<C>, started: Started) {
+        let (pid, timings) = (started.pid, started.timings);
+        instance.set_started(started);
+        self.apply(Event::Ready {
+            instance: instance.id(),
+        });
+        self.notice(Notice::Started {
+            id: instance.id(),
+            pid,
+            timings,
+        });
+        if instance.is_stopping() {
+            // The wish to stop may have come before the driver knew the instance.
+            self.shared.driver.stop(instance.id(), Stop::Terminate);
+        }
+    }
+
+    fn start_failed(&self, instance: &Instance<C>, failure: StartFailure) {
+        instance.set_gone(failure.clone());
+        self.lock().instances.remove(&instance.id());
+        self.notice(Notice::StartFailed {
+            id: instance.id(),
+            failure: &failure,
+        });
+        self.apply(Event::StartFailed {
+            instance: instance.id(),
+            failure,
+        });
+    }
+}
+
+fn stopped_before_start() -> StartFailure {
+    StartFailure {
+        kind: FailureKind::Exited,
+        detail: "it was stopped before it was started".into(),
+    }
+}

@@ -1,0 +1,134 @@
+//! The shell's side of one instance: where it is, and the connections its slots own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use stoker_core::{InstanceId, InstanceView, StartFailure, Timestamp};
+use tokio::sync::watch;
+
+use crate::driver::{Endpoint, StartTimings, Started};
+
+/// One running copy of a revision, with connections of type `C` to it.
+#[derive(Debug)]
+pub struct Instance<C> {
+    id: InstanceId,
+    created: Timestamp,
+    started: OnceLock<Started>,
+    stopping: AtomicBool,
+    gone: watch::Sender<Option<StartFailure>>,
+    connections: Mutex<Vec<C>>,
+}
+
+impl<C> Instance<C> {
+    pub(crate) fn new(id: InstanceId, created: Timestamp) -> Self {
+        Instance {
+            id,
+            created,
+            started: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+            gone: watch::Sender::new(None),
+            connections: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> InstanceId {
+        self.id
+    }
+
+    /// When it was asked for or adopted.
+    pub fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// Where to reach it.
+    ///
+    /// # Panics
+    /// If it never started; a lease is only given on instances that did.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self
+            .started
+            .get()
+            .expect("leases are given on started instances")
+            .endpoint
+    }
+
+    /// Where the time of its start went; `None` if it was adopted or is not up yet.
+    pub fn timings(&self) -> Option<StartTimings> {
+        self.started.get().map(|started| started.timings)
+    }
+
+    /// How it ended, waiting for the news at most `patience`; `None` if it still runs then.
+    pub async fn ended(&self, patience: Duration) -> Option<StartFailure> {
+        let mut gone = self.gone.subscribe();
+        let news = tokio::time::timeout(patience, gone.wait_for(Option::is_some)).await;
+        match news {
+            Ok(Ok(failure)) => failure.clone(),
+            _ => None,
+        }
+    }
+
+    /// True once it was told to end or has ended.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_started(&self, started: Started) {
+        // A second answer for the same id would be a driver's mistake; the first one stands.
+        drop(self.started.set(started));
+    }
+
+    /// From now on no connection is kept.
+    pub(crate) fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.lock().clear();
+    }
+
+    pub(crate) fn set_gone(&self, failure: StartFailure) {
+        self.set_stopping();
+        self.gone.send_replace(Some(failure));
+    }
+
+    pub(crate) fn take_connection(&self) -> Option<C> {
+        self.lock().pop()
+    }
+
+    pub(crate) fn keep_connection(&self, connection: C) {
+        let mut connections = self.lock();
+        if !self.is_stopping() {
+            connections.push(connection);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<C>> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One instance, for people and programs to look at.
+#[derive(Clone, Debug)]
+pub struct InstanceStatus {
+    /// What the pool knows.
+    pub view: InstanceView,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Where to reach it.
+    pub endpoint: Option<Endpoint>,
+    /// Where the time of its start went.
+    pub timings: Option<StartTimings>,
+}
+
+impl InstanceStatus {
+    pub(crate) fn new<C>(view: InstanceView, instance: Option<&Instance<C>>) -> Self {
+        let started = instance.and_then(|instance| instance.started.get());
+        InstanceStatus {
+            view,
+            pid: started.and_then(|started| started.pid),
+            endpoint: started.map(|started| started.endpoint.clone()),
+            timings: started.map(|started| started.timings),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A held slot.
+
+use std::fmt;
+use std::sync::Arc;
+
+use stoker_core::{Event, Outcome, RejectCause, StartFailure};
+
+use crate::{Function, Instance};
+
+/// A slot of an instance, given back when this is dropped.
+///
+/// It is to travel with the response's body, so that every way out gives it back.
+pub struct Lease<C: Send + 'static> {
+    function: Arc<Function<C>>,
+    instance: Arc<Instance<C>>,
+    outcome: Outcome,
+    cold: bool,
+}
+
+impl<C: Send + 'static> Lease<C> {
+    pub(crate) fn new(function: Arc<Function<C>>, instance: Arc<Instance<C>>, cold: bool) -> Self {
+        Lease {
+            function,
+            instance,
+            outcome: Outcome::Unknown,
+            cold,
+        }
+    }
+
+    /// The instance whose slot this is.
+    pub fn instance(&self) -> &Arc<Instance<C>> {
+        &self.instance
+    }
+
+    /// The request waited for an instance that was not ready.
+    pub fn is_cold(&self) -> bool {
+        self.cold
+    }
+
+    /// The slot's connection, if one was kept; the most recently used first.
+    pub fn take_connection(&self) -> Option<C> {
+        self.instance.take_connection()
+    }
+
+    /// Keeps a connection for the slot's next lease. There are never more than slots, for only a
+    /// lease may keep one.
+    pub fn keep_connection(&self, connection: C) {
+        self.instance.keep_connection(connection);
+    }
+
+    /// Notes that the function answered.
+    pub fn answered(&mut self) {
+        self.outcome = Outcome::Answered;
+    }
+
+    /// Has the instance replaced, for it can no longer be reached.
+    pub fn set_unhealthy(&self) {
+        self.function.apply(Event::Unhealthy {
+            instance: self.instance.id(),
+        });
+    }
+}
+
+impl<C: Send + 'static> Drop for Lease<C> {
+    fn drop(&mut self) {
+        let event = Event::Release {
+            instance: self.instance.id(),
+            outcome: self.outcome,
+        };
+        self.function.apply(event);
+    }
+}
+
+impl<C: Send + 'static> fmt::Debug for Lease<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("function", &self.function.name())
+            .field("instance", &self.instance.id())
+            .field("cold", &self.cold)
+            .finish()
+    }
+}
+
+/// Why there is no slot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AcquireError {
+    /// Too many requests wait already.
+    QueueFull,
+    /// No slot came free in time; with the last failed start, if starts failed.
+    Expired(Option<StartFailure>),
+    /// The function does not start.
+    StartFailed(StartFailure),
+    /// The gateway ends.
+    ShuttingDown,
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AcquireError::QueueFull => f.write_str("too many requests are waiting"),
+            AcquireError::Expired(None) => f.write_str("no instance came free in time"),
+            AcquireError::Expired(Some(failure)) => {
+                write!(
+                    f,
+                    "no instance came free in time; the last start failed: {}",
+                    failure.detail
+                )
+            }
+            AcquireError::StartFailed(failure) => {
+                write!(f, "the function does not start: {}", failure.detail)
+            }
+            AcquireError::ShuttingDown => f.write_str("the gateway is shutting down"),
+        }
+    }
+}
+
+impl std::error::Error for AcquireError {}
+
+impl From<RejectCause> for AcquireError {
+    fn from(cause: RejectCause) -> Self {
+        match cause {
+            RejectCause::QueueFull => AcquireError::QueueFull,
+            RejectCause::Expired { last_failure } => AcquireError::Expired(last_failure),
+            RejectCause::StartFailed(failure) => AcquireError::StartFailed(failure),
+            RejectCause::ShuttingDown => AcquireError::ShuttingDown,
+        }
+    }
+}

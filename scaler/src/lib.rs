@@ -1,0 +1,23 @@
+//! The tokio shell round the scaling core: it drives the pools, carries out their effects through a
+//! driver, and hands leases to whoever has requests.
+//!
+//! It knows nothing of HTTP, Pingora or Prometheus.
+
+mod clock;
+pub mod driver;
+mod function;
+mod instance;
+mod lease;
+pub mod logs;
+mod notice;
+pub mod process;
+mod scaler;
+pub mod spawner;
+mod timer;
+
+pub use clock::Clock;
+pub use function::{Function, FunctionView};
+pub use instance::{Instance, InstanceStatus};
+pub use lease::{AcquireError, Lease};
+pub use notice::{Notice, Notices};
+pub use scaler::{Scaler, ScalerSettings};

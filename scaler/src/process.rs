@@ -1,0 +1,249 @@
+//! The driver that runs instances as processes of this machine.
+//!
+//! It makes what an instance needs before its program runs (a port, a directory, a listening
+//! socket), has the spawner execute it, and learns by events that it listens or has ended. Nothing
+//! is asked again and again, except where the kernel cannot tell.
+
+#![deny(unsafe_code)]
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stoker_core::{InstanceId, StartFailure};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::driver::{BoxFuture, Driver, Exit, LaunchSpec, Observed, Started, Stop};
+use crate::spawner::Connection;
+use crate::spawner::protocol::Request;
+
+mod accept;
+#[allow(
+    unsafe_code,
+    reason = "tokio's registration of descriptors, behind a safe function"
+)]
+pub(crate) mod async_fd;
+mod client;
+mod dispatch;
+mod environment;
+mod place;
+mod ports;
+mod probe;
+mod start;
+mod supervise;
+mod table;
+mod words;
+
+use client::Client;
+use ports::Ports;
+use table::Table;
+
+/// How long an answer of the spawner to a list may take.
+const LIST_WAIT: Duration = Duration::from_secs(10);
+
+/// Beyond the grace, how long the spawner may take to end.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
+
+/// Takes the output of instances: called once for each pipe, when an instance starts and when it is
+/// adopted. It must not block.
+pub type OutputHook = Arc<dyn Fn(Output) + Send + Sync>;
+
+/// One of the two output pipes of an instance.
+#[derive(Debug)]
+pub struct Output {
+    /// The function's name.
+    pub function: Arc<str>,
+    /// The instance.
+    pub instance: InstanceId,
+    /// Which of the two.
+    pub stream: OutputStream,
+    /// The end to read from; it does not block. It ends when no process of the instance is left.
+    pub pipe: OwnedFd,
+}
+
+/// Where a program writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What the driver may use.
+#[derive(Clone, Debug)]
+pub struct ProcessSettings {
+    /// The ports of instances that bind `$PORT`. Outside of the kernel's ephemeral ports
+    /// (`net.ipv4.ip_local_port_range`), or connections of others take them.
+    pub ports: RangeInclusive<u16>,
+    /// How many connections the kernel keeps for an instance that inherits its socket and did not
+    /// accept them yet. The kernel's `net.core.somaxconn` is the upper limit.
+    pub backlog: u16,
+    /// Observe calls of `listen` through seccomp instead of probing. Programs that install a
+    /// seccomp listener of their own (container runtimes) cannot run observed.
+    pub observe: bool,
+}
+
+impl Default for ProcessSettings {
+    /// Ports 20000 to 29999, 1024 waiting connections, observed.
+    fn default() -> ProcessSettings {
+        ProcessSettings {
+            ports: 20_000..=29_999,
+            backlog: 1024,
+            observe: true,
+        }
+    }
+}
+
+/// Runs instances as children of a spawner.
+///
+/// Dropping it closes the connection: the spawner then keeps the instances for the next gateway, or
+/// stops them, as its settings say.
+pub struct ProcessDriver {
+    shared: Arc<Shared>,
+    exits: Mutex<mpsc::UnboundedReceiver<Exit>>,
+    supervisor: JoinHandle<()>,
+}
+
+/// What the driver, its starts and its supervisor have in common.
+struct Shared {
+    settings: ProcessSettings,
+    /// The real path of the state directory.
+    state_dir: PathBuf,
+    grace: Duration,
+    ports: Arc<Ports>,
+    table: Table,
+    client: Client,
+    output: OutputHook,
+    /// One message for each instance that ended: as many as instances, so bounded by them.
+    exits: mpsc::UnboundedSender<Exit>,
+}
+
+impl ProcessDriver {
+    /// Takes over a connection. To be called in a tokio runtime.
+    pub fn new(
+        settings: ProcessSettings,
+        connection: Connection,
+        output: OutputHook,
+    ) -> io::Result<ProcessDriver> {
+        let (exits, receiver) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            ports: Arc::new(Ports::new(settings.ports.clone())),
+            settings,
+            state_dir: connection.settings.state_dir.clone(),
+            grace: connection.settings.grace,
+            table: Table::default(),
+            client: Client::default(),
+            output,
+            exits,
+        });
+        let supervisor = supervise::begin(shared.clone(), connection)?;
+        Ok(ProcessDriver {
+            shared,
+            exits: Mutex::new(receiver),
+            supervisor,
+        })
+    }
+
+    /// Stops every instance (SIGTERM, the spawner's grace, SIGKILL) and the spawner itself, and
+    /// answers when both are gone. Nothing can be started any more.
+    pub async fn shutdown(&self) -> io::Result<()> {
+        let client = &self.shared.client;
+        client.close();
+        let patience = self.shared.grace + SHUTDOWN_WAIT;
+        if tokio::time::timeout(patience, client.wait_closed())
+            .await
+            .is_ok()
+        {
+            return Ok(());
+        }
+        client.kill();
+        if tokio::time::timeout(SHUTDOWN_WAIT, client.wait_closed())
+            .await
+            .is_ok()
+        {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the spawner did not end, even when killed",
+        ))
+    }
+
+    /// Leaves the spawner and the state directory to the next gateway, and answers when it may take
+    /// them over. What happens to the instances is for the spawner's settings to say.
+    pub async fn detach(mut self) {
+        self.shared.client.detach();
+        self.supervisor.abort();
+        // The error is the abortion.
+        (&mut self.supervisor).await.ok();
+    }
+
+    /// The process of the spawner; none while there is none.
+    pub fn spawner_pid(&self) -> Option<u32> {
+        self.shared.client.pid()
+    }
+}
+
+impl Driver for ProcessDriver {
+    fn start<'a>(
+        &'a self,
+        id: InstanceId,
+        spec: &'a Arc<LaunchSpec>,
+    ) -> BoxFuture<'a, Result<Started, StartFailure>> {
+        Box::pin(start::start(self.shared.clone(), id, spec))
+    }
+
+    fn stop(&self, id: InstanceId, how: Stop) {
+        if self.shared.table.note_stop(id) {
+            self.shared.signal(id, how == Stop::Kill);
+        }
+    }
+
+    fn adopt(&self) -> BoxFuture<'_, Vec<Observed>> {
+        Box::pin(async {
+            let listed = self.shared.table.begin_list();
+            if self.shared.client.send(&Request::List, Vec::new()).is_err() {
+                return Vec::new();
+            }
+            // A spawner that dies meanwhile has nothing to be adopted.
+            match tokio::time::timeout(LIST_WAIT, listed).await {
+                Ok(Ok(observed)) => observed,
+                _ => Vec::new(),
+            }
+        })
+    }
+
+    fn exited(&self) -> BoxFuture<'_, Exit> {
+        Box::pin(async {
+            match self.exits.lock().await.recv().await {
+                Some(exit) => exit,
+                // `shared` holds a sender.
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+impl Drop for ProcessDriver {
+    fn drop(&mut self) {
+        self.shared.client.detach();
+        self.supervisor.abort();
+    }
+}
+
+impl Shared {
+    /// Signals an instance, which may be gone.
+    fn signal(&self, id: InstanceId, kill: bool) {
+        let request = Request::Signal {
+            id: id.as_raw(),
+            kill,
+        };
+        // Fails only if the spawner is gone, and its workers with it.
+        self.client.send(&request, Vec::new()).ok();
+    }
+}

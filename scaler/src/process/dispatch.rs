@@ -1,0 +1,148 @@
+//! From what the spawner says to whoever waits for it.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use stoker_core::{FailureKind, InstanceId, StartFailure};
+
+use super::place::Place;
+use super::table::{Entry, Phase, Report};
+use super::words::{ending, failure, fault};
+use super::{Output, OutputStream, Shared};
+use crate::driver::{Exit, Observed};
+use crate::spawner::protocol::{Ending, Event};
+
+/// Handles one event.
+pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<OwnedFd>) {
+    match event {
+        Event::Started { id, pid, observed } => {
+            let id = InstanceId::from_raw(id);
+            let Some((function, inherited)) = shared.table.describe(id) else {
+                // Asked for before a former spawner died, and given up then.
+                shared.signal(id, true);
+                return;
+            };
+            hand_out(shared, &function, id, descriptors);
+            shared.table.report(id, Report::Started { pid, observed });
+            if let Some(endpoint) = inherited {
+                shared.table.promote(id, endpoint);
+            }
+        }
+        Event::StartFailed { id, fault: why } => {
+            let id = InstanceId::from_raw(id);
+            if let Some(entry) = shared.table.remove(id) {
+                lose(shared, id, entry, &fault(why));
+            }
+        }
+        Event::Listening { id, at, reach } => {
+            let id = InstanceId::from_raw(id);
+            match reach {
+                Some(endpoint) => drop(shared.table.promote(id, endpoint)),
+                None => shared.table.report(id, Report::Elsewhere(at)),
+            }
+        }
+        Event::Exited { id, ending } => exited(shared, InstanceId::from_raw(id), ending),
+        Event::Listed {
+            id,
+            pid,
+            function,
+            revision,
+            endpoint,
+            ready,
+        } => {
+            let id = InstanceId::from_raw(id);
+            let observed = Observed {
+                id,
+                function,
+                revision,
+                endpoint,
+                pid: Some(pid),
+            };
+            adopt(shared, observed, ready, descriptors);
+        }
+        Event::ListEnd => shared.table.end_list(),
+        // Said once, before the driver listens.
+        Event::Welcome { .. } | Event::Refused { .. } => {}
+    }
+}
+
+/// Tells that an instance is lost for a reason that is not its own.
+pub(super) fn lose(shared: &Shared, id: InstanceId, entry: Entry, why: &StartFailure) {
+    match entry.finish().0 {
+        // A receiver that is gone gave up.
+        Phase::Starting(start) => drop(start.send(Report::Failed(why.clone()))),
+        Phase::Running => drop(shared.exits.send(Exit {
+            id,
+            failure: why.clone(),
+        })),
+        Phase::Abandoned => {}
+    }
+}
+
+/// An instance and its whole process group are gone.
+fn exited(shared: &Shared, id: InstanceId, how: Ending) {
+    let Some(entry) = shared.table.remove(id) else {
+        return;
+    };
+    let stopped = entry.stopping;
+    let (phase, verdict) = entry.finish();
+    match phase {
+        Phase::Starting(start) => {
+            // A receiver that is gone gave up.
+            start
+                .send(Report::Exited {
+                    ending: how,
+                    stopped,
+                })
+                .ok();
+        }
+        Phase::Running => {
+            let failure = verdict.unwrap_or_else(|| failure(FailureKind::Exited, ending(how)));
+            // The driver, which holds the receiver, may be about to go.
+            shared.exits.send(Exit { id, failure }).ok();
+        }
+        Phase::Abandoned => {}
+    }
+}
+
+/// An instance of a former gateway. One whose start that gateway did not finish is ended.
+fn adopt(shared: &Shared, observed: Observed, ready: bool, pipes: Vec<OwnedFd>) {
+    let id = observed.id;
+    let entry = Entry {
+        function: observed.function.clone(),
+        inherited: None,
+        phase: if ready {
+            Phase::Running
+        } else {
+            Phase::Abandoned
+        },
+        stopping: false,
+        verdict: None,
+        watch: None,
+        place: Place::adopt(shared, &observed.endpoint),
+    };
+    if !shared.table.insert(id, entry) {
+        return;
+    }
+    hand_out(shared, &observed.function, id, pipes);
+    if ready {
+        shared.table.add_listed(observed);
+    } else {
+        shared.signal(id, true);
+    }
+}
+
+/// Gives both pipes to the hook.
+fn hand_out(shared: &Shared, function: &Arc<str>, instance: InstanceId, pipes: Vec<OwnedFd>) {
+    for (stream, pipe) in [OutputStream::Stdout, OutputStream::Stderr]
+        .into_iter()
+        .zip(pipes)
+    {
+        (shared.output)(Output {
+            function: function.clone(),
+            instance,
+            stream,
+            pipe,
+        });
+    }
+}

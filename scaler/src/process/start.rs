@@ -1,0 +1,295 @@
+//! The start of one instance, from nothing to taking requests.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stoker_core::{FailureKind, InstanceId, StartFailure};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::environment::environment;
+use super::place::Place;
+use super::probe::{self, Pace};
+use super::table::{Entry, Phase, Report};
+use super::words::{self, failure};
+use super::{Shared, accept};
+use crate::driver::{Endpoint, LaunchSpec, SocketKind, StartTimings, Started};
+use crate::spawner::protocol::{self, Ending, Program, Readiness, Request, StartRequest};
+
+/// How long a failed start waits for the end of what it killed.
+const KILL_WAIT: Duration = Duration::from_secs(5);
+
+/// The detail of a start that somebody put an end to.
+const STOPPED: &str = "was stopped while it started";
+
+/// Starts an instance; see [`crate::driver::Driver::start`].
+pub(super) async fn start(
+    shared: Arc<Shared>,
+    id: InstanceId,
+    spec: &LaunchSpec,
+) -> Result<Started, StartFailure> {
+    let began = Instant::now();
+    let (mut attempt, watched) = Attempt::begin(shared, id, spec, began)?;
+    let sent = Instant::now();
+    let (pid, observed) = attempt.executed().await?;
+    let executed = Instant::now();
+    let endpoint = attempt.ready(observed).await?;
+    if let Some(watched) = watched {
+        accept::watch(&attempt.shared, id, watched, spec.start_timeout);
+    }
+    let timings = StartTimings {
+        prepare: sent - began,
+        spawn: executed - sent,
+        listen: executed.elapsed(),
+    };
+    Ok(Started {
+        endpoint,
+        pid: Some(pid),
+        timings,
+    })
+}
+
+/// A start under way. Dropped before its end, it kills what it started.
+struct Attempt<'a> {
+    shared: Arc<Shared>,
+    id: InstanceId,
+    spec: &'a LaunchSpec,
+    endpoint: Endpoint,
+    reports: mpsc::UnboundedReceiver<Report>,
+    deadline: Instant,
+    /// The instance runs, or nothing is left of it.
+    settled: bool,
+}
+
+/// A duplicate of an inherited listener, and its path.
+type Watched = (OwnedFd, PathBuf);
+
+impl<'a> Attempt<'a> {
+    /// Makes what the program needs and asks the spawner to execute it.
+    fn begin(
+        shared: Arc<Shared>,
+        id: InstanceId,
+        spec: &'a LaunchSpec,
+        began: Instant,
+    ) -> Result<(Attempt<'a>, Option<Watched>), StartFailure> {
+        let (place, endpoint, listener) = Place::make(&shared, id, spec.socket)?;
+        let (start, reports) = mpsc::unbounded_channel();
+        let entry = Entry {
+            function: spec.function.clone(),
+            inherited: (spec.socket == SocketKind::Inherit).then(|| endpoint.clone()),
+            phase: Phase::Starting(start),
+            stopping: false,
+            verdict: None,
+            watch: None,
+            place,
+        };
+        if !shared.table.insert(id, entry) {
+            let detail = format!("instance {id} was started already");
+            return Err(failure(FailureKind::Resources, detail));
+        }
+        let deadline = began + spec.start_timeout;
+        let attempt = Attempt {
+            shared,
+            id,
+            spec,
+            endpoint,
+            reports,
+            deadline,
+            settled: false,
+        };
+        match attempt.request(listener) {
+            Ok(watched) => {
+                if attempt.shared.table.is_stopping(id) {
+                    // The signal may have been sent before there was anything to signal.
+                    attempt.shared.signal(id, true);
+                }
+                Ok((attempt, watched))
+            }
+            Err(why) => {
+                let detail = format!("cannot ask the spawner for it: {why}");
+                // Too large now is too large the next time.
+                let kind = match why.kind() {
+                    std::io::ErrorKind::InvalidInput => FailureKind::NotExecutable,
+                    _ => FailureKind::Resources,
+                };
+                Err(attempt.forget(failure(kind, detail)))
+            }
+        }
+    }
+
+    /// Sends the request, with the listener beside it, of which a duplicate is kept.
+    fn request(&self, listener: Option<OwnedFd>) -> std::io::Result<Option<Watched>> {
+        let spec = self.spec;
+        let readiness = match spec.socket {
+            SocketKind::Inherit => Readiness::Inherited,
+            _ if self.shared.settings.observe => Readiness::Observed,
+            _ => Readiness::Probed,
+        };
+        let program = Program {
+            command: spec.command.clone(),
+            environment: environment(spec, self.id, &self.endpoint, &self.shared.state_dir),
+            directory: spec.working_directory.clone(),
+            user: spec.user.clone(),
+            rlimits: spec.rlimits.clone(),
+        };
+        let request = Request::Start(Box::new(StartRequest {
+            id: self.id.as_raw(),
+            name: self.id.to_string(),
+            function: spec.function.clone(),
+            revision: spec.revision.clone(),
+            endpoint: self.endpoint.clone(),
+            readiness,
+            program,
+        }));
+        let watched = match (&listener, &self.endpoint) {
+            (Some(listener), Endpoint::Unix(path)) => Some((listener.try_clone()?, path.clone())),
+            _ => None,
+        };
+        self.shared
+            .client
+            .send(&request, listener.into_iter().collect())?;
+        Ok(watched)
+    }
+
+    /// The program's process, and whether it is observed, as soon as it is executed.
+    async fn executed(&mut self) -> Result<(u32, bool), StartFailure> {
+        match tokio::time::timeout_at(self.deadline, self.reports.recv()).await {
+            Ok(Some(Report::Started { pid, observed })) => Ok((pid, observed)),
+            Ok(Some(Report::Failed(why))) => Err(self.settle(why)),
+            Ok(_) => Err(self.settle(failure(FailureKind::Resources, "the spawner died"))),
+            Err(_) => {
+                let timeout = self.spec.start_timeout;
+                let detail = format!("the spawner did not execute it within {timeout:?}");
+                Err(self.kill(failure(FailureKind::Resources, detail)).await)
+            }
+        }
+    }
+
+    /// Where the executed program takes requests, as soon as it does.
+    async fn ready(&mut self, observed: bool) -> Result<Endpoint, StartFailure> {
+        let pace = if observed { Pace::SLOW } else { Pace::FAST };
+        let mut probe = pin!(probe::reachable(self.endpoint.clone(), pace));
+        let mut probing = self.spec.socket != SocketKind::Inherit;
+        let mut elsewhere = None;
+        loop {
+            let report = tokio::select! {
+                biased;
+                report = self.reports.recv() => report,
+                endpoint = &mut probe, if probing => {
+                    // Answered by a report, unless it is about to end anyway.
+                    probing = false;
+                    if self.shared.table.promote(self.id, endpoint.clone()) {
+                        self.tell_ready(&endpoint);
+                    }
+                    continue;
+                }
+                () = tokio::time::sleep_until(self.deadline) => {
+                    return Err(self.kill(self.never_listened(elsewhere)).await);
+                }
+            };
+            match report {
+                Some(Report::Ready(endpoint)) => {
+                    self.settled = true;
+                    return Ok(endpoint);
+                }
+                Some(Report::Elsewhere(protocol::Place::Known(place))) => elsewhere = Some(place),
+                Some(Report::Elsewhere(protocol::Place::Hidden)) => {
+                    probe.set(probe::reachable(self.endpoint.clone(), Pace::FAST));
+                }
+                Some(Report::Elsewhere(protocol::Place::Foreign) | Report::Started { .. }) => {}
+                Some(Report::Exited { ending, stopped }) => {
+                    let why = self.exited(ending, stopped);
+                    return Err(self.settle(why));
+                }
+                Some(Report::Failed(why)) => return Err(self.settle(why)),
+                None => {
+                    let why = failure(FailureKind::Resources, "the spawner died");
+                    return Err(self.settle(why));
+                }
+            }
+        }
+    }
+
+    /// Tells the spawner what only we know, so that the next gateway can adopt the instance.
+    fn tell_ready(&self, endpoint: &Endpoint) {
+        let request = Request::Ready {
+            id: self.id.as_raw(),
+            endpoint: endpoint.clone(),
+        };
+        // Fails only if the spawner is gone.
+        self.shared.client.send(&request, Vec::new()).ok();
+    }
+
+    /// Kills the instance and waits for its end. It ends for `why`.
+    async fn kill(&mut self, why: StartFailure) -> StartFailure {
+        self.shared.signal(self.id, true);
+        let gone = async {
+            loop {
+                match self.reports.recv().await {
+                    Some(Report::Exited { .. } | Report::Failed(_)) | None => return,
+                    Some(_) => {}
+                }
+            }
+        };
+        // After that it is stuck in the kernel, and reaped when it comes out.
+        self.settled = tokio::time::timeout(KILL_WAIT, gone).await.is_ok();
+        why
+    }
+
+    /// Nothing is left of it.
+    fn settle(&mut self, why: StartFailure) -> StartFailure {
+        self.settled = true;
+        why
+    }
+
+    /// Nothing ever was of it.
+    fn forget(mut self, why: StartFailure) -> StartFailure {
+        if let Some(entry) = self.shared.table.remove(self.id) {
+            entry.finish();
+        }
+        self.settle(why)
+    }
+
+    /// It ended before it was ready.
+    fn exited(&self, ending: Ending, stopped: bool) -> StartFailure {
+        let how = words::ending(ending);
+        let detail = match (stopped, self.spec.socket) {
+            (true, _) => STOPPED.to_owned(),
+            (false, SocketKind::Inherit) => format!("{how} while it started"),
+            (false, _) => {
+                format!(
+                    "{how} before it listened on {}",
+                    words::place(&self.endpoint)
+                )
+            }
+        };
+        failure(FailureKind::Exited, detail)
+    }
+
+    /// Its time is up.
+    fn never_listened(&self, elsewhere: Option<Endpoint>) -> StartFailure {
+        if self.shared.table.is_stopping(self.id) {
+            return failure(FailureKind::Exited, STOPPED);
+        }
+        let expected = words::place(&self.endpoint);
+        let detail = match elsewhere {
+            Some(place) => words::elsewhere(&place, &self.endpoint),
+            None => format!(
+                "did not listen on {expected} within {:?}",
+                self.spec.start_timeout
+            ),
+        };
+        failure(FailureKind::NeverListened, detail)
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.settled && self.shared.table.abandon(self.id) {
+            self.shared.signal(self.id, true);
+        }
+    }
+}

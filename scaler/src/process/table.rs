@@ -1,0 +1,221 @@
+//! The instances that this gateway knows, each with what it waits for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use stoker_core::{InstanceId, StartFailure};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::place::Place;
+use crate::driver::{Endpoint, Observed};
+use crate::spawner::protocol::{self, Ending};
+
+/// Behind one lock that is held for a few instructions.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<InstanceId, Entry>,
+    list: Option<List>,
+}
+
+/// A list under way.
+#[derive(Debug)]
+struct List {
+    found: Vec<Observed>,
+    answer: oneshot::Sender<Vec<Observed>>,
+}
+
+/// One instance.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) function: Arc<str>,
+    /// It takes requests there as soon as it is executed.
+    pub(super) inherited: Option<Endpoint>,
+    pub(super) phase: Phase,
+    /// Somebody asked it to end.
+    pub(super) stopping: bool,
+    /// The verdict of this gateway, which replaces "was killed by SIGKILL".
+    pub(super) verdict: Option<StartFailure>,
+    /// Watches whether it accepts; it holds a duplicate of its listener.
+    pub(super) watch: Option<AbortHandle>,
+    pub(super) place: Place,
+}
+
+/// Who is told about it.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Its start, of which a handful of messages come.
+    Starting(mpsc::UnboundedSender<Report>),
+    /// Whoever waits for exits.
+    Running,
+    /// Nobody: its start was given up.
+    Abandoned,
+}
+
+/// What a start hears.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// The program was executed.
+    Started {
+        /// Its process.
+        pid: u32,
+        /// Its calls of `listen` are reported.
+        observed: bool,
+    },
+    /// It listens, but not where it should.
+    Elsewhere(protocol::Place),
+    /// It takes requests there and counts as running; the last report.
+    Ready(Endpoint),
+    /// It never ran; the last report.
+    Failed(StartFailure),
+    /// It is gone; the last report.
+    Exited {
+        /// How.
+        ending: Ending,
+        /// Somebody had asked for it.
+        stopped: bool,
+    },
+}
+
+impl Table {
+    /// A new one that starts; false if the id is known.
+    pub(super) fn insert(&self, id: InstanceId, entry: Entry) -> bool {
+        let mut state = self.lock();
+        if state.entries.contains_key(&id) {
+            return false;
+        }
+        state.entries.insert(id, entry);
+        true
+    }
+
+    /// Takes it out.
+    pub(super) fn remove(&self, id: InstanceId) -> Option<Entry> {
+        self.lock().entries.remove(&id)
+    }
+
+    /// All of them.
+    pub(super) fn remove_all(&self) -> Vec<(InstanceId, Entry)> {
+        self.lock().entries.drain().collect()
+    }
+
+    /// Its function's name, and the endpoint that it inherited.
+    pub(super) fn describe(&self, id: InstanceId) -> Option<(Arc<str>, Option<Endpoint>)> {
+        let state = self.lock();
+        let entry = state.entries.get(&id)?;
+        Some((entry.function.clone(), entry.inherited.clone()))
+    }
+
+    /// Tells its start, if it is starting.
+    pub(super) fn report(&self, id: InstanceId, report: Report) {
+        if let Some(entry) = self.lock().entries.get(&id) {
+            entry.report(report);
+        }
+    }
+
+    /// It takes requests there: tells its start and counts it as running from now on, unless it was
+    /// asked to end or its start was given up.
+    pub(super) fn promote(&self, id: InstanceId, endpoint: Endpoint) -> bool {
+        let mut state = self.lock();
+        let entry = state.entries.get_mut(&id).filter(|entry| !entry.stopping);
+        let Some(entry) = entry.filter(|entry| matches!(entry.phase, Phase::Starting(_))) else {
+            return false;
+        };
+        entry.report(Report::Ready(endpoint));
+        entry.phase = Phase::Running;
+        true
+    }
+
+    /// It was asked to end; false if it is unknown.
+    pub(super) fn note_stop(&self, id: InstanceId) -> bool {
+        self.lock()
+            .entries
+            .get_mut(&id)
+            .map(|entry| entry.stopping = true)
+            .is_some()
+    }
+
+    /// Whether it was asked to end.
+    pub(super) fn is_stopping(&self, id: InstanceId) -> bool {
+        self.lock()
+            .entries
+            .get(&id)
+            .is_some_and(|entry| entry.stopping)
+    }
+
+    /// Nobody waits for its start any more; false if it is gone.
+    pub(super) fn abandon(&self, id: InstanceId) -> bool {
+        let mut state = self.lock();
+        let entry = state.entries.get_mut(&id);
+        entry.map(|entry| entry.phase = Phase::Abandoned).is_some()
+    }
+
+    /// Keeps the watcher with the instance, so that it ends with it.
+    pub(super) fn set_watch(&self, id: InstanceId, watch: AbortHandle) {
+        match self.lock().entries.get_mut(&id) {
+            Some(entry) => entry.watch = Some(watch),
+            None => watch.abort(),
+        }
+    }
+
+    /// Why it is about to be killed.
+    pub(super) fn set_verdict(&self, id: InstanceId, verdict: StartFailure) {
+        if let Some(entry) = self.lock().entries.get_mut(&id) {
+            entry.verdict = Some(verdict);
+        }
+    }
+
+    /// A list begins; the answer comes when it ends.
+    pub(super) fn begin_list(&self) -> oneshot::Receiver<Vec<Observed>> {
+        let (answer, receiver) = oneshot::channel();
+        self.lock().list = Some(List {
+            found: Vec::new(),
+            answer,
+        });
+        receiver
+    }
+
+    /// One more instance of the list.
+    pub(super) fn add_listed(&self, observed: Observed) {
+        if let Some(list) = &mut self.lock().list {
+            list.found.push(observed);
+        }
+    }
+
+    /// The list is complete.
+    pub(super) fn end_list(&self) {
+        let list = self.lock().list.take();
+        if let Some(list) = list {
+            // Nobody may wait any more.
+            list.answer.send(list.found).ok();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change under the lock is a single step, so a panic leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Tells its start, if it is starting.
+    fn report(&self, report: Report) {
+        if let Phase::Starting(start) = &self.phase {
+            // A start that no longer listens was given up.
+            start.send(report).ok();
+        }
+    }
+
+    /// The instance is gone: gives back what it had, and says who is to be told, and the verdict.
+    pub(super) fn finish(self) -> (Phase, Option<StartFailure>) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
+        self.place.clear();
+        (self.phase, self.verdict)
+    }
+}

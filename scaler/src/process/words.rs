@@ -1,0 +1,123 @@
+//! How instances fail, in words.
+
+use std::sync::Arc;
+
+use stoker_core::{FailureKind, StartFailure};
+
+use crate::driver::Endpoint;
+use crate::spawner::protocol::{Ending, Fault};
+
+/// The signals that end programs, by number.
+const SIGNALS: [(i32, &str); 17] = [
+    (libc::SIGHUP, "SIGHUP"),
+    (libc::SIGINT, "SIGINT"),
+    (libc::SIGQUIT, "SIGQUIT"),
+    (libc::SIGILL, "SIGILL"),
+    (libc::SIGTRAP, "SIGTRAP"),
+    (libc::SIGABRT, "SIGABRT"),
+    (libc::SIGBUS, "SIGBUS"),
+    (libc::SIGFPE, "SIGFPE"),
+    (libc::SIGKILL, "SIGKILL"),
+    (libc::SIGUSR1, "SIGUSR1"),
+    (libc::SIGSEGV, "SIGSEGV"),
+    (libc::SIGUSR2, "SIGUSR2"),
+    (libc::SIGPIPE, "SIGPIPE"),
+    (libc::SIGALRM, "SIGALRM"),
+    (libc::SIGTERM, "SIGTERM"),
+    (libc::SIGXCPU, "SIGXCPU"),
+    (libc::SIGSYS, "SIGSYS"),
+];
+
+/// A failure.
+pub(super) fn failure(kind: FailureKind, detail: impl Into<Arc<str>>) -> StartFailure {
+    StartFailure {
+        kind,
+        detail: detail.into(),
+    }
+}
+
+/// The failure that the spawner reported.
+pub(super) fn fault(fault: Fault) -> StartFailure {
+    let kind = if fault.transient {
+        FailureKind::Resources
+    } else {
+        FailureKind::NotExecutable
+    };
+    failure(kind, fault.detail)
+}
+
+/// How a program ended.
+pub(super) fn ending(ending: Ending) -> String {
+    match ending {
+        Ending::Status(status) => format!("exited with status {status}"),
+        Ending::Signal(number) => match SIGNALS.iter().find(|(known, _)| *known == number) {
+            Some((_, name)) => format!("was killed by {name}"),
+            None => format!("was killed by signal {number}"),
+        },
+    }
+}
+
+/// Where a program listens or should.
+pub(super) fn place(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Tcp(address) => format!("port {}", address.port()),
+        Endpoint::Unix(path) => format!("{}", path.display()),
+    }
+}
+
+/// A program listens at `actual` and nowhere else.
+pub(super) fn elsewhere(actual: &Endpoint, expected: &Endpoint) -> String {
+    match (actual, expected) {
+        (Endpoint::Tcp(actual), Endpoint::Tcp(expected)) if actual.port() == expected.port() => {
+            format!(
+                "listened on {actual}, which is not the loopback, at $PORT {}",
+                expected.port()
+            )
+        }
+        (actual, Endpoint::Tcp(expected)) => {
+            format!(
+                "listened on {} instead of $PORT {}",
+                place(actual),
+                expected.port()
+            )
+        }
+        (actual, Endpoint::Unix(expected)) => {
+            let expected = expected.display();
+            format!(
+                "listened on {} instead of $STOKER_SOCKET {expected}",
+                place(actual)
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    fn tcp(address: &str) -> Endpoint {
+        Endpoint::Tcp(address.parse::<SocketAddr>().expect("an address"))
+    }
+
+    #[test]
+    fn ends_are_named() {
+        assert_eq!(ending(Ending::Status(3)), "exited with status 3");
+        assert_eq!(ending(Ending::Signal(9)), "was killed by SIGKILL");
+        assert_eq!(ending(Ending::Signal(40)), "was killed by signal 40");
+    }
+
+    #[test]
+    fn wrong_places_are_named() {
+        let expected = tcp("127.0.0.1:20001");
+        assert_eq!(
+            elsewhere(&tcp("0.0.0.0:9000"), &expected),
+            "listened on port 9000 instead of $PORT 20001"
+        );
+        assert_eq!(
+            elsewhere(&tcp("10.0.0.5:20001"), &expected),
+            "listened on 10.0.0.5:20001, which is not the loopback, at $PORT 20001"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! All functions, the one timer and the one driver.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stoker_core::{Event, InstanceId, ScaleSpec};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
+use crate::timer::Timer;
+use crate::{Clock, Function, Notices};
+
+/// Registers functions and keeps their pools going.
+pub struct Scaler<C: Send + 'static> {
+    shared: Arc<Shared<C>>,
+}
+
+/// What a scaler needs.
+pub struct ScalerSettings {
+    /// Starts and stops instances.
+    pub driver: Arc<dyn Driver>,
+    /// Where starts and timers run.
+    pub runtime: Handle,
+    /// Receives what happens.
+    pub notices: Notices,
+    /// SIGTERM to SIGKILL for instances of the former gateway that no function claims.
+    pub stop_grace: Duration,
+}
+
+/// What the functions share.
+pub(crate) struct Shared<C: Send + 'static> {
+    pub(crate) clock: Clock,
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) notices: Notices,
+    pub(crate) runtime: Handle,
+    pub(crate) timer: Timer,
+    stop_grace: Duration,
+    registry: Mutex<Registry<C>>,
+    /// Rung whenever something is gone, for whoever waits until nothing is left.
+    changed: Notify,
+}
+
+struct Registry<C: Send + 'static> {
+    next_number: u32,
+    functions: HashMap<u32, Arc<Function<C>>>,
+    /// Instances of former pools, by the pool that took them over.
+    adopted: HashMap<InstanceId, u32>,
+    /// Instances of the former gateway that nobody claimed yet.
+    unclaimed: Vec<Observed>,
+}
+
+impl<C: Send + 'static> Scaler<C> {
+    /// Asks the driver what the former gateway left and begins to watch.
+    pub async fn new(settings: ScalerSettings) -> Arc<Self> {
+        let unclaimed = settings.driver.adopt().await;
+        let last = unclaimed
+            .iter()
+            .map(|observed| observed.id.pool())
+            .max()
+            .unwrap_or(0);
+        let registry = Registry {
+            next_number: last + 1,
+            functions: HashMap::new(),
+            adopted: HashMap::new(),
+            unclaimed,
+        };
+        let shared = Arc::new(Shared {
+            clock: Clock::start(),
+            driver: settings.driver,
+            notices: settings.notices,
+            runtime: settings.runtime.clone(),
+            timer: Timer::default(),
+            stop_grace: settings.stop_grace,
+            registry: Mutex::new(registry),
+            changed: Notify::new(),
+        });
+        settings.runtime.spawn(Arc::clone(&shared).watch_exits());
+        settings.runtime.spawn(Arc::clone(&shared).watch_timer());
+        Arc::new(Scaler { shared })
+    }
+
+    /// The clock that its pools go by.
+    pub fn clock(&self) -> Clock {
+        self.shared.clock
+    }
+
+    /// A new revision, with the instances of the same revision that the former gateway left.
+    pub fn register(&self, launch: LaunchSpec, scaling: ScaleSpec) -> Arc<Function<C>> {
+        let mut registry = self.shared.lock();
+        let number = registry.next_number;
+        registry.next_number += 1;
+        let (mine, others) = std::mem::take(&mut registry.unclaimed)
+            .into_iter()
+            .partition(|observed: &Observed| {
+                observed.function == launch.function && observed.revision == launch.revision
+            });
+        registry.unclaimed = others;
+        let mine: Vec<Observed> = mine;
+        registry
+            .adopted
+            .extend(mine.iter().map(|observed| (observed.id, number)));
+        let function = Function::new(Arc::clone(&self.shared), number, launch, scaling);
+        registry.functions.insert(number, Arc::clone(&function));
+        drop(registry);
+        for observed in mine {
+            function.adopt(observed);
+        }
+        function.apply(Event::Tick);
+        function
+    }
+
+    /// Stops the instances of the former gateway that no function claimed.
+    pub fn stop_unclaimed(&self) {
+        let unclaimed = std::mem::take(&mut self.shared.lock().unclaimed);
+        if unclaimed.is_empty() {
+            return;
+        }
+        for observed in &unclaimed {
+            self.shared.driver.stop(observed.id, Stop::Terminate);
+        }
+        let shared = Arc::clone(&self.shared);
+        self.shared.runtime.spawn(async move {
+            tokio::time::sleep(shared.stop_grace).await;
+            for observed in unclaimed {
+                shared.driver.stop(observed.id, Stop::Kill);
+            }
+        });
+    }
+
+    /// Ends every function: what waits for a starting or running instance is still served, then
+    /// the instances are stopped. Answers when nothing is left.
+    pub async fn shut_down(&self) {
+        let functions: Vec<_> = self.shared.lock().functions.values().cloned().collect();
+        for function in &functions {
+            function.apply(Event::ShutDown);
+        }
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if functions.iter().all(|function| function.is_finished()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl<C: Send + 'static> Shared<C> {
+    async fn watch_exits(self: Arc<Self>) {
+        loop {
+            let exit = self.driver.exited().await;
+            self.exited(exit);
+        }
+    }
+
+    async fn watch_timer(self: Arc<Self>) {
+        loop {
+            let (number, at) = self.timer.next(&self.clock).await;
+            let function = self.lock().functions.get(&number).cloned();
+            if let Some(function) = function {
+                function.tick(at);
+                self.forget_if_finished(&function);
+            }
+        }
+    }
+
+    fn exited(&self, exit: Exit) {
+        let function = {
+            let mut registry = self.lock();
+            let number = registry
+                .adopted
+                .remove(&exit.id)
+                .unwrap_or_else(|| exit.id.pool());
+            registry.functions.get(&number).cloned()
+        };
+        if let Some(function) = function {
+            function.exited(exit);
+        }
+    }
+
+    /// Tells whoever waits until nothing is left to look again.
+    pub(crate) fn changed(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Called wherever the last of a retired function may have gone.
+    pub(crate) fn forget_if_finished(&self, function: &Function<C>) {
+        if function.is_finished() {
+            self.lock().functions.remove(&function.number());
+            self.changed();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry<C>> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

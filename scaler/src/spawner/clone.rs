@@ -1,0 +1,273 @@
+//! From a prepared program to a running one, with the least work in between.
+//!
+//! The child shares this process's memory (CLONE_VM), so nothing is copied, and this process sleeps
+//! until the child has executed the program or ended (CLONE_VFORK). So the child may read what was
+//! prepared here, and leaves its error where this process finds it: whether the program was
+//! executed is known when the call returns. The child makes system calls and nothing else: it does
+//! not allocate, lock, panic or unwind.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
+
+use libc::{c_char, c_int, c_long, c_void};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+mod child;
+mod filter;
+
+/// The child calls a few functions deep; a debug build needs about 4 KiB.
+const STACK: usize = 64 * 1024;
+
+/// Everything about a program that the child reads, in the kernel's terms.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Tried in order, as `execvp` does.
+    pub(super) candidates: Vec<CString>,
+    pub(super) arguments: Vec<CString>,
+    pub(super) environment: Vec<CString>,
+    pub(super) directory: CString,
+    /// Resource and both limits.
+    pub(super) rlimits: Vec<(u32, u64)>,
+    /// Whom it becomes; none: it stays who we are.
+    pub(super) identity: Option<Identity>,
+    /// Install the filter that reports `listen`.
+    pub(super) observe: bool,
+}
+
+/// A user as the kernel knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) groups: Vec<u32>,
+}
+
+/// What the child gets beside standard input, which is ours.
+#[derive(Debug)]
+pub(super) struct Streams<'a> {
+    pub(super) stdout: BorrowedFd<'a>,
+    pub(super) stderr: BorrowedFd<'a>,
+    /// Becomes descriptor 3, announced by LISTEN_PID.
+    pub(super) listener: Option<BorrowedFd<'a>>,
+}
+
+/// A program that was executed.
+#[derive(Debug)]
+pub(super) struct Cloned {
+    pub(super) pid: i32,
+    /// Where the kernel reports calls of `listen`; none if not asked for or not possible.
+    pub(super) observer: Option<OwnedFd>,
+}
+
+/// What the child was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub(super) enum Stage {
+    Clone = 1,
+    Group,
+    NoNewPrivileges,
+    Descriptors,
+    Directory,
+    /// The limit of this resource.
+    Limit,
+    User,
+    ParentDeath,
+    Execute,
+}
+
+/// Why nothing was executed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CloneError {
+    pub(super) stage: Stage,
+    pub(super) error: rustix::io::Errno,
+    /// Which limit or candidate.
+    pub(super) index: usize,
+}
+
+/// Clones, again and again on the same stack.
+#[derive(Debug)]
+pub(super) struct Cloner {
+    stack: Box<[u128]>,
+    /// Ignored by this process, to be restored to their defaults.
+    ignored: Vec<c_int>,
+    /// The limit of open files that this process was started with.
+    files: libc::rlimit64,
+    /// The child sends its observer into the first, we receive it from the second.
+    hand_over: (OwnedFd, OwnedFd),
+}
+
+/// What the child sees: pointers into memory that outlives it.
+struct Plan<'a> {
+    program: &'a Prepared,
+    ignored: &'a [c_int],
+    files: libc::rlimit64,
+    hand_over: RawFd,
+    candidates: Vec<*const c_char>,
+    arguments: Vec<*const c_char>,
+    environment: Vec<*const c_char>,
+    /// `LISTEN_PID=` and room for a number, completed by the child.
+    listen_pid: &'a [AtomicU8],
+    stdout: RawFd,
+    stderr: RawFd,
+    listener: Option<RawFd>,
+    parent: c_int,
+    stage: AtomicI32,
+    errno: AtomicI32,
+    index: AtomicUsize,
+}
+
+impl Cloner {
+    /// Made once; `ignored` are the signals that this process ignores, `files` the soft and hard
+    /// limit of open files that programs shall get.
+    pub(super) fn new(ignored: Vec<c_int>, files: (u64, u64)) -> io::Result<Cloner> {
+        let hand_over = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        Ok(Cloner {
+            stack: vec![0; STACK / size_of::<u128>()].into_boxed_slice(),
+            ignored,
+            files: libc::rlimit64 {
+                rlim_cur: files.0,
+                rlim_max: files.1,
+            },
+            hand_over,
+        })
+    }
+
+    /// Clones a child that executes `program`, and returns when it has done so or failed.
+    ///
+    /// This process must have a single thread, every signal blocked, and a descriptor 3, so that
+    /// none of `streams` is overwritten before it is used.
+    pub(super) fn run(
+        &mut self,
+        program: &Prepared,
+        streams: &Streams<'_>,
+    ) -> Result<Cloned, CloneError> {
+        let top = self.stack.as_mut_ptr_range().end;
+        let listen_pid: Vec<AtomicU8> = b"LISTEN_PID=0000000000\0"
+            .iter()
+            .copied()
+            .map(AtomicU8::new)
+            .collect();
+        let mut environment = pointers(&program.environment);
+        if streams.listener.is_some() {
+            // Before the null at the end.
+            environment.insert(environment.len() - 1, listen_pid.as_ptr().cast());
+        }
+        let plan = Plan {
+            program,
+            ignored: &self.ignored,
+            files: self.files,
+            hand_over: self.hand_over.0.as_raw_fd(),
+            candidates: pointers(&program.candidates),
+            arguments: pointers(&program.arguments),
+            environment,
+            listen_pid: &listen_pid,
+            stdout: streams.stdout.as_raw_fd(),
+            stderr: streams.stderr.as_raw_fd(),
+            listener: streams.listener.map(|fd| fd.as_raw_fd()),
+            parent: rustix::process::getpid().as_raw_nonzero().get(),
+            stage: AtomicI32::new(0),
+            errno: AtomicI32::new(0),
+            index: AtomicUsize::new(0),
+        };
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // SAFETY: `top` is the aligned end of a stack that nothing else uses: this thread sleeps
+        // until the child no longer needs it. `plan` and all that it points to live until then,
+        // for they are borrowed beyond this call. `child::main` reads `plan` and writes to its
+        // atomics only, so this thread's view of the memory stays valid.
+        let pid = unsafe {
+            libc::clone(
+                child::main,
+                top.cast(),
+                flags,
+                ptr::from_ref(&plan).cast_mut().cast(),
+            )
+        };
+        if pid == -1 {
+            return Err(CloneError {
+                stage: Stage::Clone,
+                error: last_errno(),
+                index: 0,
+            });
+        }
+        let failure = plan.failure();
+        let observer = if program.observe {
+            self.receive_observer()
+        } else {
+            None
+        };
+        match failure {
+            None => Ok(Cloned { pid, observer }),
+            Some(failure) => {
+                reap(pid);
+                Err(failure)
+            }
+        }
+    }
+
+    /// The descriptor that the child sent before it executed the program.
+    fn receive_observer(&self) -> Option<OwnedFd> {
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = rustix::net::RecvAncillaryBuffer::new(&mut space);
+        let mut byte = [0];
+        let mut iov = [io::IoSliceMut::new(&mut byte)];
+        let flags = rustix::net::RecvFlags::CMSG_CLOEXEC;
+        rustix::net::recvmsg(&self.hand_over.1, &mut iov, &mut ancillary, flags).ok()?;
+        ancillary.drain().find_map(|message| match message {
+            rustix::net::RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
+            _ => None,
+        })
+    }
+}
+
+impl Plan<'_> {
+    /// What the child left, if it failed.
+    fn failure(&self) -> Option<CloneError> {
+        let stage = match self.stage.load(Ordering::Relaxed) {
+            0 => return None,
+            2 => Stage::Group,
+            3 => Stage::NoNewPrivileges,
+            4 => Stage::Descriptors,
+            5 => Stage::Directory,
+            6 => Stage::Limit,
+            7 => Stage::User,
+            8 => Stage::ParentDeath,
+            _ => Stage::Execute,
+        };
+        let error = rustix::io::Errno::from_raw_os_error(self.errno.load(Ordering::Relaxed));
+        Some(CloneError {
+            stage,
+            error,
+            index: self.index.load(Ordering::Relaxed),
+        })
+    }
+}
+
+/// Pointers to the strings, and a null.
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings
+        .iter()
+        .map(|string| string.as_ptr())
+        .chain([ptr::null()])
+        .collect()
+}
+
+/// Reaps a child that has ended or is about to.
+fn reap(pid: c_int) {
+    let mut status = 0;
+    // SAFETY: waits for our own child and writes one int.
+    unsafe { libc::waitpid(pid, &mut status, 0) };
+}
+
+/// The error of the last call of this thread.
+fn last_errno() -> rustix::io::Errno {
+    rustix::io::Errno::from_io_error(&io::Error::last_os_error())
+        .unwrap_or(rustix::io::Errno::INVAL)
+}

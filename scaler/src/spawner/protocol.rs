@@ -1,0 +1,213 @@
+//! What gateway and spawner say to each other: JSON in packets that keep their boundaries, with
+//! descriptors beside them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::driver::{Endpoint, Rlimit};
+
+/// Spoken by both sides; another number on the other side means another release.
+pub(crate) const VERSION: u32 = 1;
+
+/// The largest message. The kernel refuses packets above the socket's send buffer, 208 KiB unless
+/// an administrator changed it.
+pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
+
+/// The most descriptors beside one message: both output pipes.
+pub(crate) const MAX_DESCRIPTORS: usize = 2;
+
+/// From the gateway to the spawner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// The first message. Its form, and that of `Shutdown`, never change.
+    Hello {
+        /// The gateway's [`VERSION`].
+        version: u32,
+        /// How long workers wait for the next gateway when this one is gone; none: not at all.
+        adoption_ms: Option<u64>,
+        /// From SIGTERM to SIGKILL when everything is stopped.
+        grace_ms: u64,
+    },
+    /// Starts a worker; the listening socket, if inherited, comes beside it.
+    Start(Box<StartRequest>),
+    /// Signals the worker's process group.
+    Signal {
+        /// The instance.
+        id: u64,
+        /// SIGKILL instead of SIGTERM.
+        kill: bool,
+    },
+    /// The gateway found out by itself that the worker takes requests.
+    Ready {
+        /// The instance.
+        id: u64,
+        /// Where it takes them.
+        endpoint: Endpoint,
+    },
+    /// Asks for every worker.
+    List,
+    /// Stops everything, then ends.
+    Shutdown,
+}
+
+/// What to start.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StartRequest {
+    /// The instance.
+    pub(crate) id: u64,
+    /// How the instance is called in the environment of its processes.
+    pub(crate) name: String,
+    /// For the next gateway.
+    pub(crate) function: Arc<str>,
+    /// For the next gateway.
+    pub(crate) revision: Arc<str>,
+    /// Where it is expected to take requests.
+    pub(crate) endpoint: Endpoint,
+    /// How that is found out.
+    pub(crate) readiness: Readiness,
+    /// What to execute.
+    pub(crate) program: Program,
+}
+
+/// What to execute.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Program {
+    /// The program and its arguments.
+    pub(crate) command: Vec<String>,
+    /// All of it but `LISTEN_PID`, which only the child knows.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Where it runs.
+    pub(crate) directory: PathBuf,
+    /// Whom it runs as.
+    pub(crate) user: Option<String>,
+    /// Soft and hard alike.
+    pub(crate) rlimits: Vec<(Rlimit, u64)>,
+}
+
+/// How the spawner learns that a worker takes requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Readiness {
+    /// It inherits a socket that listens already.
+    Inherited,
+    /// Its calls of `listen` are observed.
+    Observed,
+    /// The gateway probes it.
+    Probed,
+}
+
+/// From the spawner to the gateway.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Event {
+    /// The answer to `Hello`. Its form, and that of `Refused`, never change.
+    Welcome {
+        /// The spawner's [`VERSION`].
+        version: u32,
+        /// Its process.
+        pid: u32,
+        /// How many workers it has.
+        workers: usize,
+    },
+    /// The spawner serves somebody else.
+    Refused {
+        /// Why, a sentence.
+        reason: String,
+    },
+    /// The program was executed; both output pipes come beside it.
+    Started {
+        /// The instance.
+        id: u64,
+        /// Its process.
+        pid: u32,
+        /// Its calls of `listen` are observed.
+        observed: bool,
+    },
+    /// Nothing was executed.
+    StartFailed {
+        /// The instance.
+        id: u64,
+        /// Why.
+        fault: Fault,
+    },
+    /// The worker listens.
+    Listening {
+        /// The instance.
+        id: u64,
+        /// Where.
+        at: Place,
+        /// How to reach it there, if that is where it was expected.
+        reach: Option<Endpoint>,
+    },
+    /// The worker and its process group are gone.
+    Exited {
+        /// The instance.
+        id: u64,
+        /// How its first process ended.
+        ending: Ending,
+    },
+    /// One worker, answering `List`; both output pipes come beside it.
+    Listed {
+        /// The instance.
+        id: u64,
+        /// Its process.
+        pid: u32,
+        /// The function's name.
+        function: Arc<str>,
+        /// The revision's name.
+        revision: Arc<str>,
+        /// Where it takes requests.
+        endpoint: Endpoint,
+        /// Whether it does.
+        ready: bool,
+    },
+    /// No more of them.
+    ListEnd,
+}
+
+/// Where a worker listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Place {
+    /// There.
+    Known(Endpoint),
+    /// It is about to listen, and the kernel does not let the spawner see where.
+    Hidden,
+    /// Neither TCP nor a Unix path.
+    Foreign,
+}
+
+/// Why nothing was executed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fault {
+    /// The machine lacks something now; the program may be fine.
+    pub(crate) transient: bool,
+    /// One lower-case sentence.
+    pub(crate) detail: String,
+}
+
+impl Fault {
+    /// The program cannot be executed, now or later.
+    pub(crate) fn lasting(detail: String) -> Fault {
+        Fault {
+            transient: false,
+            detail,
+        }
+    }
+
+    /// The machine lacks something.
+    pub(crate) fn transient(detail: String) -> Fault {
+        Fault {
+            transient: true,
+            detail,
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ending {
+    /// It exited with this status.
+    Status(i32),
+    /// This signal killed it.
+    Signal(i32),
+}

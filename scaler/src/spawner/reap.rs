@@ -1,0 +1,124 @@
+//! The end of workers: the first process, its group, and whoever left the group.
+//!
+//! This process is the reaper of all its descendants, so those whose parent ended become its
+//! children. SIGCHLD tells of each, whoever it is, and a pid is not given to another process
+//! before it was reaped here, so signals never reach a stranger.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use super::proc::{self, INSTANCE};
+use super::protocol::{Ending, Event};
+use super::sys;
+use super::worker::Workers;
+
+/// How long the end of a worker may be held back for killed processes that do not go, being stuck
+/// in the kernel.
+const GROUP_WAIT: Duration = Duration::from_secs(1);
+
+/// Children reaped at once, so that a crowd of them does not hold up everything else.
+const BATCH: usize = 64;
+
+impl Workers {
+    /// Reaps the children that have ended; true if there may be more.
+    pub(super) fn reap(&mut self, now: Instant) -> bool {
+        for _ in 0..BATCH {
+            let Ok(Some((raw, ending))) = sys::next_ended() else {
+                return false;
+            };
+            let Some(pid) = Pid::from_raw(raw) else {
+                return false;
+            };
+            if let Some(id) = self.leaders.remove(&raw) {
+                // While its first process is unreaped, the group cannot be another's.
+                rustix::process::kill_process_group(pid, Signal::KILL).ok();
+                if let Some(worker) = self.table.get_mut(&id) {
+                    worker.ending = Some((ending, now + GROUP_WAIT));
+                }
+            }
+            rustix::process::waitpid(Some(pid), WaitOptions::NOHANG).ok();
+        }
+        true
+    }
+
+    /// Kills the descendants that left the group of a worker that is gone, and returns the news of
+    /// the workers of which nothing is left.
+    pub(super) fn bury(&mut self, now: Instant) -> Vec<Event> {
+        let haunted = self.kill_strays();
+        let gone: Vec<(u64, Ending)> = self
+            .table
+            .iter()
+            .filter_map(|(&id, worker)| {
+                let (ending, until) = worker.ending?;
+                let left = haunted.contains(&worker.name)
+                    || rustix::process::test_kill_process_group(worker.pid).is_ok();
+                (!left || now >= until).then_some((id, ending))
+            })
+            .collect();
+        gone.into_iter()
+            .map(|(id, ending)| {
+                self.table.remove(&id);
+                Event::Exited { id, ending }
+            })
+            .collect()
+    }
+
+    /// When [`Workers::bury`] has to be asked again at the latest.
+    pub(super) fn next_burial(&self) -> Option<Instant> {
+        self.table
+            .values()
+            .filter_map(|worker| worker.ending.map(|(_, until)| until))
+            .min()
+    }
+
+    /// Kills every child that is not the first process of a worker, whoever it belongs to.
+    pub(super) fn kill_everything(&self) {
+        self.signal_all(Signal::KILL);
+        for pid in proc::children() {
+            kill(pid);
+        }
+    }
+
+    /// Kills and reaps until no child is left, for a bounded time: the children of those that are
+    /// killed become ours.
+    pub(super) fn end_everything(&mut self) {
+        let until = Instant::now() + GROUP_WAIT;
+        while !proc::children().is_empty() && Instant::now() < until {
+            self.kill_everything();
+            while self.reap(until) {}
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Kills the children that belong to a worker that is gone; the names of those workers.
+    fn kill_strays(&self) -> HashSet<String> {
+        let alive: HashSet<&str> = self
+            .table
+            .values()
+            .filter(|worker| worker.ending.is_none())
+            .map(|worker| worker.name.as_str())
+            .collect();
+        let strays = proc::children()
+            .into_iter()
+            .filter(|pid| !self.leaders.contains_key(pid));
+        strays
+            .filter_map(|pid| {
+                let owner = String::from_utf8(proc::variable(pid, INSTANCE)?).ok()?;
+                if alive.contains(owner.as_str()) {
+                    return None;
+                }
+                kill(pid);
+                Some(owner)
+            })
+            .collect()
+    }
+}
+
+/// Kills a child of this process, which is not reaped yet and so is still itself.
+fn kill(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        rustix::process::kill_process(pid, Signal::KILL).ok();
+    }
+}

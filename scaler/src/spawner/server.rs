@@ -1,0 +1,278 @@
+//! The spawner itself: one thread, one epoll, and an end for every way its gateway may end.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::process::Signal;
+
+use super::link::Link;
+use super::packet::Inbox;
+use super::protocol::{Event, Fault, MAX_DESCRIPTORS, Request};
+use super::sys;
+use super::worker::Workers;
+
+mod gateway;
+mod setup;
+
+/// Between SIGKILL for everything and the end of this process, come what may.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// How often sending is tried again while the kernel says that too many descriptors are in flight,
+/// of whose end there is no event.
+const RESEND: Duration = Duration::from_millis(5);
+
+/// Events taken from the kernel at once.
+const BATCH: usize = 64;
+
+// Tokens of epoll; all others are instances.
+const SIGNALS: u64 = u64::MAX;
+const LISTENER: u64 = u64::MAX - 1;
+const GATEWAY: u64 = u64::MAX - 2;
+
+/// Runs a spawner until it has nothing more to do: the hidden command `stoker spawner STATE_DIR`,
+/// of which `arguments` are what follows `spawner`. Standard input is its first gateway.
+///
+/// The caller must not have started threads or opened files.
+pub fn main_from_args(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter();
+    let (Some(state_dir), None) = (arguments.next(), arguments.next()) else {
+        return complain("usage: stoker spawner STATE_DIR");
+    };
+    let served = Server::new(PathBuf::from(state_dir)).and_then(|mut server| server.run());
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("the spawner failed: {error}")),
+    }
+}
+
+/// What the spawner is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// A gateway is connected, or about to be.
+    Serving,
+    /// It waits until then for the next gateway.
+    Alone(Instant),
+    /// Everything was asked to end, and is killed then.
+    Stopping(Instant),
+    /// Everything was killed, and the spawner ends then at the latest.
+    Killing(Instant),
+}
+
+/// The spawner.
+#[derive(Debug)]
+struct Server {
+    epoll: OwnedFd,
+    signals: OwnedFd,
+    /// Closed as soon as no gateway can join any more.
+    listener: Option<OwnedFd>,
+    path: PathBuf,
+    inbox: Inbox,
+    link: Option<Link>,
+    /// Told that they are not wanted. Closed later, for closing with an unread greeting would
+    /// destroy that answer.
+    refused: VecDeque<Link>,
+    workers: Workers,
+    phase: Phase,
+    adoption: Option<Duration>,
+    grace: Duration,
+}
+
+impl Server {
+    /// Serves until the phase after everything was stopped.
+    fn run(&mut self) -> io::Result<()> {
+        let mut events = Vec::with_capacity(BATCH);
+        loop {
+            let timeout = self.next_deadline().map(|deadline| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                Timespec {
+                    tv_sec: left.as_secs().cast_signed(),
+                    tv_nsec: left.subsec_nanos().into(),
+                }
+            });
+            events.clear();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                self.handle(event.data.u64(), event.flags);
+            }
+            self.pass_time();
+            if self.is_done() {
+                self.workers.end_everything();
+                return Ok(());
+            }
+        }
+    }
+
+    fn handle(&mut self, token: u64, flags: EventFlags) {
+        match token {
+            SIGNALS => self.take_signals(),
+            LISTENER => self.accept(),
+            GATEWAY => self.take_request(flags),
+            id if flags.contains(EventFlags::IN) => {
+                if let Some(event) = self.workers.attend(id) {
+                    self.tell(&event, Vec::new());
+                }
+            }
+            id => self.workers.forget_observer(id),
+        }
+    }
+
+    /// Children ended, or somebody wants the spawner to end.
+    fn take_signals(&mut self) {
+        let asked = sys::read_signals(&self.signals).contains(&libc::SIGTERM);
+        // A gateway drains first and then says so itself; `pkill stoker` must not come before.
+        if asked && self.link.is_none() {
+            self.stop();
+        }
+        while self.workers.reap(Instant::now()) {}
+        self.bury();
+    }
+
+    fn bury(&mut self) {
+        for event in self.workers.bury(Instant::now()) {
+            self.tell(&event, Vec::new());
+        }
+    }
+
+    /// One request at a time, so that a row of starts does not hold up what else happens.
+    fn take_request(&mut self, flags: EventFlags) {
+        let Some(link) = &mut self.link else { return };
+        if flags.contains(EventFlags::OUT) {
+            link.flush();
+        }
+        let gone = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        if !flags.contains(EventFlags::IN) && !gone {
+            return;
+        }
+        if let Some((request, descriptors)) = link.receive(&mut self.inbox) {
+            self.serve(request, descriptors);
+        }
+    }
+
+    fn serve(&mut self, request: Request, mut descriptors: Vec<OwnedFd>) {
+        match request {
+            Request::Hello {
+                adoption_ms,
+                grace_ms,
+                ..
+            } => {
+                self.adoption = adoption_ms.map(Duration::from_millis);
+                self.grace = Duration::from_millis(grace_ms);
+                self.welcome();
+            }
+            Request::Start(request) => {
+                if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
+                    let fault = Fault::transient("the spawner is stopping".to_owned());
+                    self.tell(
+                        &Event::StartFailed {
+                            id: request.id,
+                            fault,
+                        },
+                        Vec::new(),
+                    );
+                    return;
+                }
+                let id = request.id;
+                let (event, beside) = self.workers.start(*request, descriptors.pop());
+                self.observe(id);
+                self.tell(&event, beside);
+            }
+            Request::Signal { id, kill } => {
+                self.workers
+                    .signal(id, if kill { Signal::KILL } else { Signal::TERM });
+            }
+            Request::Ready { id, endpoint } => self.workers.set_ready(id, endpoint),
+            Request::List => {
+                for (event, pipes) in self.workers.list() {
+                    debug_assert!(pipes.len() <= MAX_DESCRIPTORS, "a worker has two pipes");
+                    self.tell(&event, pipes);
+                }
+                self.tell(&Event::ListEnd, Vec::new());
+            }
+            Request::Shutdown => self.stop(),
+        }
+    }
+
+    /// Listens to a new worker's calls of `listen`.
+    fn observe(&mut self, id: u64) {
+        let Some(observer) = self.workers.observer(id) else {
+            return;
+        };
+        let data = EventData::new_u64(id);
+        if epoll::add(&self.epoll, observer, data, EventFlags::IN).is_err() {
+            // Its calls of `listen` fail then, which its author sees.
+            self.workers.forget_observer(id);
+        }
+    }
+
+    /// What is due, whether by time or because the gateway is gone.
+    fn pass_time(&mut self) {
+        let now = Instant::now();
+        if self.workers.next_burial().is_some_and(|due| now >= due) {
+            self.bury();
+        }
+        self.look_after_link(now);
+        match self.phase {
+            Phase::Alone(until) if now >= until => self.stop(),
+            Phase::Stopping(until) if now >= until => {
+                self.workers.kill_everything();
+                self.phase = Phase::Killing(now + LAST_WAIT);
+            }
+            _ => {}
+        }
+    }
+
+    /// Stops everything; no gateway can join any more.
+    fn stop(&mut self) {
+        if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
+            return;
+        }
+        // The path first: a new gateway may start a spawner of its own from now on.
+        if self.listener.take().is_some() {
+            std::fs::remove_file(&self.path).ok();
+        }
+        self.workers.signal_all(Signal::TERM);
+        self.phase = Phase::Stopping(Instant::now() + self.grace);
+    }
+
+    fn is_done(&self) -> bool {
+        match self.phase {
+            Phase::Serving | Phase::Alone(_) => false,
+            Phase::Stopping(_) => self.workers.table.is_empty(),
+            Phase::Killing(until) => self.workers.table.is_empty() || Instant::now() >= until,
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let phase = match self.phase {
+            Phase::Serving => None,
+            Phase::Alone(until) | Phase::Stopping(until) | Phase::Killing(until) => Some(until),
+        };
+        let link = self.link.as_ref().and_then(|link| {
+            let resend = link.is_behind().then(|| Instant::now() + RESEND);
+            link.greet_by.into_iter().chain(resend).min()
+        });
+        let refused = self.refused.front().and_then(|link| link.greet_by);
+        [phase, link, refused, self.workers.next_burial()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// Says what went wrong. There is nobody to tell if standard error is gone.
+fn complain(what: &str) -> ExitCode {
+    use std::io::Write;
+    writeln!(io::stderr(), "stoker: {what}").ok();
+    ExitCode::FAILURE
+}

@@ -1,0 +1,184 @@
+//! The few kernel interfaces that rustix does not offer, made safe.
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use rustix::io::Errno;
+
+use super::protocol::Ending;
+
+/// A call of `listen` that waits for an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Notification {
+    /// The kernel's name of it.
+    pub(super) id: u64,
+    /// The calling thread.
+    pub(super) thread: u32,
+    /// The socket, a descriptor of the caller.
+    pub(super) socket: RawFd,
+    /// The second argument.
+    pub(super) backlog: i32,
+}
+
+/// What a caller of `listen` is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer {
+    /// The call was carried out for it, with this result.
+    Done(Result<(), Errno>),
+    /// The kernel shall carry it out now.
+    Proceed,
+}
+
+/// Blocks every signal for the life of this process, and reads the two that matter from the
+/// descriptor: SIGCHLD and SIGTERM.
+///
+/// So no handler ever runs, least of all in a child that shares this process's memory.
+pub(super) fn take_signals() -> io::Result<OwnedFd> {
+    let mut all = MaybeUninit::uninit();
+    let mut watched = MaybeUninit::uninit();
+    // SAFETY: sigfillset and sigemptyset initialise the sets that the other calls read; signalfd
+    // returns a descriptor that nothing else owns.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::sigemptyset(watched.as_mut_ptr());
+        libc::sigaddset(watched.as_mut_ptr(), libc::SIGCHLD);
+        libc::sigaddset(watched.as_mut_ptr(), libc::SIGTERM);
+        check(libc::sigprocmask(
+            libc::SIG_BLOCK,
+            all.as_ptr(),
+            ptr::null_mut(),
+        ))?;
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        let fd = check(libc::signalfd(-1, watched.as_ptr(), flags))?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// The signals that this process ignores: a program would inherit that.
+pub(super) fn ignored_signals() -> Vec<i32> {
+    (1..=64)
+        .filter(|&signal| {
+            // The kernel's sigaction, which begins with the handler. The C library's would hide
+            // two signals that it keeps for itself and that an ancestor may ignore all the same.
+            let mut action = [0_usize; 8];
+            let none = ptr::null::<usize>();
+            // SAFETY: asks only, and the kernel writes at most 32 bytes.
+            let result = unsafe {
+                libc::syscall(libc::SYS_rt_sigaction, signal, none, action.as_mut_ptr(), 8)
+            };
+            result == 0 && action[0] == libc::SIG_IGN
+        })
+        .collect()
+}
+
+/// Closes every descriptor above standard error, which somebody left open for us to inherit.
+///
+/// To be called first, when this process has opened none itself.
+pub(super) fn close_inherited() {
+    // SAFETY: nothing in this process owns a descriptor above 2 yet, as the caller promises. An
+    // old kernel without the call leaves them open, which is harmless.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3 as libc::c_uint,
+            libc::c_uint::MAX,
+            0,
+        )
+    };
+}
+
+/// A child that has ended and was not reaped yet, so that its pid is still its own.
+pub(super) fn next_ended() -> io::Result<Option<(i32, Ending)>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: waitid writes into `info`, which was zeroed and thus is initialised in any case;
+    // the pid and the status are valid for the records that waitid writes, and 0 otherwise.
+    let (pid, status, code) = unsafe {
+        match check(libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options)) {
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(None),
+            result => result?,
+        };
+        let info = info.assume_init();
+        (info.si_pid(), info.si_status(), info.si_code)
+    };
+    let ending = if code == libc::CLD_EXITED {
+        Ending::Status(status)
+    } else {
+        Ending::Signal(status)
+    };
+    Ok((pid != 0).then_some((pid, ending)))
+}
+
+/// The next notification; none if its caller is gone again.
+pub(super) fn receive_notification(listener: impl AsFd) -> io::Result<Option<Notification>> {
+    let mut notification = MaybeUninit::<libc::seccomp_notif>::zeroed();
+    let fd = listener.as_fd().as_raw_fd();
+    // SAFETY: the kernel wants a zeroed structure of this type and fills it.
+    let notification = unsafe {
+        let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
+        match check(libc::ioctl(fd, request, notification.as_mut_ptr())) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
+            result => result?,
+        };
+        notification.assume_init()
+    };
+    Ok(Some(Notification {
+        id: notification.id,
+        thread: notification.pid,
+        socket: notification.data.args[0] as RawFd,
+        backlog: notification.data.args[1] as i32,
+    }))
+}
+
+/// Whether the caller still waits, so that its pid is still its own.
+pub(super) fn notification_stands(listener: impl AsFd, id: u64) -> bool {
+    let fd = listener.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads one u64.
+    unsafe { libc::ioctl(fd, libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 }
+}
+
+/// Answers the caller. It does not matter if it is gone.
+pub(super) fn answer_notification(listener: impl AsFd, id: u64, answer: &Answer) {
+    let mut response = libc::seccomp_notif_resp {
+        id,
+        val: 0,
+        error: 0,
+        flags: 0,
+    };
+    match answer {
+        Answer::Done(Ok(())) => {}
+        Answer::Done(Err(error)) => {
+            response.error = -error.raw_os_error();
+        }
+        Answer::Proceed => response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
+    }
+    let fd = listener.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads one response.
+    unsafe { libc::ioctl(fd, libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response) };
+}
+
+/// The signals read from the descriptor of [`take_signals`].
+pub(super) fn read_signals(signals: impl AsFd) -> Vec<i32> {
+    const RECORD: usize = size_of::<libc::signalfd_siginfo>();
+    let mut buffer = [0_u8; RECORD * 4];
+    let Ok(length) = rustix::io::read(signals, &mut buffer) else {
+        return Vec::new();
+    };
+    // A record begins with the number of the signal.
+    buffer[..length]
+        .chunks_exact(RECORD)
+        .filter_map(|record| record.first_chunk().copied())
+        .map(i32::from_ne_bytes)
+        .collect()
+}
+
+/// The error of a call that returned -1.
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}

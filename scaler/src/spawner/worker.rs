@@ -1,0 +1,253 @@
+//! The workers of this spawner: started, signalled, listed.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::fs::{Gid, OFlags, Uid};
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, Signal};
+
+use super::clone::{Cloner, Identity, Prepared, Streams};
+use super::explain::{explain, words};
+use super::protocol::{Ending, Event, Fault, Readiness, StartRequest};
+use super::{listening, prepare};
+use crate::driver::Endpoint;
+
+/// Workers at once; each takes three descriptors of this process.
+const MAX_WORKERS: usize = 100_000;
+
+/// Places that one worker may report before it is ready; a program that listens here and there
+/// without end must not flood the gateway.
+const MAX_REPORTS: u8 = 8;
+
+/// One worker: a process group and what it holds.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) pid: Pid,
+    /// The value of `STOKER_INSTANCE`.
+    pub(super) name: String,
+    function: Arc<str>,
+    revision: Arc<str>,
+    endpoint: Endpoint,
+    ready: bool,
+    /// Read ends of output and error output, kept for the next gateway.
+    pipes: [OwnedFd; 2],
+    /// Where the kernel reports calls of `listen`. Kept open, for else they would fail.
+    observer: Option<OwnedFd>,
+    reports: u8,
+    /// Its first process is gone; how, and until when its group is waited for.
+    pub(super) ending: Option<(Ending, Instant)>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Workers {
+    cloner: Cloner,
+    pub(super) table: HashMap<u64, Worker>,
+    /// By first process, until it is reaped.
+    pub(super) leaders: HashMap<i32, u64>,
+}
+
+impl Workers {
+    /// None yet.
+    pub(super) fn new(cloner: Cloner) -> Workers {
+        Workers {
+            cloner,
+            table: HashMap::new(),
+            leaders: HashMap::new(),
+        }
+    }
+
+    /// Starts one and returns the news of it, with its pipes beside it if it runs.
+    pub(super) fn start(
+        &mut self,
+        request: StartRequest,
+        listener: Option<OwnedFd>,
+    ) -> (Event, Vec<OwnedFd>) {
+        let id = request.id;
+        match self.try_start(request, listener) {
+            Ok(started) => started,
+            Err(fault) => (Event::StartFailed { id, fault }, Vec::new()),
+        }
+    }
+
+    fn try_start(
+        &mut self,
+        request: StartRequest,
+        listener: Option<OwnedFd>,
+    ) -> Result<(Event, Vec<OwnedFd>), Fault> {
+        self.check_room(&request)?;
+        let prepared = prepare::prepare(&request.program, request.readiness)?;
+        give_directory(&request, &prepared)?;
+        let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;
+        let (stderr, stderr_end) = pipe(prepared.identity.as_ref())?;
+        let beside = vec![duplicate(&stdout)?, duplicate(&stderr)?];
+        let streams = Streams {
+            stdout: stdout_end.as_fd(),
+            stderr: stderr_end.as_fd(),
+            listener: listener.as_ref().map(AsFd::as_fd),
+        };
+        let cloned = self
+            .cloner
+            .run(&prepared, &streams)
+            .map_err(|error| explain(error, &request.program, &prepared))?;
+        let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
+        self.leaders.insert(cloned.pid, request.id);
+        let started = Event::Started {
+            id: request.id,
+            pid: cloned.pid.unsigned_abs(),
+            observed: cloned.observer.is_some(),
+        };
+        let worker = Worker {
+            pid,
+            name: request.name,
+            function: request.function,
+            revision: request.revision,
+            endpoint: request.endpoint,
+            ready: request.readiness == Readiness::Inherited,
+            pipes: [stdout, stderr],
+            observer: cloned.observer,
+            reports: 0,
+            ending: None,
+        };
+        self.table.insert(request.id, worker);
+        Ok((started, beside))
+    }
+
+    /// Whether another one with this id can be started.
+    fn check_room(&self, request: &StartRequest) -> Result<(), Fault> {
+        if self.table.contains_key(&request.id) {
+            return Err(Fault::transient(format!(
+                "instance {} runs already",
+                request.name
+            )));
+        }
+        if self.table.len() >= MAX_WORKERS {
+            let detail = format!("{MAX_WORKERS} instances run, which is the limit");
+            return Err(Fault::transient(detail));
+        }
+        Ok(())
+    }
+
+    /// Where calls of `listen` of this worker are reported.
+    pub(super) fn observer(&self, id: u64) -> Option<BorrowedFd<'_>> {
+        self.table.get(&id)?.observer.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Answers a waiting call of `listen`; the news of it, if any.
+    pub(super) fn attend(&mut self, id: u64) -> Option<Event> {
+        let worker = self.table.get_mut(&id)?;
+        let (at, reach) = listening::attend(worker.observer.as_ref()?.as_fd())?;
+        let served = listening::serves(reach.as_ref(), &worker.endpoint);
+        if worker.ready || (worker.reports >= MAX_REPORTS && !served) {
+            return None;
+        }
+        worker.reports = worker.reports.saturating_add(1);
+        let reach = reach.filter(|_| served);
+        if let Some(endpoint) = &reach {
+            worker.endpoint = endpoint.clone();
+            worker.ready = true;
+        }
+        Some(Event::Listening { id, at, reach })
+    }
+
+    /// No process is left that could call `listen`.
+    pub(super) fn forget_observer(&mut self, id: u64) {
+        if let Some(worker) = self.table.get_mut(&id) {
+            worker.observer = None;
+        }
+    }
+
+    /// The gateway found out that it takes requests there.
+    pub(super) fn set_ready(&mut self, id: u64, endpoint: Endpoint) {
+        if let Some(worker) = self.table.get_mut(&id) {
+            worker.endpoint = endpoint;
+            worker.ready = true;
+        }
+    }
+
+    /// Signals the group of one whose first process was not reaped yet, so that the group is its
+    /// own for certain.
+    pub(super) fn signal(&self, id: u64, signal: Signal) {
+        if let Some(worker) = self.table.get(&id).filter(|worker| worker.ending.is_none()) {
+            // It may have ended this very moment, which is what the caller wants.
+            rustix::process::kill_process_group(worker.pid, signal).ok();
+        }
+    }
+
+    /// Signals every group.
+    pub(super) fn signal_all(&self, signal: Signal) {
+        self.table.keys().for_each(|&id| self.signal(id, signal));
+    }
+
+    /// One event and two pipes for each.
+    pub(super) fn list(&self) -> Vec<(Event, Vec<OwnedFd>)> {
+        let running = self
+            .table
+            .iter()
+            .filter(|(_, worker)| worker.ending.is_none());
+        running
+            .map(|(&id, worker)| {
+                let event = Event::Listed {
+                    id,
+                    pid: worker.pid.as_raw_nonzero().get().unsigned_abs(),
+                    function: worker.function.clone(),
+                    revision: worker.revision.clone(),
+                    endpoint: worker.endpoint.clone(),
+                    ready: worker.ready,
+                };
+                // Without descriptors left, its output is lost but it is adopted.
+                (
+                    event,
+                    worker
+                        .pipes
+                        .iter()
+                        .filter_map(|pipe| duplicate(pipe).ok())
+                        .collect(),
+                )
+            })
+            .collect()
+    }
+}
+
+/// Hands the directory of a Unix socket to the user who is to bind it.
+fn give_directory(request: &StartRequest, prepared: &Prepared) -> Result<(), Fault> {
+    let (Some(identity), Endpoint::Unix(path)) = (&prepared.identity, &request.endpoint) else {
+        return Ok(());
+    };
+    if request.readiness == Readiness::Inherited {
+        return Ok(());
+    }
+    let Some(directory) = path.parent() else {
+        return Ok(());
+    };
+    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    rustix::fs::chown(directory, Some(uid), Some(gid)).map_err(|error| {
+        Fault::transient(format!("cannot hand over {directory:?}: {}", words(error)))
+    })
+}
+
+/// A pipe whose reader does not block and whose writer, the program, does.
+fn pipe(owner: Option<&Identity>) -> Result<(OwnedFd, OwnedFd), Fault> {
+    let make = || -> rustix::io::Result<_> {
+        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
+        if let Some(owner) = owner {
+            // Programs open /dev/stdout, which only the owner may.
+            let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+            rustix::fs::fchown(&writer, Some(uid), Some(gid))?;
+        }
+        Ok((reader, writer))
+    };
+    make().map_err(|error| Fault::transient(format!("cannot make a pipe: {}", words(error))))
+}
+
+/// Another descriptor for the same pipe.
+fn duplicate(pipe: &OwnedFd) -> Result<OwnedFd, Fault> {
+    pipe.try_clone().map_err(|error: io::Error| {
+        Fault::transient(format!("cannot duplicate a pipe: {}", error.kind()))
+    })
+}

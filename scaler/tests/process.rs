@@ -1,0 +1,25 @@
+//! The process driver and the spawner with real programs.
+
+#![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+
+#[path = "process/support.rs"]
+mod support;
+
+#[path = "process/adopting.rs"]
+mod adopting;
+#[path = "process/ending.rs"]
+mod ending;
+#[path = "process/executing.rs"]
+mod executing;
+#[path = "process/inheriting.rs"]
+mod inheriting;
+#[path = "process/isolating.rs"]
+mod isolating;
+#[path = "process/joining.rs"]
+mod joining;
+#[path = "process/measuring.rs"]
+mod measuring;
+#[path = "process/ready.rs"]
+mod ready;
+#[path = "process/unprivileged.rs"]
+mod unprivileged;
