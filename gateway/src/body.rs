@@ -1,0 +1,178 @@
+//! The body of a caller's request: bounded, held back while the request waits.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+
+use crate::upstream::Framing;
+
+/// At most this much of one waiting request's body is read ahead.
+const AHEAD_BYTES: usize = 64 * 1024;
+
+/// The body of a caller's request.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    limit: u64,
+    seen: u64,
+    ahead: VecDeque<Bytes>,
+    held: Option<Held>,
+    ended: bool,
+}
+
+/// Why the body of a request could not be had.
+#[derive(Debug)]
+pub(crate) enum BodyError {
+    /// It is longer than the limit, in bytes.
+    TooLarge(u64),
+    /// The caller left or sent what is not HTTP.
+    Broken(hyper::Error),
+}
+
+impl RequestBody {
+    /// At most `limit` bytes are let through.
+    pub(crate) fn new(incoming: Incoming, limit: u64) -> Self {
+        let ended = incoming.is_end_stream();
+        RequestBody {
+            incoming,
+            limit,
+            seen: 0,
+            ahead: VecDeque::new(),
+            held: None,
+            ended,
+        }
+    }
+
+    /// How the function is told where it ends. `announced` says that the request has a length or
+    /// a coding at all.
+    pub(crate) fn framing(&self, announced: bool) -> Framing {
+        match self.incoming.size_hint().exact() {
+            Some(0) if !announced => Framing::None,
+            Some(length) => Framing::Length(length),
+            None => Framing::Chunked,
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Some(data) = self.ahead.pop_front() {
+            if self.ahead.is_empty() {
+                self.held = None;
+            }
+            return Poll::Ready(Some(Ok(data)));
+        }
+        self.poll_incoming(cx)
+    }
+
+    /// Reads ahead while the request waits, as far as `budget` allows, so that a caller who leaves
+    /// is noticed even if it sent a body. Ready only with an error.
+    pub(crate) fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        budget: &WaitBuffer,
+    ) -> Poll<BodyError> {
+        loop {
+            let held = self.held.as_ref().map_or(0, |held| held.bytes);
+            if self.ended || held >= AHEAD_BYTES || budget.is_full() {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_incoming(cx)) {
+                None => return Poll::Pending,
+                Some(Err(error)) => return Poll::Ready(error),
+                Some(Ok(data)) => {
+                    self.held
+                        .get_or_insert_with(|| budget.hold())
+                        .add(data.len());
+                    self.ahead.push_back(data);
+                }
+            }
+        }
+    }
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        while !self.ended {
+            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+                self.ended = true;
+                break;
+            };
+            let frame = frame.map_err(BodyError::Broken)?;
+            // Trailers end here: functions are not told of them.
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            self.seen += data.len() as u64;
+            if self.seen > self.limit {
+                return Poll::Ready(Some(Err(BodyError::TooLarge(self.limit))));
+            }
+            return Poll::Ready(Some(Ok(data)));
+        }
+        Poll::Ready(None)
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::TooLarge(limit) => write!(f, "the body is longer than {limit} bytes"),
+            BodyError::Broken(error) => write!(f, "the body could not be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// The bytes of waiting requests' bodies, bounded for the whole gateway.
+#[derive(Clone, Debug)]
+pub(crate) struct WaitBuffer {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl WaitBuffer {
+    /// Holds at most about `limit` bytes: each waiting request may go over by one read.
+    pub(crate) fn new(limit: usize) -> Self {
+        WaitBuffer {
+            used: Arc::default(),
+            limit,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.used.load(Ordering::Relaxed) >= self.limit
+    }
+
+    fn hold(&self) -> Held {
+        Held {
+            used: Arc::clone(&self.used),
+            bytes: 0,
+        }
+    }
+}
+
+/// One request's share of the wait buffer, given back when this is dropped.
+struct Held {
+    used: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Held {
+    fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

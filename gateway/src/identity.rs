@@ -1,0 +1,194 @@
+//! The request's name: `X-Request-Id` and `traceparent`, kept or made.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
+
+use crate::upstream::line;
+
+/// The request's id, towards both sides.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The trace context of the W3C.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// A caller's id longer than this is replaced.
+const ID_LIMIT: usize = 128;
+
+/// The id and the trace context of one request. A made id is the trace's id too, so that either
+/// finds the other.
+pub(crate) struct RequestId {
+    kept: Option<HeaderValue>,
+    traceparent: Option<HeaderValue>,
+    /// 32 hexadecimal digits of the trace, 16 of the span.
+    digits: [u8; 48],
+}
+
+impl RequestId {
+    /// Keeps what the caller sent if it is well formed, makes the rest.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let kept = headers
+            .get(REQUEST_ID)
+            .filter(|value| is_id(value.as_bytes()))
+            .cloned();
+        let traceparent = headers
+            .get(TRACEPARENT)
+            .filter(|value| is_traceparent(value.as_bytes()))
+            .cloned();
+        let mut digits = [0; 48];
+        for (word, place) in digits.chunks_exact_mut(16).enumerate() {
+            let mut value = random();
+            if word != 1 && value == 0 {
+                // An id of zeros is not valid.
+                value = 1;
+            }
+            hex(value, place);
+        }
+        RequestId {
+            kept,
+            traceparent,
+            digits,
+        }
+    }
+
+    /// The id as text.
+    pub(crate) fn as_str(&self) -> &str {
+        let made = || std::str::from_utf8(&self.digits[..32]).unwrap_or_default();
+        self.kept
+            .as_ref()
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_else(made)
+    }
+
+    /// The id for the response.
+    pub(crate) fn to_header(&self) -> HeaderValue {
+        match &self.kept {
+            Some(value) => value.clone(),
+            None => {
+                HeaderValue::from_bytes(&self.digits[..32]).expect("hexadecimal digits are valid")
+            }
+        }
+    }
+
+    /// Appends both header lines for the function.
+    pub(crate) fn encode(&self, out: &mut BytesMut) {
+        line(out, REQUEST_ID.as_str(), self.as_str().as_bytes());
+        match &self.traceparent {
+            Some(value) => line(out, TRACEPARENT.as_str(), value.as_bytes()),
+            None => {
+                let mut value = *b"00-................................-................-00";
+                value[3..35].copy_from_slice(&self.digits[..32]);
+                value[36..52].copy_from_slice(&self.digits[32..]);
+                line(out, TRACEPARENT.as_str(), &value);
+            }
+        }
+    }
+}
+
+fn is_id(value: &[u8]) -> bool {
+    (1..=ID_LIMIT).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
+}
+
+/// `00-{32 hex}-{16 hex}-{2 hex}`, ids not all zeros; later versions may be longer.
+fn is_traceparent(value: &[u8]) -> bool {
+    let hex = |range: std::ops::Range<usize>| {
+        value[range]
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let some = |range: std::ops::Range<usize>| value[range].iter().any(|&byte| byte != b'0');
+    value.len() >= 55
+        && (value.len() == 55 || (!value.starts_with(b"00") && value[55] == b'-'))
+        && value[2] == b'-'
+        && value[35] == b'-'
+        && value[52] == b'-'
+        && hex(0..2)
+        && hex(3..35)
+        && hex(36..52)
+        && hex(53..55)
+        && !value.starts_with(b"ff")
+        && some(3..35)
+        && some(36..52)
+}
+
+fn hex(value: u64, place: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (index, digit) in place.iter_mut().enumerate() {
+        *digit = DIGITS[(value >> (60 - 4 * index)) as usize & 15];
+    }
+}
+
+/// SplitMix64 seeded per thread from the system: ids must differ, not be secret.
+fn random() -> u64 {
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(std::process::id()));
+    }
+    STATE.with(|state| {
+        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state.set(next);
+        let mut value = next;
+        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        value ^ (value >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|&(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_the_caller_sent_is_kept() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let id = RequestId::of(&headers(&[
+            ("x-request-id", "abc-1"),
+            ("traceparent", trace),
+        ]));
+        assert_eq!(id.as_str(), "abc-1");
+        let mut out = BytesMut::new();
+        id.encode(&mut out);
+        assert_eq!(
+            out,
+            format!("x-request-id: abc-1\r\ntraceparent: {trace}\r\n").as_bytes()
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_malformed_is_made() {
+        for bad in [
+            "",
+            "has space",
+            "00-zz",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        ] {
+            let id = RequestId::of(&headers(&[("traceparent", bad)]));
+            let mut out = BytesMut::new();
+            id.encode(&mut out);
+            let text = String::from_utf8(out.to_vec()).unwrap();
+            let made = text
+                .lines()
+                .nth(1)
+                .unwrap()
+                .strip_prefix("traceparent: ")
+                .unwrap();
+            assert!(is_traceparent(made.as_bytes()), "{made}");
+            assert!(made.contains(id.as_str()));
+        }
+        let first = RequestId::of(&HeaderMap::new());
+        assert_ne!(first.as_str(), RequestId::of(&HeaderMap::new()).as_str());
+    }
+}

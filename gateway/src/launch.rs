@@ -1,0 +1,42 @@
+//! From a function's manifest to what the scaler starts.
+
+use stoker_config::{FunctionSpec, Listen};
+use stoker_scaler::driver::{LaunchSpec, Rlimit, SocketKind};
+
+/// How instances of `spec` are started.
+pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
+    let limits = &spec.limits;
+    let rlimits = [
+        (Rlimit::OpenFiles, limits.open_files),
+        (Rlimit::AddressSpace, limits.address_space_bytes),
+        (
+            Rlimit::CpuSeconds,
+            limits.cpu_time.map(|time| time.as_secs()),
+        ),
+        (Rlimit::Processes, limits.processes),
+        (Rlimit::FileSize, limits.file_bytes),
+        (Rlimit::Core, Some(limits.core_bytes)),
+    ];
+    LaunchSpec {
+        function: spec.name.clone(),
+        revision: spec.revision().into(),
+        command: spec.command.clone(),
+        environment: spec
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        working_directory: spec.working_directory.clone(),
+        socket: match spec.listen {
+            Listen::Port => SocketKind::Port,
+            Listen::Unix => SocketKind::Unix,
+            Listen::Inherit => SocketKind::Inherit,
+        },
+        user: spec.user.clone(),
+        rlimits: rlimits
+            .into_iter()
+            .filter_map(|(kind, value)| Some((kind, value?)))
+            .collect(),
+        start_timeout: spec.timeouts.start,
+    }
+}

@@ -1,0 +1,107 @@
+//! Where the time of a request went.
+
+use std::time::{Duration, Instant};
+
+use http::header::HeaderValue;
+use stoker_scaler::driver::StartTimings;
+
+/// Where the time of a request went, until the head of the answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Phases {
+    pub(crate) arrived: Instant,
+    /// From the arrival to the slot.
+    pub(crate) queue: Duration,
+    /// Of that, the start of the instance; cold requests only.
+    pub(crate) start: Option<Duration>,
+    /// From the slot to the connection.
+    pub(crate) connect: Duration,
+    /// From the connection to the head of the answer.
+    pub(crate) first_byte: Duration,
+}
+
+impl Phases {
+    pub(crate) fn new(arrived: Instant) -> Self {
+        Phases {
+            arrived,
+            queue: Duration::ZERO,
+            start: None,
+            connect: Duration::ZERO,
+            first_byte: Duration::ZERO,
+        }
+    }
+
+    /// Notes that the request waited for an instance whose start took this.
+    pub(crate) fn set_start(&mut self, timings: Option<StartTimings>) {
+        let timings = timings.unwrap_or_default();
+        self.start = Some(timings.prepare + timings.spawn + timings.listen);
+    }
+
+    /// For `Server-Timing`: milliseconds, `total` up to the head of the answer.
+    pub(crate) fn server_timing(&self) -> HeaderValue {
+        let mut text = Vec::with_capacity(96);
+        entry(&mut text, b"queue", self.queue);
+        if let Some(start) = self.start {
+            entry(&mut text, b", start", start);
+        }
+        entry(&mut text, b", connect", self.connect);
+        entry(&mut text, b", first-byte", self.first_byte);
+        entry(
+            &mut text,
+            b", total",
+            self.queue + self.connect + self.first_byte,
+        );
+        HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
+            .expect("names and digits are a valid value")
+    }
+}
+
+/// Appends `NAME;dur=MILLISECONDS` with three places.
+fn entry(out: &mut Vec<u8>, name: &[u8], duration: Duration) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b";dur=");
+    let micros = duration.as_micros() as u64;
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut left = micros / 1000;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+    let part = (micros % 1000) as u32;
+    let place = |unit: u32| b'0' + (part / unit % 10) as u8;
+    out.extend_from_slice(&[b'.', place(100), place(10), place(1)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_timing_is_in_milliseconds() {
+        let mut phases = Phases::new(Instant::now());
+        phases.queue = Duration::from_micros(12_345);
+        phases.connect = Duration::from_micros(7);
+        phases.first_byte = Duration::from_secs(2);
+        assert_eq!(
+            phases.server_timing(),
+            "queue;dur=12.345, connect;dur=0.007, first-byte;dur=2000.000, total;dur=2012.352"
+        );
+        let spawn = Duration::from_micros(1500);
+        phases.set_start(Some(StartTimings {
+            spawn,
+            ..Default::default()
+        }));
+        assert!(
+            phases
+                .server_timing()
+                .to_str()
+                .unwrap()
+                .contains(", start;dur=1.500, ")
+        );
+    }
+}

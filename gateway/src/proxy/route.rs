@@ -1,0 +1,45 @@
+//! Step one: which function.
+
+use std::borrow::Cow;
+
+use http::Method;
+use http::request::Parts;
+
+use crate::gateway::{Entry, Snapshot};
+use crate::path;
+use crate::problem::{Problem, ProblemKind};
+use crate::router::{NoRoute, Routed};
+
+/// The path as it is routed and passed on.
+pub(super) fn path(parts: &Parts) -> Result<Cow<'_, str>, Problem> {
+    if parts.method == Method::CONNECT {
+        let detail = "CONNECT is for proxies that open tunnels";
+        return Err(Problem::new(ProblemKind::MethodNotAllowed, detail));
+    }
+    path::normalise(parts.uri.path()).map_err(|cause| Problem::new(ProblemKind::BadRequest, cause))
+}
+
+/// The function that answers there.
+pub(super) fn route<'a>(
+    snapshot: &'a Snapshot,
+    host: &str,
+    path: &'a str,
+    parts: &Parts,
+) -> Result<Routed<'a, Entry>, Problem> {
+    snapshot
+        .router
+        .route(host, path, parts.method.as_str())
+        .map_err(|no_route| match no_route {
+            NoRoute::NotFound => {
+                let detail = format!("no function has a route for {path}");
+                Problem::new(ProblemKind::NotFound, detail)
+            }
+            NoRoute::MethodNotAllowed(methods) => {
+                let methods = methods.join(", ");
+                let detail = format!("{} is not among {methods}", parts.method);
+                let mut problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
+                problem.allow = Some(methods);
+                problem
+            }
+        })
+}

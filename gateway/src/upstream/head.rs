@@ -1,0 +1,271 @@
+//! The head of a message: writing a request's, reading a response's.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+
+/// A response with more header lines than this is refused.
+const HEADERS: usize = 128;
+
+/// How the end of a body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is none.
+    None,
+    /// By its length, in bytes left.
+    Length(u64),
+    /// By the chunked coding.
+    Chunked,
+    /// By the end of the connection; responses only.
+    Close,
+}
+
+/// What is written of a request besides its body.
+pub(crate) struct RequestHead<'a> {
+    pub(crate) method: &'a Method,
+    /// Path and query as the function is to see them.
+    pub(crate) target: (&'a str, Option<&'a str>),
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) framing: Framing,
+}
+
+impl RequestHead<'_> {
+    /// Appends the request line, the end-to-end headers that `keep` lets through and the body's
+    /// framing to `out`. The caller adds its own lines and the empty one.
+    pub(crate) fn encode(&self, out: &mut BytesMut, keep: impl Fn(&HeaderName) -> bool) {
+        out.reserve(512);
+        out.extend_from_slice(self.method.as_str().as_bytes());
+        out.extend_from_slice(b" ");
+        out.extend_from_slice(self.target.0.as_bytes());
+        if let Some(query) = self.target.1 {
+            out.extend_from_slice(b"?");
+            out.extend_from_slice(query.as_bytes());
+        }
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        let named = names_headers(self.headers);
+        for (name, value) in self.headers {
+            let hop =
+                is_hop_by_hop(name) || *name == header::CONTENT_LENGTH || *name == header::EXPECT;
+            if hop || (named && lists(self.headers, name)) || !keep(name) {
+                continue;
+            }
+            line(out, name.as_str(), value.as_bytes());
+        }
+        match self.framing {
+            Framing::Length(length) => line(out, "content-length", length.to_string().as_bytes()),
+            Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            Framing::None | Framing::Close => {}
+        }
+    }
+}
+
+/// Appends one header line.
+pub(crate) fn line(out: &mut BytesMut, name: &str, value: &[u8]) {
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The head of an instance's answer.
+#[derive(Debug)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: StatusCode,
+    /// End-to-end headers only.
+    pub(crate) headers: HeaderMap,
+    pub(crate) framing: Framing,
+    /// The connection can carry another request after this.
+    pub(crate) reusable: bool,
+}
+
+impl ResponseHead {
+    /// Takes a head off `input`; `None` before it is whole. Interim answers (1xx) are dropped.
+    ///
+    /// # Errors
+    /// A sentence on what is not HTTP in it.
+    pub(crate) fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<Self>, String> {
+        loop {
+            let Some(head) = parse_one(input, method)? else {
+                return Ok(None);
+            };
+            if !head.status.is_informational() {
+                return Ok(Some(head));
+            }
+            if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Err("it switched protocols though nobody asked for it".into());
+            }
+        }
+    }
+}
+
+fn parse_one(input: &mut BytesMut, method: &Method) -> Result<Option<ResponseHead>, String> {
+    let mut lines = [const { MaybeUninit::uninit() }; HEADERS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let status = httparse::ParserConfig::default()
+        .parse_response_with_uninit_headers(&mut parsed, input, &mut lines)
+        .map_err(|error| format!("it is not an HTTP response: {error}"))?;
+    let httparse::Status::Complete(length) = status else {
+        return Ok(None);
+    };
+
+    let base = input.as_ptr() as usize;
+    let mut ranges = [(0_u32, 0_u32); HEADERS];
+    let mut names: Vec<HeaderName> = Vec::with_capacity(parsed.headers.len());
+    for (field, range) in parsed.headers.iter().zip(&mut ranges) {
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|error| format!("a header name is not valid: {error}"))?;
+        let start = field.value.as_ptr() as usize - base;
+        *range = (start as u32, (start + field.value.len()) as u32);
+        names.push(name);
+    }
+    let code = parsed.code.unwrap_or(0);
+    let status = StatusCode::from_u16(code).map_err(|_| format!("{code} is not a status code"))?;
+    let persistent = parsed.version == Some(1);
+    let head = input.split_to(length).freeze();
+
+    let mut fields = Fields::new(names.len(), persistent);
+    for (name, (start, end)) in names.into_iter().zip(ranges) {
+        fields.take(name, head.slice(start as usize..end as usize))?;
+    }
+    fields.finish(status, method).map(Some)
+}
+
+/// The header lines as they are sorted out.
+struct Fields {
+    headers: HeaderMap,
+    length: Option<u64>,
+    transfer_encoding: bool,
+    chunked: bool,
+    reusable: bool,
+    connection: Option<HeaderValue>,
+}
+
+impl Fields {
+    fn new(count: usize, persistent: bool) -> Self {
+        Fields {
+            headers: HeaderMap::with_capacity(count + 4),
+            length: None,
+            transfer_encoding: false,
+            chunked: false,
+            reusable: persistent,
+            connection: None,
+        }
+    }
+
+    fn take(&mut self, name: HeaderName, value: Bytes) -> Result<(), String> {
+        let value = HeaderValue::from_maybe_shared(value)
+            .map_err(|error| format!("the value of {name} is not valid: {error}"))?;
+        if name == header::CONTENT_LENGTH {
+            let length = parse_length(&value).ok_or("its content-length is not a number")?;
+            if self.length.is_some_and(|other| other != length) {
+                return Err("it has two different content-lengths".into());
+            }
+            let first = self.length.is_none();
+            self.length = Some(length);
+            if first {
+                self.headers.append(name, value);
+            }
+        } else if name == header::TRANSFER_ENCODING {
+            self.transfer_encoding = true;
+            let coding = value
+                .as_bytes()
+                .rsplit(|&byte| byte == b',')
+                .next()
+                .unwrap_or(&[]);
+            self.chunked = coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
+        } else if name == header::CONNECTION {
+            self.reusable &= !has_token(&value, "close");
+            self.reusable |= has_token(&value, "keep-alive") && !has_token(&value, "close");
+            self.connection = Some(value);
+        } else if !is_hop_by_hop(&name) {
+            self.headers.append(name, value);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, status: StatusCode, method: &Method) -> Result<ResponseHead, String> {
+        if let Some(tokens) = self.connection.take() {
+            let listed = |name: &HeaderName| has_token(&tokens, name.as_str());
+            let named: Vec<HeaderName> = self
+                .headers
+                .keys()
+                .filter(|name| listed(name))
+                .cloned()
+                .collect();
+            for name in named {
+                self.headers.remove(name);
+            }
+        }
+        let bodiless = *method == Method::HEAD
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED
+            || status.is_informational();
+        if self.transfer_encoding {
+            // RFC 9112 section 6.3: the coding overrides a length, and both at once are suspect.
+            self.headers.remove(header::CONTENT_LENGTH);
+            self.reusable &= self.length.is_none();
+        }
+        let framing = match (bodiless, self.transfer_encoding, self.chunked, self.length) {
+            (true, ..) | (false, false, _, Some(0)) => Framing::None,
+            (false, true, true, _) => Framing::Chunked,
+            (false, true, false, _) | (false, false, _, None) => Framing::Close,
+            (false, false, _, Some(length)) => Framing::Length(length),
+        };
+        let reusable = self.reusable && framing != Framing::Close;
+        Ok(ResponseHead {
+            status,
+            headers: self.headers,
+            framing,
+            reusable,
+        })
+    }
+}
+
+fn parse_length(value: &HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    // `+3` is a number to Rust and none to HTTP.
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+/// Headers that concern one connection only (RFC 9110 section 7.6.1 and the old habits).
+pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    *name == header::CONNECTION
+        || *name == header::TRANSFER_ENCODING
+        || *name == header::TE
+        || *name == header::TRAILER
+        || *name == header::UPGRADE
+        || *name == header::PROXY_AUTHENTICATE
+        || *name == header::PROXY_AUTHORIZATION
+        || name.as_str() == "keep-alive"
+        || name.as_str() == "proxy-connection"
+}
+
+/// True if `Connection` holds more than the words that name no header.
+fn names_headers(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONNECTION).iter().any(|value| {
+        let value = value.as_bytes();
+        !value.eq_ignore_ascii_case(b"keep-alive") && !value.eq_ignore_ascii_case(b"close")
+    })
+}
+
+fn lists(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .any(|value| has_token(value, name.as_str()))
+}
+
+fn has_token(value: &HeaderValue, token: &str) -> bool {
+    value
+        .as_bytes()
+        .split(|&byte| byte == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

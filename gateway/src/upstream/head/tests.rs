@@ -1,0 +1,132 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Option<ResponseHead>, String> {
+    ResponseHead::parse(&mut BytesMut::from(text), &Method::GET)
+}
+
+fn whole(text: &str) -> ResponseHead {
+    parse(text).unwrap().expect("a whole head")
+}
+
+#[test]
+fn framing_follows_rfc_9112() {
+    let framing = |headers: &str| whole(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n")).framing;
+    assert_eq!(framing("Content-Length: 5\r\n"), Framing::Length(5));
+    assert_eq!(
+        framing("Content-Length: 5\r\nContent-Length: 5\r\n"),
+        Framing::Length(5)
+    );
+    assert_eq!(framing("Content-Length: 0\r\n"), Framing::None);
+    assert_eq!(framing("Transfer-Encoding: chunked\r\n"), Framing::Chunked);
+    assert_eq!(
+        framing("Transfer-Encoding: gzip, Chunked\r\n"),
+        Framing::Chunked
+    );
+    assert_eq!(framing("Transfer-Encoding: gzip\r\n"), Framing::Close);
+    assert_eq!(
+        framing("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+        Framing::Chunked
+    );
+    assert_eq!(framing(""), Framing::Close);
+}
+
+#[test]
+fn bodiless_answers_have_no_body() {
+    for status in ["204 No Content", "304 Not Modified"] {
+        let head = whole(&format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\n"));
+        assert_eq!(head.framing, Framing::None, "{status}");
+    }
+    let mut input = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    let head = ResponseHead::parse(&mut input, &Method::HEAD)
+        .unwrap()
+        .unwrap();
+    assert_eq!(head.framing, Framing::None);
+    assert_eq!(head.headers["content-length"], "5");
+}
+
+#[test]
+fn reuse_follows_version_and_connection() {
+    let reusable = |line: &str, headers: &str| {
+        whole(&format!(
+            "{line} 200 OK\r\nContent-Length: 0\r\n{headers}\r\n"
+        ))
+        .reusable
+    };
+    assert!(reusable("HTTP/1.1", ""));
+    assert!(!reusable("HTTP/1.1", "Connection: Close\r\n"));
+    assert!(!reusable("HTTP/1.0", ""));
+    assert!(reusable("HTTP/1.0", "Connection: keep-alive\r\n"));
+    assert!(!reusable("HTTP/1.1", "Transfer-Encoding: chunked\r\n"));
+}
+
+#[test]
+fn hop_by_hop_headers_stay_behind() {
+    let head = whole(
+        "HTTP/1.1 200 OK\r\nConnection: close, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\n\
+         X-Kept: 2\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n",
+    );
+    assert!(!head.headers.contains_key("x-private"));
+    assert!(!head.headers.contains_key("keep-alive"));
+    assert_eq!(head.headers["x-kept"], "2");
+    assert_eq!(head.headers.get_all("set-cookie").iter().count(), 2);
+}
+
+#[test]
+fn interim_answers_are_dropped_and_partial_ones_awaited() {
+    let head = whole("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(head.status, 200);
+    assert!(
+        parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+            .unwrap()
+            .is_none()
+    );
+    assert!(parse("HTTP/1.1 101 Switching Protocols\r\n\r\n").is_err());
+}
+
+#[test]
+fn what_is_not_http_is_refused() {
+    for text in [
+        "SSH-2.0-OpenSSH\r\n\r\n",
+        "HTTP/2 200 OK\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nBad Name: 5\r\n\r\n",
+    ] {
+        assert!(parse(text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn requests_are_written_without_what_concerns_the_connection() {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "example.org"),
+        ("connection", "close, x-private"),
+        ("x-private", "1"),
+        ("te", "trailers"),
+        ("expect", "100-continue"),
+        ("content-length", "5"),
+        ("x-dropped", "1"),
+        ("accept", "*/*"),
+    ] {
+        headers.append(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    let head = RequestHead {
+        method: &Method::POST,
+        target: ("/a", Some("b=c")),
+        headers: &headers,
+        framing: Framing::Length(5),
+    };
+    let mut out = BytesMut::new();
+    head.encode(&mut out, |name| name != "x-dropped");
+    let text = String::from_utf8(out.to_vec()).unwrap();
+    assert_eq!(
+        text,
+        "POST /a?b=c HTTP/1.1\r\nhost: example.org\r\naccept: */*\r\ncontent-length: 5\r\n"
+    );
+}
