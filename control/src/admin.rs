@@ -1,0 +1,67 @@
+//! The admin API: what the gateway does and why, and the few things an operator may tell it.
+//!
+//! It listens on a Unix socket that only its owner may use, and on request on a TCP address where
+//! callers present a token.
+
+mod evict;
+mod functions;
+mod gateway;
+mod listen;
+mod logs;
+mod problem;
+mod query;
+mod readiness;
+mod routes;
+mod scale;
+mod server;
+mod token;
+
+use std::sync::Arc;
+
+use stoker_config::Address;
+use stoker_gateway::Gateway;
+use stoker_scaler::logs::Logs;
+use tokio::sync::{Semaphore, watch};
+
+use crate::reload::Reloader;
+
+pub use listen::{AdminListeners, BindError};
+pub use readiness::Readiness;
+pub use server::serve;
+
+/// Followers of logs at once; each holds a connection for as long as it likes.
+const FOLLOWERS: usize = 32;
+
+/// What the admin API works on.
+#[derive(Clone, Debug)]
+pub struct AdminState {
+    /// The data plane.
+    pub gateway: Arc<Gateway>,
+    /// The output of the functions.
+    pub logs: Arc<Logs>,
+    /// Takes new configurations into effect.
+    pub reloader: Reloader,
+    /// What `/readyz` answers.
+    pub readiness: Readiness,
+    /// Where callers connect, as it was bound.
+    pub listen: Vec<Address>,
+}
+
+/// What every handler sees.
+struct App {
+    state: AdminState,
+    followers: Arc<Semaphore>,
+    /// True once the server ends.
+    ending: watch::Receiver<bool>,
+}
+
+impl App {
+    fn new(state: AdminState, ending: watch::Receiver<bool>) -> Arc<Self> {
+        let followers = Arc::new(Semaphore::new(FOLLOWERS));
+        Arc::new(App {
+            state,
+            followers,
+            ending,
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! Functions and instances as they are now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use stoker_config::RouteSpec;
+use stoker_core::{
+    Decision, FailureKind, InstanceState, Mode, Policy, PoolView, StartFailure, Timestamp,
+};
+use stoker_gateway::{Entry, Snapshot};
+use stoker_scaler::driver::{Endpoint, StartTimings};
+use stoker_scaler::{FunctionView, InstanceStatus};
+
+use super::App;
+use super::problem::{Problem, find};
+use crate::wire::{
+    DecisionInfo, Failure, FunctionDetail, FunctionSummary, InstanceInfo, Route, StartInfo, States,
+};
+
+pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Vec<FunctionSummary>> {
+    let snapshot = app.state.gateway.snapshot();
+    let entries = snapshot.functions.values();
+    Json(
+        entries
+            .map(|entry| summary(&snapshot, entry, &entry.function.view()))
+            .collect(),
+    )
+}
+
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Json<FunctionDetail>, Problem> {
+    let snapshot = app.state.gateway.snapshot();
+    let entry = find(&snapshot, &name)?;
+    let view = entry.function.view();
+    let now = app.state.gateway.scaler().clock().now();
+    let spec = &entry.spec;
+    let pool = &view.pool;
+    Ok(Json(FunctionDetail {
+        summary: summary(&snapshot, entry, &view),
+        manifest: spec.manifest.display().to_string(),
+        command: spec.command.clone(),
+        routes: spec.routes.iter().map(route).collect(),
+        instances: view
+            .instances
+            .iter()
+            .map(|status| instance(entry, status, now))
+            .collect(),
+        oldest_wait_ms: pool.oldest_wait.map(millis),
+        backoff_ms: pool.backoff_until.map(|until| millis(until.since(now))),
+        decision: pool.last_decision.as_ref().map(decision),
+    }))
+}
+
+pub(super) async fn instances(State(app): State<Arc<App>>) -> Json<Vec<InstanceInfo>> {
+    let snapshot = app.state.gateway.snapshot();
+    let clock = app.state.gateway.scaler().clock();
+    let mut all = Vec::new();
+    for entry in snapshot.functions.values() {
+        let view = entry.function.view();
+        // After the view: an age is never negative.
+        let now = clock.now();
+        all.extend(
+            view.instances
+                .iter()
+                .map(|status| instance(entry, status, now)),
+        );
+    }
+    Json(all)
+}
+
+/// What a list shows of a function.
+pub(super) fn summary(snapshot: &Snapshot, entry: &Entry, view: &FunctionView) -> FunctionSummary {
+    let FunctionView { pool, .. } = view;
+    let scaling = &entry.spec.scaling;
+    let name = &entry.spec.name;
+    FunctionSummary {
+        name: name.to_string(),
+        revision: entry.function.launch().revision.to_string(),
+        policy: policy(scaling.policy).to_owned(),
+        url: format!("{}/{name}", snapshot.gateway.function_prefix),
+        concurrency: scaling.concurrency,
+        min_scale: scaling.min_scale,
+        max_scale: scaling.max_scale,
+        states: states(pool),
+        in_flight: pool.in_flight,
+        waiting: pool.waiting,
+        desired: pool
+            .last_decision
+            .as_ref()
+            .map_or(0, |decision| decision.desired),
+        scale_override: pool.scale_override,
+        last_failure: pool.last_failure.as_ref().map(failure),
+    }
+}
+
+/// One instance of a function.
+pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -> InstanceInfo {
+    let view = &status.view;
+    let launch = entry.function.launch();
+    let endpoint = status.endpoint.as_ref().map(|endpoint| match endpoint {
+        Endpoint::Unix(path) => format!("unix:{}", path.display()),
+        Endpoint::Tcp(address) => address.to_string(),
+    });
+    InstanceInfo {
+        id: view.id.to_string(),
+        function: launch.function.to_string(),
+        revision: launch.revision.to_string(),
+        state: state(view.state).to_owned(),
+        pid: status.pid,
+        endpoint,
+        age_seconds: now.since(view.created).as_secs_f64(),
+        state_seconds: now.since(view.since).as_secs_f64(),
+        idle_seconds: view.idle_since.map(|since| now.since(since).as_secs_f64()),
+        in_use: view.in_use,
+        served: view.served,
+        start: status.timings.and_then(start),
+    }
+}
+
+fn states(pool: &PoolView) -> States {
+    let mut states = States::default();
+    for instance in &pool.instances {
+        let count = match instance.state {
+            InstanceState::Starting => &mut states.starting,
+            InstanceState::Ready => &mut states.ready,
+            InstanceState::Draining => &mut states.draining,
+            InstanceState::Stopping => &mut states.stopping,
+        };
+        *count += 1;
+    }
+    states
+}
+
+fn state(state: InstanceState) -> &'static str {
+    match state {
+        InstanceState::Starting => "starting",
+        InstanceState::Ready => "ready",
+        InstanceState::Draining => "draining",
+        InstanceState::Stopping => "stopping",
+    }
+}
+
+fn policy(policy: Policy) -> &'static str {
+    match policy {
+        Policy::OnArrival => "on-arrival",
+        Policy::Kpa => "kpa",
+    }
+}
+
+fn failure((failure, count): &(StartFailure, u32)) -> Failure {
+    let kind = match failure.kind {
+        FailureKind::NotExecutable => "not-executable",
+        FailureKind::Exited => "exited",
+        FailureKind::NeverListened => "never-listened",
+        FailureKind::Resources => "resources",
+    };
+    Failure {
+        kind: kind.to_owned(),
+        detail: failure.detail.to_string(),
+        count: *count,
+    }
+}
+
+fn decision(decision: &Decision) -> DecisionInfo {
+    let mode = match decision.mode {
+        Mode::Stable => "stable",
+        Mode::Panic => "panic",
+    };
+    DecisionInfo {
+        desired: decision.desired,
+        mode: mode.to_owned(),
+        clamp: decision.why.clamp.to_string(),
+        why: decision.why.to_string(),
+    }
+}
+
+fn route(route: &RouteSpec) -> Route {
+    Route {
+        host: route.host.clone(),
+        path: route.path.to_string(),
+        methods: route.methods.clone(),
+        strip_prefix: route.strip_prefix,
+    }
+}
+
+/// None for an adopted instance, whose start nobody here has seen.
+fn start(timings: StartTimings) -> Option<StartInfo> {
+    (timings != StartTimings::default()).then(|| StartInfo {
+        prepare_ms: millis(timings.prepare),
+        spawn_ms: millis(timings.spawn),
+        listen_ms: millis(timings.listen),
+        total_ms: millis(timings.prepare + timings.spawn + timings.listen),
+    })
+}
+
+/// To the microsecond.
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}

@@ -1,0 +1,211 @@
+//! The output of a function, as far as it is kept and as it comes.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::Frame;
+use stoker_scaler::logs::{Follower, LogLine, Logs};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+
+use super::problem::{Kind, Problem, find};
+use super::query::{LogsQuery, query};
+use super::server::ended;
+use super::{App, FOLLOWERS};
+
+/// What is read besides the lines asked for: as many as a follower can be behind.
+const MARGIN: usize = 1024;
+/// Pieces on their way to a client that is slow.
+const PIECES: usize = 16;
+/// For what was written a moment ago to be in the file.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) async fn read(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    asked: Result<Query<LogsQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let part = query(asked)?.part()?;
+    find(&app.state.gateway.snapshot(), &name)?;
+    let logs = &app.state.logs;
+    let body = if part.follow {
+        let place = Arc::clone(&app.followers)
+            .try_acquire_owned()
+            .map_err(|_| {
+                let detail =
+                    format!("{FOLLOWERS} logs are being followed already, which is the most");
+                Problem::new(Kind::TooManyFollowers, detail)
+            })?;
+        // From here on nothing is missed; what is in the file too is left out below.
+        let follower = logs.follow(&name).map_err(|error| unreadable(&error))?;
+        let kept = match part.lines {
+            0 => Vec::new(),
+            lines => tail(logs, name, lines + MARGIN).await?,
+        };
+        let skipped = kept.len().saturating_sub(part.lines);
+        let first = lines(&kept[skipped..]);
+        let (sender, pieces) = mpsc::channel(PIECES);
+        let following = Following {
+            follower,
+            kept: kept.into(),
+            sender,
+            place,
+        };
+        tokio::spawn(following.run(first, app.ending.clone()));
+        Body::new(Pieces(pieces))
+    } else {
+        let kept = tail(logs, name, part.lines).await?;
+        Body::from(lines(&kept))
+    };
+    let headers = [
+        (CONTENT_TYPE, "application/x-ndjson"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// A log on its way to a client.
+struct Following {
+    follower: Follower,
+    /// Lines of the file that the follower may bring too, in the same order.
+    kept: VecDeque<LogLine>,
+    sender: mpsc::Sender<Bytes>,
+    place: OwnedSemaphorePermit,
+}
+
+impl Following {
+    /// Sends `first` and what comes until the client leaves or the server ends.
+    async fn run(mut self, first: Bytes, mut ending: watch::Receiver<bool>) {
+        let gone = self.sender.clone();
+        let sending = async {
+            if !first.is_empty() && self.sender.send(first).await.is_err() {
+                return;
+            }
+            while let Some(line) = self.follower.next().await {
+                if !is_kept(&mut self.kept, &line)
+                    && self
+                        .sender
+                        .send(lines(std::slice::from_ref(&*line)))
+                        .await
+                        .is_err()
+                {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = sending => {}
+            () = gone.closed() => {}
+            () = ended(&mut ending) => {}
+        }
+        drop(self.place);
+    }
+}
+
+/// The body that the pieces make.
+struct Pieces(mpsc::Receiver<Bytes>);
+
+impl HttpBody for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+/// Whether the file had the line. Both have the same lines in the same order, so the first one that
+/// it did not have ends the search for ever.
+fn is_kept(kept: &mut VecDeque<LogLine>, line: &LogLine) -> bool {
+    while let Some(next) = kept.pop_front() {
+        if next == *line {
+            return true;
+        }
+    }
+    false
+}
+
+async fn tail(logs: &Arc<Logs>, name: String, lines: usize) -> Result<Vec<LogLine>, Problem> {
+    // What is not in the file by then comes with the next look, or to the follower.
+    tokio::time::timeout(FLUSH_PATIENCE, logs.flush())
+        .await
+        .ok();
+    let logs = Arc::clone(logs);
+    let read = tokio::task::spawn_blocking(move || logs.tail(&name, lines)).await;
+    match read {
+        Ok(lines) => lines.map_err(|error| unreadable(&error)),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// One JSON object per line.
+fn lines(lines: &[LogLine]) -> Bytes {
+    let mut text = Vec::new();
+    for line in lines {
+        // A line is names, numbers and text: nothing that JSON could refuse.
+        if serde_json::to_writer(&mut text, line).is_ok() {
+            text.push(b'\n');
+        }
+    }
+    text.into()
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Problem {
+    Problem::new(Kind::Internal, format!("the log cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_scaler::logs::{LogTime, Stream};
+
+    use super::*;
+
+    fn line(time: u64, text: &str) -> LogLine {
+        LogLine {
+            time: LogTime::from_unix_micros(time),
+            function: Arc::from("f"),
+            instance: None,
+            stream: Stream::Stdout,
+            text: text.to_owned(),
+        }
+    }
+
+    fn fresh(kept: &[LogLine], followed: &[LogLine]) -> Vec<LogLine> {
+        let mut kept: VecDeque<_> = kept.to_vec().into();
+        followed
+            .iter()
+            .filter(|line| !is_kept(&mut kept, line))
+            .cloned()
+            .collect()
+    }
+
+    #[test]
+    fn leaves_out_what_the_file_had() {
+        let all: Vec<_> = (0..9).map(|time| line(time, "x")).collect();
+        assert_eq!(fresh(&all[..5], &all[3..]), all[5..]);
+        assert_eq!(fresh(&all[..5], &all[5..]), all[5..]);
+        assert_eq!(fresh(&all[..5], &all[..]), all[5..]);
+        assert_eq!(fresh(&all[..9], &all[7..]), []);
+        assert_eq!(fresh(&[], &all), all);
+    }
+
+    #[test]
+    fn equal_lines_of_one_burst_are_told_apart() {
+        let burst = vec![line(1, "x"), line(1, "x"), line(1, "x")];
+        let later = vec![line(2, "x")];
+        let followed = [burst.clone(), later.clone()].concat();
+        assert_eq!(fresh(&burst, &followed), later);
+    }
+}

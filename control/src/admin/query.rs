@@ -1,0 +1,180 @@
+//! Reading what a request asks for.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use serde::Deserialize;
+use stoker_config::parse_duration;
+
+use super::problem::{Kind, Problem};
+
+/// No body of the admin API is longer by far.
+const BODY_BYTES: usize = 16 << 10;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const LINES_DEFAULT: usize = 100;
+const LINES_MOST: usize = 10_000;
+const WAIT_DEFAULT: Duration = Duration::from_secs(10);
+const WAIT_MOST: Duration = Duration::from_secs(300);
+
+/// Of a request for logs, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogsQuery {
+    lines: Option<String>,
+    follow: Option<String>,
+}
+
+/// Of an eviction, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EvictQuery {
+    wait: Option<String>,
+}
+
+/// Which part of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) lines: usize,
+    pub(super) follow: bool,
+}
+
+impl LogsQuery {
+    pub(super) fn part(self) -> Result<Part, Problem> {
+        let lines = match self.lines.as_deref() {
+            None => LINES_DEFAULT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|lines| *lines <= LINES_MOST)
+                .ok_or_else(|| {
+                    bad(format!(
+                        "lines is a whole number from 0 to {LINES_MOST}, not {text:?}"
+                    ))
+                })?,
+        };
+        let follow = match self.follow.as_deref() {
+            None | Some("false") => false,
+            Some("true" | "") => true,
+            Some(text) => return Err(bad(format!("follow is true or false, not {text:?}"))),
+        };
+        Ok(Part { lines, follow })
+    }
+}
+
+impl EvictQuery {
+    pub(super) fn wait(self) -> Result<Duration, Problem> {
+        let Some(text) = self.wait else {
+            return Ok(WAIT_DEFAULT);
+        };
+        let wait = parse_duration(&text).ok().filter(|wait| *wait <= WAIT_MOST);
+        wait.ok_or_else(|| {
+            let most = WAIT_MOST.as_secs();
+            bad(format!(
+                "wait is a duration from 0s to {most}s, such as \"5s\", not {text:?}"
+            ))
+        })
+    }
+}
+
+/// The query, or what is wrong with it.
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let refuse = |rejection: QueryRejection| {
+        let text = rejection.body_text();
+        let cause = text
+            .rsplit_once("query string: ")
+            .map_or(text.as_str(), |(_, cause)| cause);
+        bad(format!("the query is not valid: {cause}"))
+    };
+    query.map(|Query(query)| query).map_err(refuse)
+}
+
+/// The whole body, within bounds of length and time.
+pub(super) async fn body(body: Body) -> Result<Bytes, Problem> {
+    let read = axum::body::to_bytes(body, BODY_BYTES);
+    match tokio::time::timeout(BODY_TIMEOUT, read).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Problem::new(
+            Kind::BodyTooLarge,
+            format!("the body has to arrive whole and be at most {BODY_BYTES} bytes long"),
+        )),
+        Err(_) => Err(Problem::new(
+            Kind::RequestTimeout,
+            format!(
+                "the body has to arrive within {} seconds",
+                BODY_TIMEOUT.as_secs()
+            ),
+        )),
+    }
+}
+
+fn bad(detail: String) -> Problem {
+    Problem::new(Kind::BadRequest, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(lines: Option<&str>, follow: Option<&str>) -> Option<Part> {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        LogsQuery {
+            lines: owned(lines),
+            follow: owned(follow),
+        }
+        .part()
+        .ok()
+    }
+
+    #[test]
+    fn logs_have_bounds() {
+        assert_eq!(
+            part(None, None),
+            Some(Part {
+                lines: 100,
+                follow: false
+            })
+        );
+        assert_eq!(
+            part(Some("0"), Some("true")),
+            Some(Part {
+                lines: 0,
+                follow: true
+            })
+        );
+        assert_eq!(
+            part(Some("10000"), Some("")),
+            Some(Part {
+                lines: 10_000,
+                follow: true
+            })
+        );
+        for (lines, follow) in [
+            ("10001", "true"),
+            ("-1", "true"),
+            ("", "true"),
+            ("1", "yes"),
+        ] {
+            assert_eq!(part(Some(lines), Some(follow)), None);
+        }
+    }
+
+    #[test]
+    fn waits_have_bounds() {
+        let wait = |text: &str| {
+            EvictQuery {
+                wait: Some(text.to_owned()),
+            }
+            .wait()
+            .ok()
+        };
+        assert_eq!(EvictQuery::default().wait().ok(), Some(WAIT_DEFAULT));
+        assert_eq!(wait("5s"), Some(Duration::from_secs(5)));
+        assert_eq!(wait("0s"), Some(Duration::ZERO));
+        assert_eq!(wait("5m"), Some(WAIT_MOST));
+        assert_eq!(wait("6m"), None);
+        assert_eq!(wait("5"), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! Which path is answered by what.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::problem::{Kind, Problem};
+use super::{App, evict, functions, gateway, logs, scale};
+
+/// What Prometheus expects of the text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4";
+
+/// All routes, without any question who asks.
+pub(super) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/v1/gateway", get(gateway::show))
+        .route("/v1/reload", post(gateway::reload))
+        .route("/v1/functions", get(functions::list))
+        .route("/v1/functions/{name}", get(functions::show))
+        .route("/v1/functions/{name}/logs", get(logs::read))
+        .route("/v1/functions/{name}/scale", post(scale::scale))
+        .route("/v1/functions/{name}/evict", post(evict::one))
+        .route("/v1/evict", post(evict::all))
+        .route("/v1/instances", get(functions::instances))
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .with_state(app)
+}
+
+/// The process lives.
+async fn healthz() -> Response {
+    (
+        [(CACHE_CONTROL, "no-store")],
+        Json(json!({"status": "alive"})),
+    )
+        .into_response()
+}
+
+/// The gateway takes requests.
+async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    match app.state.readiness.hindrance() {
+        Some(hindrance) => Err(Problem::new(Kind::NotReady, hindrance)),
+        None => {
+            let ready = Json(json!({"status": "ready"}));
+            Ok(([(CACHE_CONTROL, "no-store")], ready).into_response())
+        }
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    match app.state.gateway.encode_metrics() {
+        Ok(text) => Ok(([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()),
+        Err(error) => Err(Problem::new(
+            Kind::Internal,
+            format!("the metrics cannot be encoded: {error}"),
+        )),
+    }
+}
+
+async fn unknown(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(100).collect();
+    let detail = format!(
+        "there is no {path:?} here; the admin API is /healthz, /readyz, /metrics, /v1/gateway, \
+         /v1/functions, /v1/functions/NAME, its /logs, /scale and /evict, /v1/instances, /v1/evict \
+         and /v1/reload"
+    );
+    Problem::new(Kind::UnknownRoute, detail)
+}
+
+async fn not_allowed(method: Method) -> Problem {
+    let right = match method {
+        Method::POST => "send GET",
+        Method::GET | Method::HEAD => "send POST",
+        _ => "the header \"allow\" names what does",
+    };
+    Problem::new(
+        Kind::MethodNotAllowed,
+        format!("{method} means nothing here; {right}"),
+    )
+}

@@ -1,0 +1,149 @@
+//! The commands of `stoker` that speak to a running gateway.
+//!
+//! Exit codes: 0 is success, 1 a failure, 2 a wrong command line.
+
+mod advertise;
+mod arguments;
+mod functions;
+mod instances;
+mod invoke;
+mod logs;
+mod operate;
+mod output;
+mod table;
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::client::{Client, ClientError};
+use output::Output;
+
+pub use advertise::{Advertisement, advertise};
+pub use arguments::{
+    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs,
+};
+
+/// What can be asked of, or told to, a running gateway.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// List the functions, with their instances and requests
+    Ls(LsArgs),
+    /// List the instances of a function, or of all
+    Ps(PsArgs),
+    /// Print the output of a function, and follow it
+    Logs(LogsArgs),
+    /// Send a request to a function, through the gateway
+    Invoke(InvokeArgs),
+    /// Hold a function at a number of instances, or hand it back to its policy
+    Scale(ScaleArgs),
+    /// Stop the instances of a function, so that the next request is a cold start
+    Evict(EvictArgs),
+    /// Read the configuration again
+    Reload(ReloadArgs),
+}
+
+/// Runs a command to its end: answers and tables go to the standard output, all else to the
+/// standard error. Starts a runtime of its own, so there must be none yet.
+pub fn run(command: Command) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(command.run()),
+        Err(error) => Err(Failure::Output(error)),
+    };
+    match result {
+        Ok(code) => code,
+        // `stoker ls | head -1`: whoever read has enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            output::complain(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<ExitCode, Failure> {
+        let mut output = Output::standard();
+        let code = match self {
+            Command::Ls(arguments) => functions::list(arguments, &mut output).await,
+            Command::Ps(arguments) => instances::list(arguments, &mut output).await,
+            Command::Logs(arguments) => logs::print(arguments, &mut output).await,
+            Command::Invoke(arguments) => invoke::invoke(arguments, &mut output).await,
+            Command::Scale(arguments) => operate::scale(arguments, &mut output).await,
+            Command::Evict(arguments) => operate::evict(arguments, &mut output).await,
+            Command::Reload(arguments) => operate::reload(arguments, &mut output).await,
+        }?;
+        output.flush()?;
+        Ok(code)
+    }
+}
+
+impl Connection {
+    /// The gateway that is meant.
+    async fn client(&self) -> Result<Client, Failure> {
+        let token = match &self.token_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::Input(path.display().to_string(), error))?;
+                Some(text.trim().to_owned())
+            }
+            None => std::env::var("STOKER_ADMIN_TOKEN")
+                .ok()
+                .filter(|token| !token.is_empty()),
+        };
+        Ok(Client::locate(self.admin.as_deref(), token).await?)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+enum Failure {
+    /// The gateway cannot be asked, or refused.
+    Client(ClientError),
+    /// A file that was named cannot be read.
+    Input(String, io::Error),
+    /// The output cannot be written.
+    Output(io::Error),
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Client(error) => error.fmt(f),
+            Failure::Input(name, error) => write!(f, "cannot read {name}: {error}"),
+            Failure::Output(error) => write!(f, "cannot write the output: {error}"),
+            Failure::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Failure::Client(error) => Some(error),
+            Failure::Input(_, error) | Failure::Output(error) => Some(error),
+            Failure::Other(_) => None,
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Failure::Client(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}

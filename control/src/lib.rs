@@ -1,0 +1,12 @@
+//! The management plane: the admin API, the command line that speaks to it, and reloading.
+
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod cli;
+pub mod client;
+mod io;
+mod near;
+pub mod reload;
+mod sockets;
+pub mod wire;

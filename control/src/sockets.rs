@@ -1,0 +1,89 @@
+//! Unix sockets that only their owner may use.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+const BACKLOG: i32 = 128;
+
+/// The file of a socket that we listen on, removed when this is dropped unless somebody has put
+/// another one in its place.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+/// Binds a socket with mode 0600 in place of one that nobody listens on any more.
+pub(crate) fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)?;
+    }
+    remove_stale(path)?;
+    let socket = socket()?;
+    // The file takes over the mode of the socket, so that it is never open to others.
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    let file = fs::symlink_metadata(path)?;
+    let identity = (file.dev(), file.ino());
+    Ok((
+        UnixListener::from(socket),
+        SocketFile {
+            path: path.to_owned(),
+            identity,
+        },
+    ))
+}
+
+/// Whether somebody listens on the socket.
+pub(crate) fn answers(path: &Path) -> io::Result<bool> {
+    let address = SocketAddrUnix::new(path)?;
+    match rustix::net::connect(socket()?, &address) {
+        // A full backlog belongs to somebody who is merely slow.
+        Ok(()) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
+        if ours {
+            // The next start replaces it if this fails.
+            fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !found.file_type().is_socket() {
+        let text = "a file that is no socket is in its place";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+    }
+    if answers(path)? {
+        let text = "another gateway answers there";
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    }
+    fs::remove_file(path)
+}
+
+fn socket() -> rustix::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+}

@@ -1,0 +1,220 @@
+//! The admin API's JSON, as server and client share it.
+
+use serde::{Deserialize, Serialize};
+
+/// A function in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionSummary {
+    /// Its name.
+    pub name: String,
+    /// A hash of what is launched.
+    pub revision: String,
+    /// `on-arrival` or `kpa`.
+    pub policy: String,
+    /// Path of its default route.
+    pub url: String,
+    /// Requests at once per instance.
+    pub concurrency: u32,
+    /// Never fewer instances.
+    pub min_scale: u32,
+    /// Never more instances.
+    pub max_scale: u32,
+    /// Its instances by state.
+    pub states: States,
+    /// Requests in instances.
+    pub in_flight: u32,
+    /// Requests waiting for one.
+    pub waiting: u32,
+    /// Instances that the policy or an operator wants.
+    pub desired: u32,
+    /// The number that an operator holds it at.
+    pub scale_override: Option<u32>,
+    /// The last failed start since the last good one.
+    pub last_failure: Option<Failure>,
+}
+
+impl FunctionSummary {
+    /// Whether it has instances or requests, or wants instances.
+    pub fn is_active(&self) -> bool {
+        self.states != States::default() || self.in_flight + self.waiting + self.desired > 0
+    }
+}
+
+/// Instances by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct States {
+    /// On their way.
+    pub starting: u32,
+    /// Take requests.
+    pub ready: u32,
+    /// Finish what they have.
+    pub draining: u32,
+    /// Were told to end.
+    pub stopping: u32,
+}
+
+/// Failed starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// `not-executable`, `exited`, `never-listened` or `resources`.
+    pub kind: String,
+    /// What happened, in words.
+    pub detail: String,
+    /// How many in a row.
+    pub count: u32,
+}
+
+/// All about a function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionDetail {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: FunctionSummary,
+    /// Where its manifest is.
+    pub manifest: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Besides the default route.
+    pub routes: Vec<Route>,
+    /// Oldest first.
+    pub instances: Vec<InstanceInfo>,
+    /// How long the oldest waiting request has been waiting.
+    pub oldest_wait_ms: Option<f64>,
+    /// No start within this time, for starts have failed.
+    pub backoff_ms: Option<f64>,
+    /// The last answer of the policy.
+    pub decision: Option<DecisionInfo>,
+}
+
+/// One route to a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// `null` for any.
+    pub host: Option<String>,
+    /// The path's pattern.
+    pub path: String,
+    /// Empty for all.
+    pub methods: Vec<String>,
+    /// Whether the function sees the path without the pattern's literal prefix.
+    pub strip_prefix: bool,
+}
+
+/// Why there are as many instances as there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionInfo {
+    /// Instances wanted.
+    pub desired: u32,
+    /// `stable` or `panic`.
+    pub mode: String,
+    /// The bound that changed the answer last.
+    pub clamp: String,
+    /// Every term, in one sentence.
+    pub why: String,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceInfo {
+    /// `12-3`.
+    pub id: String,
+    /// Its function.
+    pub function: String,
+    /// What it runs.
+    pub revision: String,
+    /// `starting`, `ready`, `draining` or `stopping`.
+    pub state: String,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Where it is reached.
+    pub endpoint: Option<String>,
+    /// Since it was asked for or adopted.
+    pub age_seconds: f64,
+    /// Since it entered its state.
+    pub state_seconds: f64,
+    /// Since its last request ended; `null` if it has one.
+    pub idle_seconds: Option<f64>,
+    /// Requests that it has.
+    pub in_use: u32,
+    /// Requests that it had.
+    pub served: u64,
+    /// Where the time of its start went; `null` if it is not up yet or was adopted.
+    pub start: Option<StartInfo>,
+}
+
+/// Where the time of a start went.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartInfo {
+    /// Sockets, ports, pipes.
+    pub prepare_ms: f64,
+    /// Until the program was executed.
+    pub spawn_ms: f64,
+    /// From then until it took requests.
+    pub listen_ms: f64,
+    /// All of it.
+    pub total_ms: f64,
+}
+
+/// The answer to an eviction.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evicted {
+    /// Instances that were told to go.
+    pub evicted: u32,
+    /// Those of them that are not gone yet.
+    pub left: Vec<InstanceInfo>,
+}
+
+/// What a reload changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// New functions.
+    pub added: Vec<String>,
+    /// Functions whose new revision takes over.
+    pub replaced: Vec<String>,
+    /// Functions whose settings changed under running instances.
+    pub changed: Vec<String>,
+    /// Functions that are gone.
+    pub removed: Vec<String>,
+    /// Settings that take effect with the next start only.
+    pub needs_restart: Vec<String>,
+}
+
+/// The gateway itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayInfo {
+    /// Of the program.
+    pub version: String,
+    /// Where callers connect.
+    pub listen: Vec<String>,
+    /// What every default route begins with.
+    pub prefix: String,
+    /// How many functions there are.
+    pub functions: usize,
+    /// The configuration in the files.
+    pub configuration: ConfigurationInfo,
+}
+
+/// The configuration in the files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationInfo {
+    /// The gateway's file.
+    pub file: String,
+    /// What is wrong with it; then the former one is in force.
+    pub errors: Vec<String>,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemDocument {
+    /// `urn:stoker:problem:…`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind, in words.
+    pub title: String,
+    /// The status of the response.
+    pub status: u16,
+    /// What happened here.
+    pub detail: String,
+    /// Each thing that is wrong with the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+}
