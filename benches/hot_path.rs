@@ -1,0 +1,162 @@
+//! What every request pays in the gateway itself: routing, a lease, and now and then a decision.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use stoker_core::{
+    InstanceId, Load, Observations, Policy, PolicyState, StartFailure, Timestamp, decide,
+};
+use stoker_gateway::{Gateway, Metrics};
+use stoker_scaler::driver::{
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, Started, Stop,
+};
+use stoker_scaler::{Scaler, ScalerSettings};
+
+/// Functions registered in the routing bench.
+const FUNCTIONS: usize = 10_000;
+
+/// Starts nothing, at once.
+struct Idle;
+
+impl Driver for Idle {
+    fn start<'a>(
+        &'a self,
+        _: InstanceId,
+        _: &'a Arc<LaunchSpec>,
+    ) -> BoxFuture<'a, Result<Started, StartFailure>> {
+        let endpoint = Endpoint::Unix(PathBuf::from("/nowhere"));
+        Box::pin(async {
+            Ok(Started {
+                endpoint,
+                pid: None,
+                timings: Default::default(),
+            })
+        })
+    }
+
+    fn stop(&self, _: InstanceId, _: Stop) {}
+
+    fn adopt(&self) -> BoxFuture<'_, Vec<Observed>> {
+        Box::pin(async { Vec::new() })
+    }
+
+    fn exited(&self) -> BoxFuture<'_, Exit> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn gateway(runtime: &tokio::runtime::Runtime, functions: usize) -> Gateway {
+    let dir = std::env::temp_dir().join(format!("stoker-bench-{}", std::process::id()));
+    let write = |path: PathBuf, text: &str| {
+        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("made");
+        fs::write(path, text).expect("written");
+    };
+    write(dir.join("stoker.toml"), "");
+    for number in 0..functions {
+        let manifest = format!(
+            "command = [\"true\"]\n[[routes]]\npath = \"/team-{}/service-{number}/{{id}}\"\n\
+             [scaling]\nconcurrency = 100\nmax-scale = 1\n",
+            number % 100,
+        );
+        write(
+            dir.join(format!("functions/f{number}/function.toml")),
+            &manifest,
+        );
+    }
+    let config = stoker_config::load(&dir.join("stoker.toml")).expect("a valid configuration");
+    let scaler = runtime.block_on(Scaler::new(ScalerSettings {
+        driver: Arc::new(Idle),
+        runtime: runtime.handle().clone(),
+        notices: Arc::new(|_, _| {}),
+        stop_grace: Duration::from_secs(1),
+    }));
+    let gateway = Gateway::new(
+        config,
+        scaler,
+        Arc::new(Metrics::new().expect("no name twice")),
+    );
+    fs::remove_dir_all(&dir).expect("removed");
+    gateway
+}
+
+fn routing(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut group = criterion.benchmark_group("route");
+    for functions in [10, FUNCTIONS] {
+        let snapshot = gateway(&runtime, functions).snapshot();
+        let last = functions - 1;
+        let default = format!("/function/f{last}/some/path");
+        let pattern = format!("/team-{}/service-{last}/42", last % 100);
+        group.bench_function(format!("default route among {functions}"), |bencher| {
+            bencher.iter(|| {
+                snapshot
+                    .resolve("localhost", black_box(&default), "GET")
+                    .is_some()
+            });
+        });
+        group.bench_function(format!("pattern among {functions}"), |bencher| {
+            bencher.iter(|| {
+                snapshot
+                    .resolve("localhost", black_box(&pattern), "GET")
+                    .is_some()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn lease(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let gateway = gateway(&runtime, 1);
+    let snapshot = gateway.snapshot();
+    let function = &snapshot.functions["f0"].function;
+    let deadline = Instant::now() + Duration::from_secs(3600);
+    drop(
+        runtime
+            .block_on(function.acquire(deadline))
+            .expect("an instance starts"),
+    );
+    criterion.bench_function("acquire and release, warm", |bencher| {
+        bencher.iter(|| {
+            drop(
+                runtime
+                    .block_on(function.acquire(deadline))
+                    .expect("a slot is free"),
+            )
+        });
+    });
+}
+
+fn deciding(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut spec = gateway(&runtime, 1).snapshot().functions["f0"]
+        .spec
+        .scaling
+        .clone();
+    let observations = Observations {
+        load: Some(Load {
+            stable: 37.5,
+            panic: 80.0,
+        }),
+        ready: 4,
+        starting: 1,
+        in_flight: 60,
+        queued: 20,
+        last_active: Timestamp::from_nanos(1),
+    };
+    let now = Timestamp::from_nanos(1_000_000_000);
+    for (name, policy) in [("on-arrival", Policy::OnArrival), ("kpa", Policy::Kpa)] {
+        spec.policy = policy;
+        let prior = PolicyState::default();
+        criterion.bench_function(&format!("decide, {name}"), |bencher| {
+            bencher.iter(|| decide(&spec, &prior, black_box(&observations), now).desired);
+        });
+    }
+}
+
+criterion_group!(benches, routing, lease, deciding);
+criterion_main!(benches);
