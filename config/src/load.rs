@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::MANIFEST;
 use crate::error::{ConfigError, Errors};
@@ -21,6 +22,7 @@ const LARGEST_FILE: u64 = 4 << 20;
 ///
 /// All that is wrong in any of them is reported at once.
 pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
+    let read_at = SystemTime::now();
     let mut loader = Loader::default();
     let gateway = loader.gateway(gateway_file);
     if let Some(gateway) = &gateway {
@@ -40,6 +42,7 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
         gateway,
         functions,
         watched: loader.watched,
+        read_at,
     })
 }
 

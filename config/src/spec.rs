@@ -11,7 +11,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stoker_core::ScaleSpec;
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub functions: Vec<Arc<FunctionSpec>>,
     /// Every file that was read and every directory that was searched: what to watch for changes.
     pub watched: Vec<PathBuf>,
+    /// When reading began: what changed later may not be in it.
+    pub read_at: SystemTime,
 }
 
 /// The gateway's own settings.

@@ -24,6 +24,7 @@ use stoker_scaler::logs::Logs;
 use tokio::sync::{Semaphore, watch};
 
 use crate::reload::Reloader;
+use problem::{Kind, Problem};
 
 pub use listen::{AdminListeners, BindError};
 pub use readiness::Readiness;
@@ -64,4 +65,10 @@ impl App {
             ending,
         })
     }
+}
+
+/// Does what takes long with ten thousand functions, away from the threads that drive the scaler.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Problem::new(Kind::Internal, format!("the answer broke off: {error}")))
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stoker_config::{Config, Errors};
 use stoker_gateway::{Applied, Gateway};
@@ -28,6 +28,8 @@ const QUIET: Duration = Duration::from_millis(150);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Reading again finds what came while the watches were being set; then events tell.
 const ROUNDS: u32 = 4;
+/// Files are dated by a clock that stands still for some milliseconds.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
 /// Requests that wait for their turn.
 const QUEUE: usize = 16;
 
@@ -43,7 +45,7 @@ pub struct Reloader {
 /// How reading the files went last.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
-    /// Times that they were read.
+    /// Times that they were read, or at the start found unchanged.
     pub count: u64,
     /// What was wrong with them.
     pub errors: Option<Errors>,
@@ -64,9 +66,15 @@ impl Reloader {
     /// Begins to watch `watched`, which is [`Config::watched`] of the configuration in force, and
     /// to take SIGHUP. Must be called within a runtime.
     ///
-    /// What changed since that configuration was read takes effect at once. If files cannot be
-    /// watched, a line in the log says so, and the other ways to reload remain.
-    pub fn spawn(file: PathBuf, watched: Vec<PathBuf>, gateway: Arc<Gateway>) -> Reloader {
+    /// What changed since `read_at`, when the reading of that configuration began, takes effect at
+    /// once. If files cannot be watched, a line in the log says so, and the other ways to reload
+    /// remain.
+    pub fn spawn(
+        file: PathBuf,
+        watched: Vec<PathBuf>,
+        read_at: SystemTime,
+        gateway: Arc<Gateway>,
+    ) -> Reloader {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let (status, status_receiver) = watch::channel(Status::default());
         let file: Arc<Path> = file.into();
@@ -79,7 +87,11 @@ impl Reloader {
             requests: receiver,
             status,
         };
-        tokio::spawn(task.run());
+        // Here, for until it is taken SIGHUP ends the process.
+        let hangup = signal(SignalKind::hangup())
+            .map_err(|error| note(&format!("SIGHUP does not reload: {error}")))
+            .ok();
+        tokio::spawn(task.run(read_at, hangup));
         Reloader {
             requests,
             status: status_receiver,
@@ -131,13 +143,16 @@ struct Work {
 }
 
 impl Task {
-    async fn run(mut self) {
+    async fn run(mut self, read_at: SystemTime, mut hangup: Option<Signal>) {
         let changes = self.work.watches().changes();
-        let mut hangup = signal(SignalKind::hangup())
-            .map_err(|error| note(&format!("SIGHUP does not reload: {error}")))
-            .ok();
-        // Errors are in the log and the status by then.
-        self.reload(Cause::Start).await.ok();
+        let work = Arc::clone(&self.work);
+        let changed = tokio::task::spawn_blocking(move || work.begin(read_at)).await;
+        if changed.unwrap_or(true) {
+            // Errors are in the log and the status by then.
+            self.reload(Cause::Start).await.ok();
+        } else {
+            self.status.send_modify(|status| status.count += 1);
+        }
         loop {
             let (cause, reply) = tokio::select! {
                 request = self.requests.recv() => match request {
@@ -171,6 +186,13 @@ impl Task {
 }
 
 impl Work {
+    /// Arms the watches; true if anything changed since `read_at`. Reading everything again, only
+    /// to find it the same, would cost a large gateway twice the memory at its start.
+    fn begin(&self, read_at: SystemTime) -> bool {
+        self.watches().begin();
+        self.watches().changed_since(read_at - CLOCK_STEP)
+    }
+
     fn reload(&self) -> Result<Applied, Errors> {
         let config = self.load()?;
         // Of all callers only this one applies, and the task waits for it.

@@ -153,7 +153,7 @@ const LIMITS: &[Key<Draft>] = &[
     key(
         "waiters",
         Value("10000"),
-        Whole(0, 10_000_000, |d, v| d.limits.waiters = narrow(v)),
+        Whole(1, 10_000_000, |d, v| d.limits.waiters = narrow(v)),
         "Requests waiting for an instance, all together.",
     ),
 ];

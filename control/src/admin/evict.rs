@@ -12,10 +12,10 @@ use stoker_core::{InstanceId, InstanceState};
 use stoker_gateway::Entry;
 use tokio::time::Instant;
 
-use super::App;
 use super::functions::instance;
 use super::problem::{Problem, find};
 use super::query::{EvictQuery, query};
+use super::{App, aside};
 use crate::wire::{Evicted, InstanceInfo};
 
 /// The first pause between two looks, doubled up to the last one.
@@ -33,7 +33,7 @@ pub(super) async fn one(
     let wait = query(asked)?.wait()?;
     let snapshot = app.state.gateway.snapshot();
     let entry = Arc::clone(find(&snapshot, &name)?);
-    Ok(evict(&app, vec![entry], wait).await)
+    evict(&app, vec![entry], wait).await
 }
 
 pub(super) async fn all(State(app): State<Arc<App>>, asked: Asked) -> Answer {
@@ -46,13 +46,14 @@ pub(super) async fn all(State(app): State<Arc<App>>, asked: Asked) -> Answer {
         .values()
         .cloned()
         .collect();
-    Ok(evict(&app, entries, wait).await)
+    evict(&app, entries, wait).await
 }
 
 /// Evicts and waits until what was told to go is gone, at most `wait`.
-async fn evict(app: &App, entries: Vec<Arc<Entry>>, wait: Duration) -> (StatusCode, Json<Evicted>) {
+async fn evict(app: &App, entries: Vec<Arc<Entry>>, wait: Duration) -> Answer {
     let until = Instant::now() + wait;
-    let mut leaving: Vec<Leaving> = entries.into_iter().filter_map(Leaving::tell).collect();
+    let telling = aside(|| entries.into_iter().filter_map(Leaving::tell).collect());
+    let mut leaving: Vec<Leaving> = telling.await?;
     let evicted: usize = leaving.iter().map(|leaving| leaving.ids.len()).sum();
     let evicted = u32::try_from(evicted).unwrap_or(u32::MAX);
     let mut pause = FIRST_PAUSE;
@@ -77,7 +78,7 @@ async fn evict(app: &App, entries: Vec<Arc<Entry>>, wait: Duration) -> (StatusCo
     } else {
         StatusCode::ACCEPTED
     };
-    (status, Json(Evicted { evicted, left }))
+    Ok((status, Json(Evicted { evicted, left })))
 }
 
 /// The instances of a function that were told to go and are not gone yet.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
 use stoker_config::RouteSpec;
 use stoker_core::{
     Decision, FailureKind, InstanceState, Mode, Policy, PoolView, StartFailure, Timestamp,
@@ -13,20 +14,22 @@ use stoker_gateway::{Entry, Snapshot};
 use stoker_scaler::driver::{Endpoint, StartTimings};
 use stoker_scaler::{FunctionView, InstanceStatus};
 
-use super::App;
 use super::problem::{Problem, find};
+use super::{App, aside};
 use crate::wire::{
     DecisionInfo, Failure, FunctionDetail, FunctionSummary, InstanceInfo, Route, StartInfo, States,
 };
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Vec<FunctionSummary>> {
-    let snapshot = app.state.gateway.snapshot();
-    let entries = snapshot.functions.values();
-    Json(
-        entries
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    aside(move || {
+        let snapshot = app.state.gateway.snapshot();
+        let entries = snapshot.functions.values();
+        let list: Vec<_> = entries
             .map(|entry| summary(&snapshot, entry, &entry.function.view()))
-            .collect(),
-    )
+            .collect();
+        Json(list).into_response()
+    })
+    .await
 }
 
 pub(super) async fn show(
@@ -55,21 +58,21 @@ pub(super) async fn show(
     }))
 }
 
-pub(super) async fn instances(State(app): State<Arc<App>>) -> Json<Vec<InstanceInfo>> {
-    let snapshot = app.state.gateway.snapshot();
-    let clock = app.state.gateway.scaler().clock();
-    let mut all = Vec::new();
-    for entry in snapshot.functions.values() {
-        let view = entry.function.view();
-        // After the view: an age is never negative.
-        let now = clock.now();
-        all.extend(
-            view.instances
-                .iter()
-                .map(|status| instance(entry, status, now)),
-        );
-    }
-    Json(all)
+pub(super) async fn instances(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    aside(move || {
+        let snapshot = app.state.gateway.snapshot();
+        let clock = app.state.gateway.scaler().clock();
+        let mut all = Vec::new();
+        for entry in snapshot.functions.values() {
+            let view = entry.function.view();
+            // After the view: an age is never negative.
+            let now = clock.now();
+            let statuses = view.instances.iter();
+            all.extend(statuses.map(|status| instance(entry, status, now)));
+        }
+        Json(all).into_response()
+    })
+    .await
 }
 
 /// What a list shows of a function.

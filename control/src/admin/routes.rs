@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::problem::{Kind, Problem};
-use super::{App, evict, functions, gateway, logs, scale};
+use super::{App, aside, evict, functions, gateway, logs, scale};
 
 /// What Prometheus expects of the text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
@@ -58,7 +58,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    match app.state.gateway.encode_metrics() {
+    match aside(move || app.state.gateway.encode_metrics()).await? {
         Ok(text) => Ok(([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()),
         Err(error) => Err(Problem::new(
             Kind::Internal,

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use notify::{Config, Event, INotifyWatcher, RecursiveMode, Watcher as _};
 use stoker_config::Errors;
@@ -68,6 +69,18 @@ impl Watches {
         if self.armed.is_empty() {
             self.watch(Interest::of(&self.watched));
         }
+    }
+
+    /// True if any of what the configuration in force was read from may have changed since `time`.
+    pub(super) fn changed_since(&self, time: SystemTime) -> bool {
+        self.watched.iter().any(|path| {
+            let changed = fs::metadata(path).map(|found| {
+                let seconds = u64::try_from(found.ctime()).unwrap_or(0);
+                let nanos = u32::try_from(found.ctime_nsec()).unwrap_or(0);
+                SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos)
+            });
+            changed.map_or(true, |changed| changed >= time)
+        })
     }
 
     /// Watches what a configuration was read from; true if any of it was not watched.

@@ -48,7 +48,7 @@ impl World {
     pub(crate) async fn start(tree: Tree) -> World {
         let file = tree.path("stoker.toml");
         let config = load(&file).unwrap();
-        let watched = config.watched.clone();
+        let (watched, read_at) = (config.watched.clone(), config.read_at);
         let driver = FakeDriver::new(tree.path("f.sock"));
         let metrics = Arc::new(Metrics::new().unwrap());
         let (count, starts) = watch::channel((0, 0));
@@ -67,7 +67,7 @@ impl World {
         });
         let gateway = Arc::new(Gateway::new(config, scaler.await, metrics));
         let logs = Logs::new(LogSettings::new(tree.path("logs"))).unwrap();
-        let reloader = Reloader::spawn(file, watched, Arc::clone(&gateway));
+        let reloader = Reloader::spawn(file, watched, read_at, Arc::clone(&gateway));
         let listeners = Listeners::bind(&gateway.snapshot().gateway.listen).unwrap();
         let state = AdminState {
             gateway: Arc::clone(&gateway),
