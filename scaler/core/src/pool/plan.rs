@@ -25,6 +25,8 @@ impl Pool {
             }
             fresh = self.is_decision_due();
         }
+        // Waiters that have got a slot need no further instance.
+        self.target = self.govern().0;
         self.start_missing(effects);
         self.stop_surplus(effects);
         self.reject_hopeless(effects);
