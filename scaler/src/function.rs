@@ -14,7 +14,7 @@ use stoker_core::{
 use tokio::sync::oneshot;
 
 use crate::driver::LaunchSpec;
-use crate::scaler::Shared;
+use crate::scaler::{Registry, Shared};
 use crate::{AcquireError, Instance, InstanceStatus, Lease};
 
 /// One revision of one function.
@@ -35,6 +35,9 @@ struct State<C: Send + 'static> {
     last_waiter: u64,
     armed: Timestamp,
 }
+
+/// The registry, where it matters.
+type Listing<'a, C> = Option<MutexGuard<'a, Registry<C>>>;
 
 /// What a waiter gets.
 type Answer<C> = Result<Lease<C>, RejectCause>;
@@ -106,7 +109,6 @@ impl<C: Send + 'static> Function<C> {
     /// Finishes what waits and runs, then stops every instance.
     pub fn retire(&self) {
         self.apply(Event::Retire);
-        self.shared.forget_if_finished(self);
     }
 
     /// Its state, for people and programs to look at.
@@ -143,12 +145,25 @@ impl<C: Send + 'static> Function<C> {
             return;
         }
         let effects = state.pool.apply(event, now);
-        if effects.is_empty() {
+        if effects.is_empty() && !state.pool.is_finished() {
             return;
         }
+        self.conclude(state, effects);
+    }
+
+    /// What follows an event, whatever event that was.
+    fn conclude(
+        &self,
+        mut state: MutexGuard<'_, State<C>>,
+        effects: impl IntoIterator<Item = Effect>,
+    ) {
         let todo = self.resolve(&mut state, effects);
+        let finished = state.pool.is_finished();
         drop(state);
         self.carry_out(todo);
+        if finished {
+            self.shared.forget_if_finished(self);
+        }
     }
 
     /// Applies the tick that was armed for `at`, unless another one has taken its place.
@@ -164,11 +179,18 @@ impl<C: Send + 'static> Function<C> {
 
     fn enter(&self, deadline: Instant) -> Entered<'_, C> {
         let now = self.shared.clock.now();
-        let mut state = self.lock();
+        let Some((mut state, registry)) = self.lock_to_enter() else {
+            return Entered::Answered(Err(RejectCause::ShuttingDown));
+        };
         state.last_waiter += 1;
         let waiter = WaiterId(state.last_waiter);
         let deadline = self.shared.clock.at(deadline);
         let effects = state.pool.apply(Event::Acquire { waiter, deadline }, now);
+        if let Some(mut registry) = registry
+            && !state.pool.is_finished()
+        {
+            registry.remember(self.strong());
+        }
 
         let mut granted = None;
         if let Some(Effect::Grant {
@@ -185,25 +207,32 @@ impl<C: Send + 'static> Function<C> {
         }
         if let Some((instance, cold)) = granted {
             // The warm path: one lock, nothing allocated, no channel.
-            let rest = effects.into_iter().skip(1);
-            let todo = self.resolve(&mut state, rest);
-            drop(state);
-            self.carry_out(todo);
+            self.conclude(state, effects.into_iter().skip(1));
             let lease = Lease::new(self.strong(), instance, cold);
             return Entered::Answered(Ok(lease));
         }
 
         let (sender, receiver) = oneshot::channel();
         state.waiting.insert(waiter, sender);
-        let todo = self.resolve(&mut state, effects);
-        drop(state);
-        self.carry_out(todo);
+        self.conclude(state, effects);
         Entered::Waiting(Wait {
             function: self,
             waiter,
             receiver,
             answered: false,
         })
+    }
+
+    /// The lock, and before it that of the registry if that may have forgotten this function, for
+    /// it must know what starts. None if nothing may start any more.
+    fn lock_to_enter(&self) -> Option<(MutexGuard<'_, State<C>>, Listing<'_, C>)> {
+        let state = self.lock();
+        if !state.pool.is_finished() {
+            return Some((state, None));
+        }
+        drop(state);
+        let registry = self.shared.lock();
+        (!registry.has_ended()).then(|| (self.lock(), Some(registry)))
     }
 
     fn strong(&self) -> Arc<Self> {
@@ -267,6 +296,5 @@ impl<C: Send + 'static> Drop for Wait<'_, C> {
         self.function.apply_if(Event::Cancel { waiter }, |state| {
             state.waiting.remove(&waiter).is_some()
         });
-        self.function.shared.changed();
     }
 }

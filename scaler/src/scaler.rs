@@ -38,12 +38,16 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) timer: Timer,
     stop_grace: Duration,
     registry: Mutex<Registry<C>>,
-    /// Rung whenever something is gone, for whoever waits until nothing is left.
+    /// Rung whenever a function is gone, for whoever waits until none is left.
     changed: Notify,
 }
 
-struct Registry<C: Send + 'static> {
+/// What the scaler knows. Its lock comes before that of a function.
+pub(crate) struct Registry<C: Send + 'static> {
     next_number: u32,
+    /// Nothing may start any more.
+    ended: bool,
+    /// Without those that are finished.
     functions: HashMap<u32, Arc<Function<C>>>,
     /// Instances of former pools, by the pool that took them over.
     adopted: HashMap<InstanceId, u32>,
@@ -62,6 +66,7 @@ impl<C: Send + 'static> Scaler<C> {
             .unwrap_or(0);
         let registry = Registry {
             next_number: last + 1,
+            ended: false,
             functions: HashMap::new(),
             adopted: HashMap::new(),
             unclaimed,
@@ -103,11 +108,15 @@ impl<C: Send + 'static> Scaler<C> {
             .extend(mine.iter().map(|observed| (observed.id, number)));
         let function = Function::new(Arc::clone(&self.shared), number, launch, scaling);
         registry.functions.insert(number, Arc::clone(&function));
+        for observed in &mine {
+            function.claim(observed);
+        }
+        let ended = registry.ended;
         drop(registry);
-        for observed in mine {
+        for observed in &mine {
             function.adopt(observed);
         }
-        function.apply(Event::Tick);
+        function.apply(if ended { Event::ShutDown } else { Event::Tick });
         function
     }
 
@@ -132,15 +141,19 @@ impl<C: Send + 'static> Scaler<C> {
     /// Ends every function: what waits for a starting or running instance is still served, then
     /// the instances are stopped. Answers when nothing is left.
     pub async fn shut_down(&self) {
-        let functions: Vec<_> = self.shared.lock().functions.values().cloned().collect();
-        for function in &functions {
+        let functions: Vec<_> = {
+            let mut registry = self.shared.lock();
+            registry.ended = true;
+            registry.functions.values().cloned().collect()
+        };
+        for function in functions {
             function.apply(Event::ShutDown);
         }
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if functions.iter().all(|function| function.is_finished()) {
+            if self.shared.lock().functions.is_empty() {
                 return;
             }
             changed.await;
@@ -162,7 +175,6 @@ impl<C: Send + 'static> Shared<C> {
             let function = self.lock().functions.get(&number).cloned();
             if let Some(function) = function {
                 function.tick(at);
-                self.forget_if_finished(&function);
             }
         }
     }
@@ -170,6 +182,7 @@ impl<C: Send + 'static> Shared<C> {
     fn exited(&self, exit: Exit) {
         let function = {
             let mut registry = self.lock();
+            registry.unclaimed.retain(|observed| observed.id != exit.id);
             let number = registry
                 .adopted
                 .remove(&exit.id)
@@ -181,20 +194,29 @@ impl<C: Send + 'static> Shared<C> {
         }
     }
 
-    /// Tells whoever waits until nothing is left to look again.
-    pub(crate) fn changed(&self) {
-        self.changed.notify_waiters();
-    }
-
-    /// Called wherever the last of a retired function may have gone.
+    /// Called when the last of a retired function has gone, and perhaps a request has come since.
     pub(crate) fn forget_if_finished(&self, function: &Function<C>) {
+        let mut registry = self.lock();
         if function.is_finished() {
-            self.lock().functions.remove(&function.number());
-            self.changed();
+            registry.functions.remove(&function.number());
+            drop(registry);
+            self.changed.notify_waiters();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Registry<C>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Registry<C>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Send + 'static> Registry<C> {
+    /// Nothing may start any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Takes a function in again that is needed after it was finished.
+    pub(crate) fn remember(&mut self, function: Arc<Function<C>>) {
+        self.functions.insert(function.number(), function);
     }
 }

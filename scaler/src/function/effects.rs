@@ -95,20 +95,22 @@ impl<C: Send + 'static> Function<C> {
         };
         let wanted = instance.is_stopping();
         let lifetime = self.shared.clock.now().since(instance.created());
-        instance.set_gone(exit.failure.clone());
         self.notice(Notice::Exited {
             id: exit.id,
             failure: &exit.failure,
             wanted,
             lifetime,
         });
+        let failure = exit.failure.clone();
         self.remove(
             Event::Exited {
                 instance: exit.id,
-                failure: exit.failure,
+                failure,
             },
             exit.id,
         );
+        // After the pool: whoever hears of it may ask for another instance at once.
+        instance.set_gone(exit.failure);
     }
 
     /// Forgets an instance in the same step in which the pool does, so that none is granted that
@@ -118,8 +120,6 @@ impl<C: Send + 'static> Function<C> {
             state.instances.remove(&id);
             true
         });
-        self.shared.forget_if_finished(self);
-        self.shared.changed();
     }
 
     pub(super) fn notice(&self, notice: Notice<'_>) {

@@ -29,21 +29,26 @@ impl<C: Send + 'static> Function<C> {
         });
     }
 
-    /// Takes over an instance of the former gateway.
-    pub(crate) fn adopt(&self, observed: Observed) {
+    /// Makes an instance of the former gateway known, so that its end is noticed from now on.
+    pub(crate) fn claim(&self, observed: &Observed) {
         let instance = Arc::new(Instance::new(observed.id, self.shared.clock.now()));
         instance.set_started(Started {
-            endpoint: observed.endpoint,
+            endpoint: observed.endpoint.clone(),
             pid: observed.pid,
             timings: Default::default(),
         });
         self.lock().instances.insert(observed.id, instance);
+    }
+
+    /// Takes over an instance that was claimed, unless it ended meanwhile.
+    pub(crate) fn adopt(&self, observed: &Observed) {
+        let id = observed.id;
         self.notice(Notice::Adopted {
-            id: observed.id,
+            id,
             pid: observed.pid,
         });
-        self.apply(Event::Adopted {
-            instance: observed.id,
+        self.apply_if(Event::Adopted { instance: id }, |state| {
+            state.instances.contains_key(&id)
         });
     }
 
@@ -66,15 +71,17 @@ impl<C: Send + 'static> Function<C> {
 
     fn start_failed(&self, instance: &Instance<C>, failure: StartFailure) {
         instance.set_gone(failure.clone());
-        self.lock().instances.remove(&instance.id());
         self.notice(Notice::StartFailed {
             id: instance.id(),
             failure: &failure,
         });
-        self.apply(Event::StartFailed {
-            instance: instance.id(),
-            failure,
-        });
+        self.remove(
+            Event::StartFailed {
+                instance: instance.id(),
+                failure,
+            },
+            instance.id(),
+        );
     }
 }
 

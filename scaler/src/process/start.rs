@@ -1,7 +1,6 @@
 //! The start of one instance, from nothing to taking requests.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +31,13 @@ pub(super) async fn start(
     spec: &LaunchSpec,
 ) -> Result<Started, StartFailure> {
     let began = Instant::now();
-    let (mut attempt, watched) = Attempt::begin(shared, id, spec, began)?;
+    let mut attempt = Attempt::begin(shared, id, spec, began)?;
     let sent = Instant::now();
     let (pid, observed) = attempt.executed().await?;
     let executed = Instant::now();
     let endpoint = attempt.ready(observed).await?;
-    if let Some(watched) = watched {
-        accept::watch(&attempt.shared, id, watched, spec.start_timeout);
+    if let (SocketKind::Inherit, Endpoint::Unix(path)) = (spec.socket, &endpoint) {
+        accept::watch(&attempt.shared, id, path.clone(), spec.start_timeout);
     }
     let timings = StartTimings {
         prepare: sent - began,
@@ -64,9 +63,6 @@ struct Attempt<'a> {
     settled: bool,
 }
 
-/// A duplicate of an inherited listener, and its path.
-type Watched = (OwnedFd, PathBuf);
-
 impl<'a> Attempt<'a> {
     /// Makes what the program needs and asks the spawner to execute it.
     fn begin(
@@ -74,7 +70,7 @@ impl<'a> Attempt<'a> {
         id: InstanceId,
         spec: &'a LaunchSpec,
         began: Instant,
-    ) -> Result<(Attempt<'a>, Option<Watched>), StartFailure> {
+    ) -> Result<Attempt<'a>, StartFailure> {
         let (place, endpoint, listener) = Place::make(&shared, id, spec.socket)?;
         let (start, reports) = mpsc::unbounded_channel();
         let entry = Entry {
@@ -101,12 +97,12 @@ impl<'a> Attempt<'a> {
             settled: false,
         };
         match attempt.request(listener) {
-            Ok(watched) => {
+            Ok(()) => {
                 if attempt.shared.table.is_stopping(id) {
                     // The signal may have been sent before there was anything to signal.
                     attempt.shared.signal(id, true);
                 }
-                Ok((attempt, watched))
+                Ok(attempt)
             }
             Err(why) => {
                 let detail = format!("cannot ask the spawner for it: {why}");
@@ -120,8 +116,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Sends the request, with the listener beside it, of which a duplicate is kept.
-    fn request(&self, listener: Option<OwnedFd>) -> std::io::Result<Option<Watched>> {
+    /// Sends the request, with the listener beside it.
+    fn request(&self, listener: Option<OwnedFd>) -> std::io::Result<()> {
         let spec = self.spec;
         let readiness = match spec.socket {
             SocketKind::Inherit => Readiness::Inherited,
@@ -144,14 +140,9 @@ impl<'a> Attempt<'a> {
             readiness,
             program,
         }));
-        let watched = match (&listener, &self.endpoint) {
-            (Some(listener), Endpoint::Unix(path)) => Some((listener.try_clone()?, path.clone())),
-            _ => None,
-        };
         self.shared
             .client
-            .send(&request, listener.into_iter().collect())?;
-        Ok(watched)
+            .send(&request, listener.into_iter().collect())
     }
 
     /// The program's process, and whether it is observed, as soon as it is executed.

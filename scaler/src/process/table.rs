@@ -41,7 +41,7 @@ pub(super) struct Entry {
     pub(super) stopping: bool,
     /// The verdict of this gateway, which replaces "was killed by SIGKILL".
     pub(super) verdict: Option<StartFailure>,
-    /// Watches whether it accepts; it holds a duplicate of its listener.
+    /// Watches whether it accepts.
     pub(super) watch: Option<AbortHandle>,
     pub(super) place: Place,
 }

@@ -13,6 +13,11 @@ use super::protocol::Place;
 use super::sys::{self, Answer, Notification};
 use crate::driver::Endpoint;
 
+/// Connections that the kernel keeps at least for a program that did not accept them yet, whatever
+/// it asked for. Python's `http.server` asks for 5: with more slots than that, connections would be
+/// refused although nothing is wrong.
+const BACKLOG: i32 = 1024;
+
 /// Answers one waiting call of `listen`; where the caller listens now, if it does.
 pub(super) fn attend(observer: BorrowedFd<'_>) -> Option<(Place, Option<Endpoint>)> {
     let notification = sys::receive_notification(observer).ok()??;
@@ -21,7 +26,7 @@ pub(super) fn attend(observer: BorrowedFd<'_>) -> Option<(Place, Option<Endpoint
         sys::answer_notification(observer, notification.id, &Answer::Proceed);
         return Some((Place::Hidden, None));
     };
-    let result = rustix::net::listen(&socket, notification.backlog);
+    let result = rustix::net::listen(&socket, notification.backlog.max(BACKLOG));
     sys::answer_notification(observer, notification.id, &Answer::Done(result));
     // A refused call is the program's affair.
     result.ok()?;

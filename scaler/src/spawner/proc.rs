@@ -20,6 +20,20 @@ pub(super) fn variable(pid: i32, key: &str) -> Option<Vec<u8>> {
     })
 }
 
+/// True if a living process shows no environment at all: it is just being executed, or was started
+/// with none.
+pub(super) fn is_nameless(pid: i32) -> bool {
+    let empty = fs::read(format!("/proc/{pid}/environ")).is_ok_and(|text| text.is_empty());
+    // Nor does one that has ended and is not reaped.
+    empty && state(pid).is_some_and(|state| state != 'Z')
+}
+
+/// The letter of a process's state.
+fn state(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
 /// The parent of a process.
 pub(super) fn parent(pid: i32) -> Option<i32> {
     // The name in parentheses may contain anything; the state and the parent follow the last one.

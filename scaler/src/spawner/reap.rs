@@ -18,6 +18,11 @@ use super::worker::Workers;
 /// in the kernel.
 const GROUP_WAIT: Duration = Duration::from_secs(1);
 
+/// How long the end of a worker is held back for a child that has no name yet, because it is just
+/// being executed, and how soon it is asked again: there is no event when it has one.
+const NAME_WAIT: Duration = Duration::from_millis(20);
+const NAME_RETRY: Duration = Duration::from_millis(1);
+
 /// Children reaped at once, so that a crowd of them does not hold up everything else.
 const BATCH: usize = 64;
 
@@ -46,13 +51,15 @@ impl Workers {
     /// Kills the descendants that left the group of a worker that is gone, and returns the news of
     /// the workers of which nothing is left.
     pub(super) fn bury(&mut self, now: Instant) -> Vec<Event> {
-        let haunted = self.kill_strays();
+        let haunted = self.kill_strays(now);
         let gone: Vec<(u64, Ending)> = self
             .table
             .iter()
             .filter_map(|(&id, worker)| {
                 let (ending, until) = worker.ending?;
-                let left = haunted.contains(&worker.name)
+                let nameless = self.unsure.is_some() && now + GROUP_WAIT < until + NAME_WAIT;
+                let left = nameless
+                    || haunted.contains(&worker.name)
                     || rustix::process::test_kill_process_group(worker.pid).is_ok();
                 (!left || now >= until).then_some((id, ending))
             })
@@ -67,10 +74,11 @@ impl Workers {
 
     /// When [`Workers::bury`] has to be asked again at the latest.
     pub(super) fn next_burial(&self) -> Option<Instant> {
-        self.table
-            .values()
-            .filter_map(|worker| worker.ending.map(|(_, until)| until))
-            .min()
+        let due = self.table.values().filter_map(|worker| {
+            let (_, until) = worker.ending?;
+            Some(self.unsure.map_or(until, |retry| retry.min(until)))
+        });
+        due.min()
     }
 
     /// Kills every child that is not the first process of a worker, whoever it belongs to.
@@ -93,26 +101,31 @@ impl Workers {
     }
 
     /// Kills the children that belong to a worker that is gone; the names of those workers.
-    fn kill_strays(&self) -> HashSet<String> {
+    fn kill_strays(&mut self, now: Instant) -> HashSet<String> {
         let alive: HashSet<&str> = self
             .table
             .values()
             .filter(|worker| worker.ending.is_none())
             .map(|worker| worker.name.as_str())
             .collect();
-        let strays = proc::children()
-            .into_iter()
-            .filter(|pid| !self.leaders.contains_key(pid));
-        strays
-            .filter_map(|pid| {
-                let owner = String::from_utf8(proc::variable(pid, INSTANCE)?).ok()?;
-                if alive.contains(owner.as_str()) {
-                    return None;
+        let mut unsure = false;
+        let mut haunted = HashSet::new();
+        for pid in proc::children() {
+            if self.leaders.contains_key(&pid) {
+                continue;
+            }
+            let owner = proc::variable(pid, INSTANCE).and_then(|name| String::from_utf8(name).ok());
+            match owner {
+                Some(owner) if alive.contains(owner.as_str()) => {}
+                Some(owner) => {
+                    kill(pid);
+                    haunted.insert(owner);
                 }
-                kill(pid);
-                Some(owner)
-            })
-            .collect()
+                None => unsure |= proc::is_nameless(pid),
+            }
+        }
+        self.unsure = unsure.then_some(now + NAME_RETRY);
+        haunted
     }
 }
 

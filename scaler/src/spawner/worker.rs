@@ -49,6 +49,8 @@ pub(super) struct Workers {
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
+    /// A child was just being executed when it was asked for its name: when to ask again.
+    pub(super) unsure: Option<Instant>,
 }
 
 impl Workers {
@@ -58,6 +60,7 @@ impl Workers {
             cloner,
             table: HashMap::new(),
             leaders: HashMap::new(),
+            unsure: None,
         }
     }
 
