@@ -1,11 +1,13 @@
 //! Who calls: the headers that tell the function.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use http::header::{self, HeaderMap, HeaderName};
 use stoker_config::Network;
 
+use crate::io::Turns;
 use crate::upstream::line;
 
 /// `X-Forwarded-For`.
@@ -22,6 +24,7 @@ pub(crate) struct Caller {
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
     trusted: bool,
+    turns: Arc<Turns>,
 }
 
 impl Caller {
@@ -32,6 +35,7 @@ impl Caller {
                 address: "unknown".into(),
                 node: "unknown".into(),
                 trusted: false,
+                turns: Arc::default(),
             };
         };
         let node = match address {
@@ -43,7 +47,13 @@ impl Caller {
             address: address.to_string(),
             node,
             trusted,
+            turns: Arc::default(),
         }
+    }
+
+    /// Whose turn it is on the connection.
+    pub(crate) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 
     /// Appends the `X-Forwarded-*` and `Forwarded` lines.

@@ -1,7 +1,9 @@
-//! The caller's connection, with a bound on how long it may refuse to take bytes.
+//! The caller's connection, with bounds on how long it may keep us waiting.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -10,21 +12,111 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::watchdog::Watchdog;
 
-/// The caller's connection. A caller that takes no byte for `patience` is cut off, so that it
-/// cannot hold a slot for ever.
+mod scan;
+
+use scan::HeadScan;
+
+/// The caller's connection. A caller that does not send the whole head of a request in time, or
+/// takes no byte of a response for too long, is cut off: it cannot hold a connection or a slot for
+/// ever.
+///
+/// hyper could time the heads too, but sets and removes a timer for every request; this one stays
+/// where it is and is looked at when it fires.
 pub(crate) struct CallerIo {
     stream: Stream,
-    patience: Duration,
-    /// Since when bytes wait to be taken.
-    stalled: Option<(Instant, Watchdog)>,
+    turns: Arc<Turns>,
+    /// For the head of a request.
+    head: Patience,
+    /// The turn that the wait for the head began in.
+    turn: u64,
+    scan: HeadScan,
+    /// For the next piece of a response to be taken.
+    write: Patience,
+}
+
+/// A wait that is bounded.
+struct Patience {
+    limit: Duration,
+    since: Option<Instant>,
+    watchdog: Watchdog,
+}
+
+/// Whose turn it is on a connection.
+#[derive(Default)]
+pub(crate) struct Turns {
+    /// Even: the caller's; odd: ours.
+    count: AtomicU64,
+    /// The head that began this turn had both a length and a coding.
+    both: AtomicBool,
+    /// The timer of our turns while it is the caller's.
+    watchdog: Mutex<Watchdog>,
+}
+
+/// Our turn, over when this is dropped.
+pub(crate) struct OurTurn {
+    turns: Arc<Turns>,
+    /// Watches over the request's deadlines. It stays armed from turn to turn, so that most
+    /// requests set no timer.
+    pub(crate) watchdog: Watchdog,
+}
+
+impl Turns {
+    /// A request is there.
+    pub(crate) fn take(self: &Arc<Self>) -> OurTurn {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let watchdog = std::mem::take(&mut *self.lock());
+        OurTurn {
+            turns: Arc::clone(self),
+            watchdog,
+        }
+    }
+
+    /// True if the head of the current request had both a length and a transfer coding. hyper takes
+    /// the length away before anybody can see it.
+    pub(crate) fn has_both(&self) -> bool {
+        self.both.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watchdog> {
+        self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for OurTurn {
+    fn drop(&mut self) {
+        *self.turns.lock() = std::mem::take(&mut self.watchdog);
+        self.turns.count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        Patience {
+            limit,
+            since: None,
+            watchdog: Watchdog::default(),
+        }
+    }
+
+    /// Ready with an error once the wait, which begins now if it did not before, is too long.
+    fn poll<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let expired = self.watchdog.poll_expired(cx, since + self.limit);
+        expired.map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl CallerIo {
-    pub(crate) fn new(stream: Stream, patience: Duration) -> Self {
+    /// `head` is for the whole head of a request, from the connection's start or the end of the
+    /// last response; `write` for the next piece of a response to be taken.
+    pub(crate) fn new(stream: Stream, turns: Arc<Turns>, head: Duration, write: Duration) -> Self {
         CallerIo {
             stream,
-            patience,
-            stalled: None,
+            turns,
+            head: Patience::new(head),
+            turn: 0,
+            scan: HeadScan::default(),
+            write: Patience::new(write),
         }
     }
 
@@ -34,15 +126,10 @@ impl CallerIo {
         result: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if result.is_ready() {
-            self.stalled = None;
+            self.write.since = None;
             return result;
         }
-        let begin = || (Instant::now(), Watchdog::default());
-        let (since, watchdog) = self.stalled.get_or_insert_with(begin);
-        match watchdog.poll_expired(cx, *since + self.patience) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
+        self.write.poll(cx)
     }
 }
 
@@ -52,7 +139,26 @@ impl AsyncRead for CallerIo {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let this = &mut *self;
+        let before = buf.filled().len();
+        let result = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let turn = this.turns.count.load(Ordering::Relaxed);
+        if turn % 2 == 1 {
+            return result;
+        }
+        if turn != this.turn {
+            this.turn = turn;
+            this.head.since = None;
+            this.scan = HeadScan::default();
+        }
+        if result.is_pending() {
+            return this.head.poll(cx);
+        }
+        this.scan.feed(&buf.filled()[before..]);
+        this.turns
+            .both
+            .store(this.scan.has_both(), Ordering::Relaxed);
+        result
     }
 }
 

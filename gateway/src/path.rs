@@ -71,12 +71,13 @@ pub(crate) fn decode(segment: &str) -> Result<Cow<'_, [u8]>, &'static str> {
     Ok(Cow::Owned(decoded))
 }
 
-/// True if nothing in it needs a closer look: no percent codes, no control characters, no dot at
-/// the start of a segment.
+/// True if nothing in it needs a closer look: no percent codes, no control characters, no
+/// backslashes, no dot at the start of a segment.
 fn is_plain(path: &[u8]) -> bool {
     let mut after_slash = false;
     for &byte in path {
-        if byte == b'%' || byte < b' ' || byte == 0x7f || (byte == b'.' && after_slash) {
+        let special = matches!(byte, b'%' | b'\\' | 0x7f) || byte < b' ';
+        if special || (byte == b'.' && after_slash) {
             return false;
         }
         after_slash = byte == b'/';
@@ -128,6 +129,8 @@ mod tests {
             "/a/..%2fb",
             "/a/%2e%2e%2fb",
             "/a/..%5cb",
+            "/a\\..\\b",
+            "/a\\..",
             "/a%00",
             "/a%0d%0a",
             "/a%",

@@ -9,6 +9,7 @@ use stoker_core::FailureKind;
 use stoker_scaler::AcquireError;
 
 use crate::identity::RequestId;
+use crate::io::OurTurn;
 use crate::response::ResponseBody;
 
 /// Says who made a response: `gateway` or `function`.
@@ -24,6 +25,8 @@ pub(crate) struct Problem {
     pub(crate) retry_after: Option<Duration>,
     /// For `Allow`.
     pub(crate) allow: Option<String>,
+    /// What follows on the connection cannot be trusted.
+    pub(crate) close: bool,
 }
 
 /// The stable kinds. Each is a `type`, a status and a title.
@@ -34,6 +37,7 @@ pub(crate) enum ProblemKind {
     MethodNotAllowed,
     RequestTimeout,
     BodyTooLarge,
+    HeadTooLarge,
     QueueFull,
     QueueTimeout,
     StartFailed,
@@ -46,80 +50,64 @@ pub(crate) enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// The last part of `type`, the status and the title.
-    pub(crate) fn facts(self) -> (&'static str, StatusCode, &'static str) {
-        use ProblemKind as Kind;
+    /// The last part of `type`.
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::BadRequest => (
-                "bad-request",
-                StatusCode::BAD_REQUEST,
-                "The request is not valid",
-            ),
-            Kind::NotFound => (
-                "not-found",
-                StatusCode::NOT_FOUND,
-                "No function answers here",
-            ),
-            Kind::MethodNotAllowed => (
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "The function does not take this method here",
-            ),
-            Kind::RequestTimeout => (
-                "request-timeout",
-                StatusCode::REQUEST_TIMEOUT,
-                "The request did not arrive in time",
-            ),
-            Kind::BodyTooLarge => (
-                "body-too-large",
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The request's body is too long",
-            ),
-            Kind::QueueFull => (
-                "queue-full",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many requests are waiting",
-            ),
-            Kind::QueueTimeout => (
-                "queue-timeout",
-                StatusCode::GATEWAY_TIMEOUT,
-                "No instance came free in time",
-            ),
-            Kind::StartFailed => (
-                "start-failed",
-                StatusCode::BAD_GATEWAY,
-                "The function does not start",
-            ),
-            Kind::ShuttingDown => (
-                "shutting-down",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The gateway is shutting down",
-            ),
-            Kind::ConnectFailed => (
-                "connect-failed",
-                StatusCode::BAD_GATEWAY,
-                "The function cannot be reached",
-            ),
-            Kind::InstanceLost => (
-                "instance-lost",
-                StatusCode::BAD_GATEWAY,
-                "The function broke off the request",
-            ),
-            Kind::InvalidResponse => (
-                "invalid-response",
-                StatusCode::BAD_GATEWAY,
-                "The function did not answer in HTTP",
-            ),
-            Kind::FirstByteTimeout => (
-                "first-byte-timeout",
-                StatusCode::GATEWAY_TIMEOUT,
-                "The function did not begin to answer in time",
-            ),
-            Kind::TotalTimeout => (
-                "total-timeout",
-                StatusCode::GATEWAY_TIMEOUT,
-                "The request took too long",
-            ),
+            ProblemKind::BadRequest => "bad-request",
+            ProblemKind::NotFound => "not-found",
+            ProblemKind::MethodNotAllowed => "method-not-allowed",
+            ProblemKind::RequestTimeout => "request-timeout",
+            ProblemKind::BodyTooLarge => "body-too-large",
+            ProblemKind::HeadTooLarge => "head-too-large",
+            ProblemKind::QueueFull => "queue-full",
+            ProblemKind::QueueTimeout => "queue-timeout",
+            ProblemKind::StartFailed => "start-failed",
+            ProblemKind::ShuttingDown => "shutting-down",
+            ProblemKind::ConnectFailed => "connect-failed",
+            ProblemKind::InstanceLost => "instance-lost",
+            ProblemKind::InvalidResponse => "invalid-response",
+            ProblemKind::FirstByteTimeout => "first-byte-timeout",
+            ProblemKind::TotalTimeout => "total-timeout",
+        }
+    }
+
+    /// The status that the caller sees.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            ProblemKind::BadRequest => StatusCode::BAD_REQUEST,
+            ProblemKind::NotFound => StatusCode::NOT_FOUND,
+            ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ProblemKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            ProblemKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ProblemKind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            ProblemKind::QueueFull | ProblemKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            ProblemKind::QueueTimeout
+            | ProblemKind::FirstByteTimeout
+            | ProblemKind::TotalTimeout => StatusCode::GATEWAY_TIMEOUT,
+            ProblemKind::StartFailed
+            | ProblemKind::ConnectFailed
+            | ProblemKind::InstanceLost
+            | ProblemKind::InvalidResponse => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            ProblemKind::BadRequest => "The request is not valid",
+            ProblemKind::NotFound => "No function answers here",
+            ProblemKind::MethodNotAllowed => "The function does not take this method here",
+            ProblemKind::RequestTimeout => "The request did not arrive in time",
+            ProblemKind::BodyTooLarge => "The request's body is too long",
+            ProblemKind::HeadTooLarge => "The request's line and headers are too long",
+            ProblemKind::QueueFull => "Too many requests are waiting",
+            ProblemKind::QueueTimeout => "No instance came free in time",
+            ProblemKind::StartFailed => "The function does not start",
+            ProblemKind::ShuttingDown => "The gateway is shutting down",
+            ProblemKind::ConnectFailed => "The function cannot be reached",
+            ProblemKind::InstanceLost => "The function broke off the request",
+            ProblemKind::InvalidResponse => "The function did not answer in HTTP",
+            ProblemKind::FirstByteTimeout => "The function did not begin to answer in time",
+            ProblemKind::TotalTimeout => "The request took too long",
         }
     }
 }
@@ -132,6 +120,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: None,
             allow: None,
+            close: false,
         }
     }
 
@@ -153,18 +142,14 @@ impl Problem {
         problem
     }
 
-    /// The status that the caller sees.
-    pub(crate) fn status(&self) -> StatusCode {
-        self.kind.facts().1
-    }
-
     /// The answer itself.
     pub(crate) fn into_response(
         self,
         function: Option<&str>,
         id: &RequestId,
+        turn: OurTurn,
     ) -> Response<ResponseBody> {
-        let (name, status, title) = self.kind.facts();
+        let (name, status, title) = (self.kind.name(), self.kind.status(), self.kind.title());
         let mut text = format!(
             "{{\"type\":\"urn:stoker:problem:{name}\",\"title\":\"{title}\",\"status\":{},\"detail\":",
             status.as_u16()
@@ -178,7 +163,7 @@ impl Problem {
         push_json_string(&mut text, id.as_str());
         text.push_str("}\n");
 
-        let mut response = Response::new(ResponseBody::full(Bytes::from(text)));
+        let mut response = Response::new(ResponseBody::full(Bytes::from(text), turn));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/problem+json");
@@ -189,6 +174,9 @@ impl Problem {
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let allow = self
             .allow

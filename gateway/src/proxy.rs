@@ -17,6 +17,7 @@ use crate::body::RequestBody;
 use crate::caller::Caller;
 use crate::gateway::{Entry, Gateway};
 use crate::identity::{REQUEST_ID, RequestId};
+use crate::io::OurTurn;
 use crate::phases::Phases;
 use crate::problem::{ORIGIN, Problem};
 use crate::response::ResponseBody;
@@ -33,23 +34,24 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let phases = Phases::new(Instant::now());
+    let mut turn = caller.turns().take();
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
     let ready = match prepare(gateway, caller, &parts, body, &id) {
         Ok(ready) => ready,
         Err(problem) => {
-            gateway.metrics().unrouted(problem.status());
-            return problem.into_response(None, &id);
+            gateway.metrics().unrouted(problem.kind.status());
+            return problem.into_response(None, &id, turn);
         }
     };
     let entry = Arc::clone(&ready.entry);
-    match forward::forward(gateway, ready, phases).await {
-        Ok(answer) => answer.into_response(&id),
+    match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
+        Ok(answer) => answer.into_response(&id, turn),
         Err(problem) => {
             if let Some(metrics) = entry.metrics.get() {
-                metrics.problem(problem.status());
+                metrics.problem(problem.kind.status());
             }
-            problem.into_response(Some(&entry.spec.name), &id)
+            problem.into_response(Some(&entry.spec.name), &id, turn)
         }
     }
 }
@@ -82,11 +84,16 @@ fn prepare(
     id: &RequestId,
 ) -> Result<Ready, Problem> {
     let snapshot = gateway.load();
+    admit::head(parts, snapshot.gateway.limits.header_bytes)?;
     let host = admit::host(parts)?;
     let path = route::path(parts)?;
     let routed = route::route(&snapshot, host, &path, parts)?;
     let entry = Arc::clone(routed.target);
-    let announced = admit::length(parts, entry.spec.limits.body_bytes)?;
+    let announced = admit::length(
+        parts,
+        entry.spec.limits.body_bytes,
+        caller.turns().has_both(),
+    )?;
 
     let body = RequestBody::new(body, entry.spec.limits.body_bytes);
     let framing = body.framing(announced);
@@ -119,7 +126,7 @@ fn prepare(
 }
 
 impl forward::Answer {
-    fn into_response(self, id: &RequestId) -> Response<ResponseBody> {
+    fn into_response(self, id: &RequestId, turn: OurTurn) -> Response<ResponseBody> {
         let forward::Answer {
             mut head,
             phases,
@@ -135,7 +142,7 @@ impl forward::Answer {
             .insert(ORIGIN, HeaderValue::from_static("function"));
         head.headers.insert(START, HeaderValue::from_static(start));
         head.headers.append(SERVER_TIMING, phases.server_timing());
-        let mut response = Response::new(ResponseBody::transfer(transfer));
+        let mut response = Response::new(ResponseBody::transfer(transfer, turn));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
         response

@@ -9,12 +9,16 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use stoker_scaler::Lease;
 
+use crate::io::OurTurn;
 use crate::metrics::Record;
 use crate::upstream::{Connection, Exchange, ExchangeError};
 use crate::watchdog::Watchdog;
 
-/// The body of a response.
-pub(crate) struct ResponseBody(Kind);
+/// The body of a response. With it ends our turn on the caller's connection.
+pub(crate) struct ResponseBody {
+    kind: Kind,
+    turn: OurTurn,
+}
 
 enum Kind {
     /// Of the gateway's own making, or empty.
@@ -33,7 +37,6 @@ pub(crate) struct Transfer {
     pub(crate) idle: Duration,
     /// When all must be over.
     pub(crate) deadline: Instant,
-    pub(crate) watchdog: Watchdog,
 }
 
 /// Why a body ended early; the caller sees its connection closed.
@@ -49,21 +52,28 @@ pub(crate) enum TransferError {
 
 impl ResponseBody {
     /// A body that is at hand.
-    pub(crate) fn full(data: Bytes) -> Self {
-        ResponseBody(if data.is_empty() {
+    pub(crate) fn full(data: Bytes, turn: OurTurn) -> Self {
+        let kind = if data.is_empty() {
             Kind::Ended
         } else {
             Kind::Full(data)
-        })
+        };
+        ResponseBody { kind, turn }
     }
 
     /// A body that is streamed from an instance.
-    pub(crate) fn transfer(transfer: Box<Transfer>) -> Self {
+    pub(crate) fn transfer(transfer: Box<Transfer>, turn: OurTurn) -> Self {
         if transfer.exchange.remaining() == Some(0) {
             transfer.finish();
-            return ResponseBody(Kind::Ended);
+            return ResponseBody {
+                kind: Kind::Ended,
+                turn,
+            };
         }
-        ResponseBody(Kind::Transfer(transfer))
+        ResponseBody {
+            kind: Kind::Transfer(transfer),
+            turn,
+        }
     }
 }
 
@@ -75,14 +85,15 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransferError>>> {
-        let (answer, over) = match &mut self.0 {
+        let this = &mut *self;
+        let (answer, over) = match &mut this.kind {
             Kind::Ended => return Poll::Ready(None),
             Kind::Full(data) => (
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(data))))),
                 true,
             ),
             Kind::Transfer(transfer) => {
-                let answer = transfer.poll_data(cx);
+                let answer = transfer.poll_data(cx, &mut this.turn.watchdog);
                 let over = match &answer {
                     Poll::Pending => false,
                     Poll::Ready(Some(Ok(_))) => transfer.exchange.remaining() == Some(0),
@@ -91,7 +102,7 @@ impl Body for ResponseBody {
                 (answer.map_ok(Frame::data), over)
             }
         };
-        if over && let Kind::Transfer(transfer) = std::mem::replace(&mut self.0, Kind::Ended) {
+        if over && let Kind::Transfer(transfer) = std::mem::replace(&mut this.kind, Kind::Ended) {
             match &answer {
                 Poll::Ready(Some(Err(error))) => transfer.fail(error),
                 _ => transfer.finish(),
@@ -101,11 +112,11 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.0, Kind::Ended)
+        matches!(self.kind, Kind::Ended)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Ended => SizeHint::with_exact(0),
             Kind::Full(data) => SizeHint::with_exact(data.len() as u64),
             Kind::Transfer(transfer) => transfer
@@ -117,7 +128,11 @@ impl Body for ResponseBody {
 }
 
 impl Transfer {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, TransferError>>> {
+    fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        watchdog: &mut Watchdog,
+    ) -> Poll<Option<Result<Bytes, TransferError>>> {
         if let Poll::Ready(piece) = self.exchange.poll_body(cx) {
             if let Some(Ok(data)) = &piece {
                 self.record.add_bytes(data.len());
@@ -126,7 +141,7 @@ impl Transfer {
         }
         let idle = self.exchange.last_progress() + self.idle;
         let due = idle.min(self.deadline);
-        self.watchdog.poll_expired(cx, due).map(|()| {
+        watchdog.poll_expired(cx, due).map(|()| {
             Some(Err(if due == self.deadline {
                 TransferError::Total
             } else {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use pingora_core::apps::ServerApp;
 use pingora_core::listeners::ListenerConfig;
@@ -200,14 +200,19 @@ impl ServerApp for App {
                 .and_then(|address| address.as_inet().copied())
         });
         let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies));
-        let io = TokioIo::new(CallerIo::new(stream, settings.timeouts.write));
+        let turns = Arc::clone(caller.turns());
+        let timeouts = &settings.timeouts;
+        let io = TokioIo::new(CallerIo::new(
+            stream,
+            turns,
+            timeouts.header,
+            timeouts.write,
+        ));
         let service = service_fn(|request| {
             let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(&caller));
             async move { Ok::<_, Infallible>(proxy::serve(&gateway, &caller, request).await) }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(settings.timeouts.header)
             .max_headers(settings.limits.headers)
             .max_buf_size(settings.limits.header_bytes.max(8 * 1024))
             .serve_connection(io, service);

@@ -1,6 +1,7 @@
 //! Step three: a slot, at once or after a wait in order, and the connection that it owns.
 
 use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use crate::problem::{Problem, ProblemKind};
 
 /// Advice to a caller whom the queue has no room for.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the news of an instance's end may take after its connection broke.
+pub(super) const NEWS: Duration = Duration::from_millis(100);
 
 /// What a request needs to find a slot and a connection.
 pub(super) struct Seeker<'a> {
@@ -69,11 +73,21 @@ impl Seeker<'_> {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
-            if Instant::now() >= self.deadline {
+            let gone = matches!(
+                error.kind(),
+                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::NotFound
+            );
+            // One that is slow to accept is busy, not broken; and what this machine lacks, such as
+            // descriptors, is no fault of the instance's.
+            let again = gone || error.kind() == ErrorKind::TimedOut;
+            if !again || Instant::now() >= self.deadline {
                 let detail = format!("the function cannot be reached: {error}");
                 return Err(Problem::new(ProblemKind::ConnectFailed, detail));
             }
-            lease.set_unhealthy();
+            // If it has ended, the pool knows, with its cause.
+            if gone && lease.instance().ended(NEWS).await.is_none() {
+                lease.set_unhealthy();
+            }
             *lease = self.slot(body).await?;
         }
     }

@@ -31,18 +31,51 @@ pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
     Ok(host)
 }
 
-/// Refuses a body that is too long or whose length is ambiguous; answers whether there is one at
-/// all.
-pub(super) fn length(parts: &Parts, limit: u64) -> Result<bool, Problem> {
-    let coded = parts.headers.contains_key(header::TRANSFER_ENCODING);
-    let Some(length) = parts.headers.get(header::CONTENT_LENGTH) else {
-        return Ok(coded);
-    };
-    if coded {
-        // RFC 9112 section 6.1: a way to smuggle a request past one of two servers.
-        let detail = "the request has both a content-length and a transfer-encoding";
-        return Err(Problem::new(ProblemKind::BadRequest, detail));
+/// Refuses a head that is longer than `limit` bytes. hyper's own limit holds only for heads that
+/// are not whole yet.
+pub(super) fn head(parts: &Parts, limit: usize) -> Result<(), Problem> {
+    let line = parts.method.as_str().len() + parts.uri.path().len() + " HTTP/1.1\r\n".len() + 1;
+    let query = parts.uri.query().map_or(0, |query| query.len() + 1);
+    let lines = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if line + query + lines.sum::<usize>() > limit {
+        let detail = format!("the request's line and headers are longer than {limit} bytes");
+        let mut problem = Problem::new(ProblemKind::HeadTooLarge, detail);
+        problem.close = true;
+        return Err(problem);
     }
+    Ok(())
+}
+
+/// Refuses a body that is too long or whose end is ambiguous; answers whether there is one at all.
+///
+/// `both` says that a length was sent beside a coding. hyper has taken the length away then.
+pub(super) fn length(parts: &Parts, limit: u64, both: bool) -> Result<bool, Problem> {
+    let ambiguous = |detail| {
+        let mut problem = Problem::new(ProblemKind::BadRequest, detail);
+        problem.close = true;
+        Err(problem)
+    };
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        // RFC 9112 section 6.1: each is a way to smuggle a request past one of two servers.
+        if both || parts.headers.contains_key(header::CONTENT_LENGTH) {
+            return ambiguous("the request has both a content-length and a transfer-encoding");
+        }
+        let chunked = coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked");
+        if !chunked || codings.next().is_some() {
+            return ambiguous("the request has a transfer-encoding other than chunked");
+        }
+        return Ok(true);
+    }
+    let Some(length) = parts.headers.get(header::CONTENT_LENGTH) else {
+        return Ok(false);
+    };
     let length = length
         .to_str()
         .ok()

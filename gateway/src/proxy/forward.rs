@@ -12,7 +12,7 @@ use stoker_core::FailureKind;
 use stoker_scaler::Lease;
 
 use super::Ready;
-use super::acquire::{Seeker, caller_failed};
+use super::acquire::{NEWS, Seeker, caller_failed};
 use crate::Connection;
 use crate::caller::{Caller, passes};
 use crate::gateway::{Entry, Gateway};
@@ -25,8 +25,9 @@ use crate::router::Routed;
 use crate::upstream::{Exchange, ExchangeError, Framing, RequestHead, ResponseHead, line};
 use crate::watchdog::Watchdog;
 
-/// How long the news of an instance's end may take after its connection broke.
-const NEWS: Duration = Duration::from_millis(100);
+/// Connections that a request is tried on, as long as none has taken a byte of it: an instance that
+/// closes every connection at once is not asked for ever.
+const ATTEMPTS: u32 = 4;
 
 /// The head of a function's answer, and what carries the rest.
 pub(super) struct Answer {
@@ -88,6 +89,7 @@ pub(super) async fn forward(
     gateway: &Gateway,
     ready: Ready,
     mut phases: Phases,
+    watchdog: &mut Watchdog,
 ) -> Result<Answer, Problem> {
     let Ready {
         entry,
@@ -117,19 +119,21 @@ pub(super) async fn forward(
         first_byte: timeouts.first_byte,
         body: limits.body_timeout,
     };
+    let mut attempts = 1;
     let head = loop {
-        let mut watchdog = Watchdog::default();
         let failure = match deadlines
-            .head(&mut exchange, &mut watchdog, &method, limits.header_bytes)
+            .head(&mut exchange, watchdog, &method, limits.header_bytes)
             .await
         {
             Ok(head) => break head,
             Err(failure) => failure,
         };
         let lost = matches!(failure, HeadFailure::Exchange(ExchangeError::Lost(_)));
-        if !lost || !exchange.is_unsent() || Instant::now() >= deadline {
+        let again = lost && exchange.is_unsent() && attempts < ATTEMPTS;
+        if !again || Instant::now() >= deadline {
             return Err(failure.problem(&lease, &deadlines).await);
         }
+        attempts += 1;
         let connection = seeker.connection(&mut lease, exchange.body_mut()).await?;
         exchange.retarget(connection);
         connected = Instant::now();
@@ -150,7 +154,6 @@ pub(super) async fn forward(
         record,
         idle: timeouts.idle,
         deadline: total,
-        watchdog: Watchdog::default(),
     });
     Ok(Answer {
         head,

@@ -12,8 +12,9 @@ use stoker_scaler::driver::Endpoint;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-/// Idle for longer than this, a connection is looked at with a system call before it is used:
-/// the event of its end may not have been seen yet.
+/// Idle for longer than this, a Unix connection is looked at with a system call before it is used:
+/// the event of its end may not have been seen yet. Before that, a write to one that was closed
+/// fails without a byte taken; over TCP it succeeds, so those are always looked at.
 const TRUST_IDLE: Duration = Duration::from_millis(100);
 
 /// One connection to an instance, owned by the slot that uses it.
@@ -66,7 +67,7 @@ impl Connection {
         let rested = self
             .idle_since
             .map_or(Duration::ZERO, |since| now.duration_since(since));
-        if rested < TRUST_IDLE {
+        if rested < TRUST_IDLE && matches!(self.io, Io::Unix(_)) {
             return true;
         }
         let mut byte = [0_u8];
