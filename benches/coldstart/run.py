@@ -19,7 +19,7 @@ from harness.processes import Workspace  # noqa: E402
 from harness.proxies import Surroundings  # noqa: E402
 from summary import Sample  # noqa: E402
 
-HELLO = tools.REPOSITORY / "examples" / "hello-rust" / "bin" / "hello-rust"
+HELLO = tools.REPOSITORY / "examples" / "hello-rust" / "bin" / "hello"
 FUNCTION = "cold"
 READY_SECONDS = 60.0
 # Of one turn of all kinds, at most.

@@ -1,0 +1,147 @@
+//! The end of the gateway, wanted and unwanted.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::thread;
+
+use rustix::process::Signal;
+
+use crate::harness::process::{Handle, Role};
+use crate::harness::{Client, Function, Gateway, PATIENCE, Record, Site, wait_until};
+
+/// Counts answers until the gateway is gone.
+#[derive(Default)]
+struct Answers {
+    count: Mutex<usize>,
+    more: Condvar,
+}
+
+impl Answers {
+    fn add(&self) {
+        *self.count.lock().expect("nobody panics with it") += 1;
+        self.more.notify_all();
+    }
+
+    fn wait_for(&self, count: usize) {
+        let fewer = |have: &mut usize| *have < count;
+        let guard = self.count.lock().expect("nobody panics with it");
+        let (have, _) = self
+            .more
+            .wait_timeout_while(guard, PATIENCE, fewer)
+            .expect("nobody panics with it");
+        assert!(*have >= count, "there was no load");
+    }
+}
+
+/// Kills the gateway while eight callers call, after so many answers.
+fn kill_under_load(gateway: &mut Gateway) {
+    let answers = Answers::default();
+    let address = gateway.address();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut client = Client::connect(address).expect("the gateway accepts");
+                while let Ok(answer) = client.get("/function/f/work?ms=3") {
+                    answer.good();
+                    answers.add();
+                }
+            });
+        }
+        answers.wait_for(200);
+        gateway.kill();
+    });
+}
+
+#[test]
+fn workers_outlive_the_gateway_and_serve_the_next_one_warm() {
+    for listen in ["inherit", "port"] {
+        let function = Function::fixture(listen).scaling(2, 3, "");
+        let mut gateway = Site::new("").function("f", &function).start();
+        kill_under_load(&mut gateway);
+        let before: BTreeSet<u32> = gateway.workers().into_iter().collect();
+        assert!(!before.is_empty(), "{listen}: the instances live on");
+        gateway.restart();
+        let first = gateway.get("/function/f/work").good();
+        assert_eq!(
+            first.header("stoker-start"),
+            Some("warm"),
+            "{listen}: {first}"
+        );
+        let pid = u32::try_from(first.number("pid")).expect("a process's id");
+        assert!(
+            before.contains(&pid),
+            "{listen}: {pid} is not among {before:?}"
+        );
+        let after: BTreeSet<u32> = gateway.workers().into_iter().collect();
+        assert_eq!(before, after, "{listen}: the processes stay the same");
+        gateway.signal(Signal::TERM);
+        assert!(gateway.wait().success(), "{listen}");
+        assert_eq!(gateway.processes(), [], "{listen}: nothing is left");
+    }
+}
+
+#[test]
+fn without_adoption_nothing_outlives_the_gateway() {
+    let function = Function::fixture("inherit").scaling(2, 3, "");
+    let site = Site::new("[adoption]\nenabled = false").function("f", &function);
+    let mut gateway = site.start();
+    gateway.get("/function/f/work").good();
+    let handles: Vec<(Role, Handle)> = gateway
+        .processes()
+        .into_iter()
+        .filter(|process| process.role != Role::Gateway)
+        .map(|process| (process.role, Handle::of(process.pid)))
+        .collect();
+    assert_eq!(handles.len(), 2, "a spawner and a worker");
+    gateway.kill();
+    for (role, handle) in handles {
+        assert!(handle.wait(PATIENCE), "the {role:?} outlived the gateway");
+    }
+    assert_eq!(gateway.processes(), [], "nothing is left");
+}
+
+/// What waits is in flight as well as what runs.
+#[test]
+fn sigterm_lets_requests_in_flight_finish() {
+    let record = Record::new("sigterm");
+    let function = Function::fixture("inherit")
+        .env("FIXTURE_RECORD", record.path())
+        .scaling(1, 3, "");
+    let mut gateway = Site::new("").function("f", &function).start();
+    let mut clients: Vec<Client> = (0..4).map(|_| gateway.connect()).collect();
+    for client in &mut clients[..3] {
+        client
+            .request("GET /function/f/work?ms=2500", "", b"")
+            .expect("can be sent");
+    }
+    record.wait_for("GET /work?ms=2500", 3);
+    clients[3]
+        .enqueue("/function/f/work?ms=10", b"x")
+        .expect("there is room in the queue");
+
+    let (refused, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    gateway.signal(Signal::TERM);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let address = gateway.address();
+            wait_until("new connections are refused", || {
+                Client::connect(address).is_err()
+            });
+            // Refused because it takes no more, not because it is gone.
+            let early = answered.load(Ordering::SeqCst) == 0 && gateway.is_alive();
+            refused.store(early, Ordering::SeqCst);
+        });
+        clients[3].send("x").expect("the gateway takes the body");
+        for client in &mut clients {
+            client.receive().expect("the request is finished").good();
+            answered.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    assert!(
+        refused.into_inner(),
+        "new connections were taken until the end"
+    );
+    assert!(gateway.wait().success(), "it ends well");
+    assert_eq!(gateway.processes(), [], "nothing is left");
+}

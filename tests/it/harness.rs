@@ -1,0 +1,48 @@
+//! What all tests need: the real binary with real functions, a raw client, and eyes on processes.
+
+pub(crate) mod client;
+mod gateway;
+pub(crate) mod process;
+mod record;
+mod response;
+mod site;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) use client::Client;
+pub(crate) use gateway::Gateway;
+pub(crate) use record::Record;
+pub(crate) use response::Response;
+pub(crate) use site::{Function, Site};
+
+/// How long anything may take that must happen at all. Nothing is as slow as that; a test that
+/// needs all of it has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Waits for what the kernel has no event for, and fails with `what` if it does not come.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "did not happen in time: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs `work` in as many threads at once and returns what each of them returned, in order.
+pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let work = &work;
+        let spawn = |index| {
+            let builder = thread::Builder::new().stack_size(256 << 10);
+            builder
+                .spawn_scoped(scope, move || work(index))
+                .expect("a thread can be started")
+        };
+        let threads: Vec<_> = (0..count).map(spawn).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no thread panics"))
+            .collect()
+    })
+}

@@ -1,0 +1,264 @@
+//! The running binary.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::process::{self, Handle, Memory, Process, Role};
+use super::{Client, PATIENCE, Response, Site};
+
+/// `stoker serve`, from its start until nothing is left of it.
+///
+/// Dropping it ends it with SIGTERM and asserts that no process is left behind.
+pub(crate) struct Gateway {
+    site: Site,
+    running: Running,
+    /// It was killed, so what it leaves behind is no fault.
+    killed: bool,
+}
+
+/// One process of the binary.
+struct Running {
+    child: Child,
+    handle: Handle,
+    address: SocketAddr,
+    errors: Arc<Lines>,
+    startup: Duration,
+}
+
+impl Running {
+    fn start(site: &Site) -> Running {
+        let begun = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_stoker"))
+            .arg("serve")
+            .arg(site.file())
+            // Where it makes itself known to commands: not to those of whoever runs the tests.
+            .env("XDG_RUNTIME_DIR", site.directory())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be executed");
+        let handle = Handle::of(child.id());
+        let errors = Lines::follow(child.stderr.take().expect("is piped"));
+        let said = first_line(child.stdout.take().expect("is piped"));
+        let line = said.recv_timeout(PATIENCE).unwrap_or_default();
+        let startup = begun.elapsed();
+        let address = line
+            .rsplit_once(" on ")
+            .and_then(|(_, address)| address.parse().ok());
+        let Some(address) = address else {
+            handle.kill();
+            child.wait().ok();
+            panic!(
+                "stoker does not serve; it said {line:?} and {}",
+                errors.text()
+            );
+        };
+        Running {
+            child,
+            handle,
+            address,
+            errors,
+            startup,
+        }
+    }
+}
+
+impl Gateway {
+    /// Starts the binary for `site` and waits until it accepts.
+    pub(crate) fn start(site: Site) -> Gateway {
+        let running = Running::start(&site);
+        Gateway {
+            site,
+            running,
+            killed: false,
+        }
+    }
+
+    /// Starts another one in place of this one, which was killed.
+    pub(crate) fn restart(&mut self) {
+        assert!(self.killed, "there is one already");
+        self.running = Running::start(&self.site);
+        self.killed = false;
+    }
+
+    /// From its execution until it said that it serves.
+    pub(crate) fn startup(&self) -> Duration {
+        self.running.startup
+    }
+
+    /// Where callers connect.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.running.address).expect("the gateway accepts")
+    }
+
+    /// One GET on a connection of its own.
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.connect()
+            .get(path)
+            .unwrap_or_else(|error| panic!("no answer to GET {path}: {error}"))
+    }
+
+    /// Its directory.
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The memory of its process.
+    pub(crate) fn memory(&self) -> Memory {
+        process::memory(self.running.child.id())
+    }
+
+    /// The processes of instances, by their ids.
+    pub(crate) fn workers(&self) -> Vec<u32> {
+        self.pids(Role::Worker)
+    }
+
+    /// The spawner's process.
+    pub(crate) fn spawner(&self) -> u32 {
+        *self
+            .pids(Role::Spawner)
+            .first()
+            .expect("there is a spawner")
+    }
+
+    /// All of its processes.
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        process::belonging_to(self.site.directory())
+    }
+
+    fn pids(&self, role: Role) -> Vec<u32> {
+        let processes = self.processes().into_iter();
+        processes
+            .filter(|process| process.role == role)
+            .map(|process| process.pid)
+            .collect()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.running.handle.signal(signal);
+    }
+
+    /// Kills it and leaves its spawner and workers alone.
+    pub(crate) fn kill(&mut self) {
+        self.killed = true;
+        self.running.handle.kill();
+        self.wait();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        assert!(
+            self.running.handle.wait(PATIENCE),
+            "stoker does not end; it said {}",
+            self.running.errors.text()
+        );
+        self.running.child.wait().expect("it has ended")
+    }
+
+    /// True until it has ended.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.running.handle.wait(Duration::ZERO)
+    }
+
+    /// Waits for a line on standard error that contains all of `parts`, not before line `from`.
+    pub(crate) fn wait_for_error(&self, from: usize, parts: &[&str]) -> String {
+        self.running.errors.wait_for(from, parts)
+    }
+
+    /// How many lines it has said on standard error.
+    pub(crate) fn error_count(&self) -> usize {
+        self.running.errors.lock().len()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let panicking = thread::panicking();
+        self.running.handle.signal(Signal::TERM);
+        let ended = self.running.handle.wait(PATIENCE);
+        let left = self.processes();
+        for process in &left {
+            Handle::of(process.pid).kill();
+        }
+        self.running.handle.kill();
+        self.running.child.wait().ok();
+        if panicking {
+            eprintln!("stoker said: {}", self.running.errors.text());
+            return;
+        }
+        assert!(
+            ended,
+            "stoker did not end on SIGTERM; it said {}",
+            self.running.errors.text()
+        );
+        assert!(self.killed || left.is_empty(), "left behind: {left:?}");
+    }
+}
+
+/// The lines of a stream so far.
+struct Lines {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+impl Lines {
+    fn follow(stream: impl Read + Send + 'static) -> Arc<Lines> {
+        let lines = Arc::new(Lines {
+            lines: Mutex::default(),
+            more: Condvar::new(),
+        });
+        let writer = Arc::clone(&lines);
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                writer.lock().push(line);
+                writer.more.notify_all();
+            }
+        });
+        lines
+    }
+
+    fn wait_for(&self, from: usize, parts: &[&str]) -> String {
+        let fits = |line: &&String| parts.iter().all(|part| line.contains(part));
+        let none = |lines: &mut Vec<String>| !lines.iter().skip(from).any(|line| fits(&line));
+        let (lines, _) = self
+            .more
+            .wait_timeout_while(self.lock(), PATIENCE, none)
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = lines.iter().skip(from).find(fits).cloned();
+        found.unwrap_or_else(|| panic!("stoker never said {parts:?}, but {:#?}", &lines[..]))
+    }
+
+    fn text(&self) -> String {
+        format!("{:#?}", &self.lock()[..])
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first line of a stream, which is read to its end so that nobody waits for us.
+fn first_line(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // Only the first one is waited for.
+            sender.send(line).ok();
+        }
+    });
+    receiver
+}
