@@ -33,4 +33,4 @@ bench: build examples
 	python3 benches/compare/run.py
 	python3 benches/compare/instructions.py
 	python3 benches/coldstart/run.py
-	cargo bench --locked --workspace
+	cargo bench --locked -p stoker --bench hot_path
