@@ -1,7 +1,7 @@
 //! The data plane: from a caller's connection to a function's instance and back.
 //!
 //! The way of a request reads as five steps, `route`, `admit`, `acquire`, `forward` and `record`,
-//! in [`proxy`].
+//! in `proxy.rs`.
 
 mod body;
 mod caller;
