@@ -10,7 +10,7 @@ use stoker_core::{Backoff, Policy, ScaleSpec};
 
 use crate::spec::{
     Address, AdoptionSpec, Contract, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Listen, LogSpec, Network, PathPattern,
+    GatewayTimeouts, Http2Spec, Listen, LogSpec, Network, PathPattern,
 };
 
 /// A gateway file.
@@ -24,6 +24,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) ports: (u16, u16),
     pub(crate) limits: GatewayLimits,
     pub(crate) timeouts: GatewayTimeouts,
+    pub(crate) http2: Http2Spec,
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) logs: LogSpec,
@@ -86,9 +87,21 @@ impl GatewayDraft {
             },
             timeouts: GatewayTimeouts {
                 header: Duration::ZERO,
+                keep_alive: Duration::ZERO,
                 body: Duration::ZERO,
                 write: Duration::ZERO,
                 shutdown: Duration::ZERO,
+                stream_grace: Duration::ZERO,
+            },
+            http2: Http2Spec {
+                enabled: false,
+                streams: 0,
+                stream_window_bytes: 0,
+                connection_window_bytes: 0,
+                send_buffer_bytes: 0,
+                resets: 0,
+                ping_interval: Duration::ZERO,
+                ping_timeout: Duration::ZERO,
             },
             admin: AdminDraft::default(),
             adoption: AdoptionSpec {
@@ -133,6 +146,8 @@ impl FunctionDraft {
                 first_byte: Duration::ZERO,
                 idle: Duration::ZERO,
                 total: Duration::ZERO,
+                stream_idle: Duration::ZERO,
+                stream_total: Duration::ZERO,
                 start: Duration::ZERO,
             },
         }

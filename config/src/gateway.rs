@@ -81,6 +81,7 @@ fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> Ga
         state_dir,
         limits: draft.limits,
         timeouts: draft.timeouts,
+        http2: draft.http2,
         trusted_proxies: draft.trusted_proxies,
         admin,
         adoption: draft.adoption,

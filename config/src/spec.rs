@@ -41,6 +41,8 @@ pub struct GatewaySpec {
     pub state_dir: PathBuf,
     /// Bounds on what a caller may send.
     pub limits: GatewayLimits,
+    /// How callers may speak HTTP/2.
+    pub http2: Http2Spec,
     /// How long the gateway waits for callers.
     pub timeouts: GatewayTimeouts,
     /// Whose `X-Forwarded-*` and `Forwarded` headers are kept; others' are replaced.
@@ -88,17 +90,42 @@ pub struct GatewayLimits {
     pub waiters: u32,
 }
 
+/// How callers may speak HTTP/2.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Http2Spec {
+    /// At all.
+    pub enabled: bool,
+    /// Requests at once on one connection.
+    pub streams: u32,
+    /// Bytes of a request's body that may be under way before they are read.
+    pub stream_window_bytes: u32,
+    /// The same for all of a connection's bodies.
+    pub connection_window_bytes: u32,
+    /// Bytes of a response held for a caller that does not take them.
+    pub send_buffer_bytes: usize,
+    /// Requests that a caller may call off in ten seconds before its connection is closed.
+    pub resets: u32,
+    /// Between two pings on a connection with requests in flight.
+    pub ping_interval: Duration,
+    /// For the answer to a ping.
+    pub ping_timeout: Duration,
+}
+
 /// How long the gateway waits for callers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GatewayTimeouts {
-    /// For the whole head of a request, from its connection's start or the last response.
+    /// For the whole head of a request, from its first byte or its connection's start.
     pub header: Duration,
+    /// For the next request on a connection.
+    pub keep_alive: Duration,
     /// For the next piece of a request's body.
     pub body: Duration,
     /// For the caller to take the next piece of a response.
     pub write: Duration,
     /// After SIGTERM, for requests in flight.
     pub shutdown: Duration,
+    /// After SIGTERM or when its instance drains, for a stream.
+    pub stream_grace: Duration,
 }
 
 /// The administrators' listener.
@@ -177,6 +204,8 @@ pub struct FunctionSpec {
 pub enum Contract {
     /// An HTTP/1.1 server.
     Http,
+    /// An HTTP/2 server by prior knowledge (RFC 9113 section 3.3).
+    H2c,
 }
 
 /// How a function gets its listening socket.
@@ -253,6 +282,10 @@ pub struct FunctionTimeouts {
     pub idle: Duration,
     /// For all of it, the wait included.
     pub total: Duration,
+    /// Without a byte in either direction of a stream.
+    pub stream_idle: Duration,
+    /// For all of a stream.
+    pub stream_total: Duration,
     /// From the start of the program until it takes requests.
     pub start: Duration,
 }

@@ -62,7 +62,10 @@ impl Random {
             let (a, b) = (self.place(&text), self.place(&text));
             let (start, end) = (a.min(b), a.max(b));
             match self.below(5) {
-                0 => text.replace_range(start..end.min(start + 1).max(start), ""),
+                0 => {
+                    let first = text[start..end].chars().next().map_or(0, char::len_utf8);
+                    text.replace_range(start..start + first, "");
+                }
                 1 => text.replace_range(start..end, ""),
                 2 => {
                     let copy = text[start..end].to_owned();

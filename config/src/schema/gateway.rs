@@ -2,9 +2,9 @@
 
 use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
-use super::{Content, Key, List, Name, Section, key, rules};
+use super::{Content, Key, List, Name, Section, http2, key, rules};
 use crate::draft::GatewayDraft;
-use crate::units::{HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
+use crate::units::{DAY, HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
 
 type Draft = GatewayDraft;
 
@@ -24,6 +24,11 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         name: "timeouts",
         meaning: "How long the gateway waits for callers.",
         content: Content::Keys(TIMEOUTS),
+    },
+    Section {
+        name: "http2",
+        meaning: "How callers may speak HTTP/2: by prior knowledge in clear, by ALPN over TLS.",
+        content: Content::Keys(http2::KEYS),
     },
     Section {
         name: "admin",
@@ -163,7 +168,14 @@ const TIMEOUTS: &[Key<Draft>] = &[
         "header",
         Value("'10s'"),
         Span(MILLI, HOUR, |d, v| d.timeouts.header = v),
-        "For the whole head of a request, from its connection's start or the last response.",
+        "For the whole head of a request, from its first byte or its connection's start.",
+    ),
+    key(
+        "keep-alive",
+        Value("'75s'"),
+        Span(MILLI, DAY, |d, v| d.timeouts.keep_alive = v),
+        "For the next request to begin on a connection. Longer than the idle timeout of a proxy \
+         in front, or that may send a request just when the connection is closed.",
     ),
     key(
         "body",
@@ -182,6 +194,13 @@ const TIMEOUTS: &[Key<Draft>] = &[
         Value("'30s'"),
         Span(ZERO, HOUR, |d, v| d.timeouts.shutdown = v),
         "After SIGTERM, for requests in flight.",
+    ),
+    key(
+        "stream-grace",
+        Value("'10s'"),
+        Span(ZERO, HOUR, |d, v| d.timeouts.stream_grace = v),
+        "After SIGTERM, or when its instance drains, for a stream (see a function's \
+         `stream-idle`) to come to its end; WebSocket callers are sent a close frame.",
     ),
 ];
 

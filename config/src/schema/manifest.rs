@@ -97,8 +97,12 @@ const TOP: &[Key<Draft>] = &[
     key(
         "contract",
         Value("'http'"),
-        Choice(&[("http", |d| d.contract = Contract::Http)]),
-        "How the program is spoken to: `http` is an HTTP/1.1 server.",
+        Choice(&[
+            ("http", |d| d.contract = Contract::Http),
+            ("h2c", |d| d.contract = Contract::H2c),
+        ]),
+        "How the program is spoken to: `http` is an HTTP/1.1 server, `h2c` an HTTP/2 server by \
+         prior knowledge, as gRPC servers are.",
     ),
     key(
         "listen",
@@ -206,6 +210,23 @@ const TIMEOUTS: &[Key<Draft>] = &[
         Value("'5m'"),
         Span(MILLI, DAY.saturating_mul(7), |d, v| d.timeouts.total = v),
         "For all of a request, the wait included.",
+    ),
+    key(
+        "stream-idle",
+        Value("'5m'"),
+        Span(MILLI, DAY.saturating_mul(7), |d, v| {
+            d.timeouts.stream_idle = v
+        }),
+        "In place of `idle`, `first-byte` and the gateway's `timeouts.body` for streams: upgraded \
+         connections, `text/event-stream` responses and gRPC calls.",
+    ),
+    key(
+        "stream-total",
+        Value("'1h'"),
+        Span(MILLI, DAY.saturating_mul(30), |d, v| {
+            d.timeouts.stream_total = v
+        }),
+        "In place of `total` for streams. A gRPC call's own deadline counts if it is earlier.",
     ),
     key(
         "start",

@@ -35,6 +35,7 @@ impl FunctionSpec {
         }
         hash.number(match contract {
             Contract::Http => 0,
+            Contract::H2c => 1,
         });
         hash.number(match listen {
             Listen::Port => 0,
