@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Body;
 use hyper::body::Incoming;
 
+use crate::trailers;
 use crate::upstream::Framing;
 
 /// At most this much of one waiting request's body is read ahead.
@@ -24,6 +26,7 @@ pub(crate) struct RequestBody {
     ahead: VecDeque<Bytes>,
     held: Option<Held>,
     ended: bool,
+    trailers: Option<HeaderMap>,
 }
 
 /// Why the body of a request could not be had.
@@ -46,6 +49,7 @@ impl RequestBody {
             ahead: VecDeque::new(),
             held: None,
             ended,
+            trailers: None,
         }
     }
 
@@ -71,6 +75,11 @@ impl RequestBody {
             return Poll::Ready(Some(Ok(data)));
         }
         self.poll_incoming(cx)
+    }
+
+    /// What came after the body, once that has ended.
+    pub(crate) fn take_trailers(&mut self) -> Option<HeaderMap> {
+        self.trailers.take()
     }
 
     /// Reads ahead while the request waits, as far as `budget` allows, so that a caller who leaves
@@ -105,9 +114,12 @@ impl RequestBody {
                 break;
             };
             let frame = frame.map_err(BodyError::Broken)?;
-            // Trailers end here: functions are not told of them.
-            let Ok(data) = frame.into_data() else {
-                continue;
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) => {
+                    self.trailers = frame.into_trailers().ok().map(trailers::kept);
+                    continue;
+                }
             };
             self.seen += data.len() as u64;
             if self.seen > self.limit {

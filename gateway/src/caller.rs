@@ -1,14 +1,12 @@
 //! Who calls: the headers that tell the function.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use bytes::BytesMut;
 use http::header::{self, HeaderMap, HeaderName};
 use stoker_config::Network;
 
-use crate::io::Turns;
-use crate::upstream::line;
+use crate::link::Link;
+use crate::upstream::FieldSink;
 
 /// `X-Forwarded-For`.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -24,18 +22,18 @@ pub(crate) struct Caller {
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
     trusted: bool,
-    turns: Arc<Turns>,
+    link: Link,
 }
 
 impl Caller {
     /// What `peer` says is believed if one of `trusted` holds it.
-    pub(crate) fn new(peer: Option<SocketAddr>, trusted: &[Network]) -> Self {
+    pub(crate) fn new(peer: Option<SocketAddr>, trusted: &[Network], link: Link) -> Self {
         let Some(address) = peer.map(|peer| peer.ip().to_canonical()) else {
             return Caller {
                 address: "unknown".into(),
                 node: "unknown".into(),
                 trusted: false,
-                turns: Arc::default(),
+                link,
             };
         };
         let node = match address {
@@ -47,57 +45,52 @@ impl Caller {
             address: address.to_string(),
             node,
             trusted,
-            turns: Arc::default(),
+            link,
         }
     }
 
-    /// Whose turn it is on the connection.
-    pub(crate) fn turns(&self) -> &Arc<Turns> {
-        &self.turns
+    /// What the requests of the connection share.
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// Appends the `X-Forwarded-*` and `Forwarded` lines.
     ///
     /// What a trusted proxy sent before us is kept and added to; from others it is replaced.
-    pub(crate) fn encode(&self, out: &mut BytesMut, headers: &HeaderMap, host: &str) {
+    pub(crate) fn encode(&self, out: &mut impl FieldSink, headers: &HeaderMap, host: &str) {
         let sent = |name: &str| {
             let value = self.trusted.then(|| headers.get(name))??;
             value.to_str().ok().filter(|value| !value.trim().is_empty())
         };
         match sent(FORWARDED_FOR) {
             Some(before) => {
-                line(
-                    out,
-                    FORWARDED_FOR,
-                    format!("{before}, {}", self.address).as_bytes(),
-                );
+                out.open(FORWARDED_FOR);
+                out.push(before.as_bytes());
+                out.push(b", ");
+                out.push(self.address.as_bytes());
+                out.close();
             }
-            None => line(out, FORWARDED_FOR, self.address.as_bytes()),
+            None => out.field(FORWARDED_FOR, self.address.as_bytes()),
         }
-        line(
-            out,
-            FORWARDED_HOST,
-            sent(FORWARDED_HOST).unwrap_or(host).as_bytes(),
-        );
-        line(
-            out,
-            FORWARDED_PROTO,
-            sent(FORWARDED_PROTO).unwrap_or("http").as_bytes(),
-        );
+        let host_sent = sent(FORWARDED_HOST).unwrap_or(host);
+        out.field(FORWARDED_HOST, host_sent.as_bytes());
+        let proto = sent(FORWARDED_PROTO).unwrap_or("http");
+        out.field(FORWARDED_PROTO, proto.as_bytes());
 
-        out.extend_from_slice(b"forwarded: ");
+        out.open("forwarded");
         if let Some(before) = sent(header::FORWARDED.as_str()) {
-            out.extend_from_slice(before.as_bytes());
-            out.extend_from_slice(b", ");
+            out.push(before.as_bytes());
+            out.push(b", ");
         }
-        out.extend_from_slice(b"for=");
-        out.extend_from_slice(self.node.as_bytes());
+        out.push(b"for=");
+        out.push(self.node.as_bytes());
         if !host.is_empty() {
-            out.extend_from_slice(b";host=\"");
-            out.extend_from_slice(host.as_bytes());
-            out.extend_from_slice(b"\"");
+            out.push(b";host=\"");
+            out.push(host.as_bytes());
+            out.push(b"\"");
         }
-        out.extend_from_slice(b";proto=http\r\n");
+        out.push(b";proto=http");
+        out.close();
     }
 }
 
@@ -120,6 +113,8 @@ pub(crate) fn passes(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+
     use super::*;
 
     fn lines(caller: &Caller, headers: &HeaderMap, host: &str) -> String {
@@ -138,7 +133,11 @@ mod tests {
 
     #[test]
     fn a_stranger_is_not_believed() {
-        let caller = Caller::new(Some("[2001:db8::1]:5000".parse().unwrap()), &[]);
+        let caller = Caller::new(
+            Some("[2001:db8::1]:5000".parse().unwrap()),
+            &[],
+            Link::for_tests(),
+        );
         assert_eq!(
             lines(&caller, &claimed(), "example.org:8080"),
             "x-forwarded-for: 2001:db8::1\r\nx-forwarded-host: example.org:8080\r\n\
@@ -153,7 +152,11 @@ mod tests {
             address: "10.0.0.0".parse().unwrap(),
             prefix_len: 8,
         };
-        let caller = Caller::new(Some("10.1.2.3:5000".parse().unwrap()), &[network]);
+        let caller = Caller::new(
+            Some("10.1.2.3:5000".parse().unwrap()),
+            &[network],
+            Link::for_tests(),
+        );
         assert_eq!(
             lines(&caller, &claimed(), "a"),
             "x-forwarded-for: 192.0.2.1, 10.1.2.3\r\nx-forwarded-host: a\r\n\

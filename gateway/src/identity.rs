@@ -3,11 +3,10 @@
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
-use bytes::BytesMut;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
-use crate::upstream::line;
+use crate::upstream::FieldSink;
 
 /// The request's id, towards both sides.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -73,15 +72,15 @@ impl RequestId {
     }
 
     /// Appends both header lines for the function.
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
-        line(out, REQUEST_ID.as_str(), self.as_str().as_bytes());
+    pub(crate) fn encode(&self, out: &mut impl FieldSink) {
+        out.field(REQUEST_ID.as_str(), self.as_str().as_bytes());
         match &self.traceparent {
-            Some(value) => line(out, TRACEPARENT.as_str(), value.as_bytes()),
+            Some(value) => out.field(TRACEPARENT.as_str(), value.as_bytes()),
             None => {
                 let mut value = *b"00-................................-................-00";
                 value[3..35].copy_from_slice(&self.digits[..32]);
                 value[36..52].copy_from_slice(&self.digits[32..]);
-                line(out, TRACEPARENT.as_str(), &value);
+                out.field(TRACEPARENT.as_str(), &value);
             }
         }
     }
@@ -121,7 +120,7 @@ fn hex(value: u64, place: &mut [u8]) {
 }
 
 /// SplitMix64 seeded per thread from the system: ids must differ, not be secret.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(std::process::id()));
     }
@@ -137,6 +136,8 @@ fn random() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

@@ -1,5 +1,6 @@
 //! The caller's connection, with bounds on how long it may keep us waiting.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,9 @@ use crate::watchdog::Watchdog;
 
 mod scan;
 
+/// What an HTTP/2 connection begins with (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 use scan::HeadScan;
 
 /// The caller's connection. A caller that does not send the whole head of a request in time, or
@@ -24,14 +28,41 @@ use scan::HeadScan;
 /// where it is and is looked at when it fires.
 pub(crate) struct CallerIo {
     stream: Stream,
+    /// What was read to find out the protocol.
+    sniffed: Sniffed,
     turns: Arc<Turns>,
-    /// For the head of a request.
-    head: Patience,
+    /// For the next request to begin.
+    keep_alive: Duration,
+    /// For the head of a request, from its first byte.
+    head: Duration,
+    /// Bounds the wait for either.
+    wait: Patience,
+    /// The head has begun.
+    begun: bool,
     /// The turn that the wait for the head began in.
     turn: u64,
     scan: HeadScan,
     /// For the next piece of a response to be taken.
     write: Patience,
+}
+
+/// The first bytes of a connection, until they are read once more.
+#[derive(Default)]
+struct Sniffed {
+    bytes: [u8; PREFACE.len()],
+    from: usize,
+    to: usize,
+}
+
+/// How long a caller may keep us waiting.
+#[derive(Clone, Copy)]
+pub(crate) struct Waits {
+    /// For the whole head of a request, from its first byte or the connection's start.
+    pub(crate) head: Duration,
+    /// For the next request to begin.
+    pub(crate) keep_alive: Duration,
+    /// For the next piece of a response to be taken.
+    pub(crate) write: Duration,
 }
 
 /// A wait that is bounded.
@@ -52,23 +83,17 @@ pub(crate) struct Turns {
     watchdog: Mutex<Watchdog>,
 }
 
-/// Our turn, over when this is dropped.
-pub(crate) struct OurTurn {
-    turns: Arc<Turns>,
-    /// Watches over the request's deadlines. It stays armed from turn to turn, so that most
-    /// requests set no timer.
-    pub(crate) watchdog: Watchdog,
-}
-
 impl Turns {
-    /// A request is there.
-    pub(crate) fn take(self: &Arc<Self>) -> OurTurn {
+    /// A request is there: our turn, with the timer of the former one.
+    pub(crate) fn take(&self) -> Watchdog {
         self.count.fetch_add(1, Ordering::Relaxed);
-        let watchdog = std::mem::take(&mut *self.lock());
-        OurTurn {
-            turns: Arc::clone(self),
-            watchdog,
-        }
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Our turn is over.
+    pub(crate) fn give_back(&self, watchdog: Watchdog) {
+        *self.lock() = watchdog;
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// True if the head of the current request had both a length and a transfer coding. hyper takes
@@ -79,13 +104,6 @@ impl Turns {
 
     fn lock(&self) -> MutexGuard<'_, Watchdog> {
         self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for OurTurn {
-    fn drop(&mut self) {
-        *self.turns.lock() = std::mem::take(&mut self.watchdog);
-        self.turns.count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -107,17 +125,59 @@ impl Patience {
 }
 
 impl CallerIo {
-    /// `head` is for the whole head of a request, from the connection's start or the end of the
-    /// last response; `write` for the next piece of a response to be taken.
-    pub(crate) fn new(stream: Stream, turns: Arc<Turns>, head: Duration, write: Duration) -> Self {
+    /// The first head must be there within `waits.head` from now.
+    pub(crate) fn new(stream: Stream, turns: Arc<Turns>, waits: Waits) -> Self {
+        let mut wait = Patience::new(waits.head);
+        wait.since = Some(Instant::now());
         CallerIo {
             stream,
+            sniffed: Sniffed::default(),
             turns,
-            head: Patience::new(head),
+            keep_alive: waits.keep_alive,
+            head: waits.head,
+            wait,
+            begun: true,
             turn: 0,
             scan: HeadScan::default(),
-            write: Patience::new(write),
+            write: Patience::new(waits.write),
         }
+    }
+
+    /// True if the caller begins to speak HTTP/2 without having asked (RFC 9113 section 3.3). What
+    /// was read is read again.
+    ///
+    /// # Errors
+    /// If the caller leaves or sends nothing for too long.
+    pub(crate) async fn speaks_http2(&mut self) -> io::Result<bool> {
+        poll_fn(|cx| {
+            loop {
+                let Sniffed { bytes, to, .. } = &mut self.sniffed;
+                if bytes[..*to] != PREFACE[..*to] {
+                    return Poll::Ready(Ok(false));
+                }
+                if *to == PREFACE.len() {
+                    return Poll::Ready(Ok(true));
+                }
+                let mut buf = ReadBuf::new(&mut bytes[*to..]);
+                if Pin::new(&mut self.stream)
+                    .poll_read(cx, &mut buf)?
+                    .is_pending()
+                {
+                    return self.wait.poll(cx);
+                }
+                if buf.filled().is_empty() {
+                    // hyper sees the end once more.
+                    return Poll::Ready(Ok(false));
+                }
+                *to += buf.filled().len();
+            }
+        })
+        .await
+    }
+
+    /// The caller speaks HTTP/2, where other clocks than those of single heads run.
+    pub(crate) fn set_http2(&mut self) {
+        self.turns.count.store(1, Ordering::Relaxed);
     }
 
     fn watch<T>(
@@ -141,24 +201,48 @@ impl AsyncRead for CallerIo {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
-        let result = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let result = if this.sniffed.is_empty() {
+            Pin::new(&mut this.stream).poll_read(cx, buf)
+        } else {
+            this.sniffed.read(buf);
+            Poll::Ready(Ok(()))
+        };
         let turn = this.turns.count.load(Ordering::Relaxed);
         if turn % 2 == 1 {
             return result;
         }
         if turn != this.turn {
             this.turn = turn;
-            this.head.since = None;
+            this.wait.since = None;
+            this.wait.limit = this.keep_alive;
+            this.begun = false;
             this.scan = HeadScan::default();
         }
         if result.is_pending() {
-            return this.head.poll(cx);
+            return this.wait.poll(cx);
+        }
+        if !this.begun {
+            this.begun = true;
+            this.wait.since = None;
+            this.wait.limit = this.head;
         }
         this.scan.feed(&buf.filled()[before..]);
         this.turns
             .both
             .store(this.scan.has_both(), Ordering::Relaxed);
         result
+    }
+}
+
+impl Sniffed {
+    fn is_empty(&self) -> bool {
+        self.from == self.to
+    }
+
+    fn read(&mut self, buf: &mut ReadBuf<'_>) {
+        let count = (self.to - self.from).min(buf.remaining());
+        buf.put_slice(&self.bytes[self.from..self.from + count]);
+        self.from += count;
     }
 }
 

@@ -5,10 +5,13 @@
 
 mod body;
 mod caller;
+mod drain;
 mod gateway;
+mod http2;
 mod identity;
 mod io;
 mod launch;
+mod link;
 mod metrics;
 mod path;
 mod phases;
@@ -17,13 +20,16 @@ mod proxy;
 mod response;
 mod router;
 mod server;
+mod trailers;
+mod tunnel;
+mod upgrade;
 mod upstream;
 mod watchdog;
 
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
 pub use metrics::Metrics;
 pub use server::{BindError, Listeners, Server};
-pub use upstream::Connection;
+pub use upstream::{Client, Connection, Socket};
 
 /// A revision of a function, with connections of ours.
 pub type Function = stoker_scaler::Function<Connection>;

@@ -1,5 +1,7 @@
 //! The gateway's own answers: problem documents as RFC 9457 has them.
 
+pub(crate) mod grpc;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use stoker_core::FailureKind;
 use stoker_scaler::AcquireError;
 
 use crate::identity::RequestId;
-use crate::io::OurTurn;
+use crate::link::OurTurn;
 use crate::response::ResponseBody;
 
 /// Says who made a response: `gateway` or `function`.
@@ -142,13 +144,16 @@ impl Problem {
         problem
     }
 
-    /// The answer itself.
+    /// The answer itself; for a gRPC call in gRPC's own form.
     pub(crate) fn into_response(
         self,
         function: Option<&str>,
-        id: &RequestId,
+        (id, grpc): (&RequestId, bool),
         turn: OurTurn,
     ) -> Response<ResponseBody> {
+        if grpc {
+            return grpc::response(&self, id, turn);
+        }
         let (name, status, title) = (self.kind.name(), self.kind.status(), self.kind.title());
         let mut text = format!(
             "{{\"type\":\"urn:stoker:problem:{name}\",\"title\":\"{title}\",\"status\":{},\"detail\":",

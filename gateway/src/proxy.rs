@@ -2,25 +2,31 @@
 
 mod acquire;
 mod admit;
+mod encode;
 mod forward;
 mod route;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::HeaderValue;
 use http::request::Parts;
 use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
+use stoker_config::Contract;
 
 use crate::body::RequestBody;
 use crate::caller::Caller;
+use crate::drain;
 use crate::gateway::{Entry, Gateway};
 use crate::identity::{REQUEST_ID, RequestId};
-use crate::io::OurTurn;
+use crate::link::OurTurn;
 use crate::phases::Phases;
-use crate::problem::{ORIGIN, Problem};
-use crate::response::ResponseBody;
+use crate::problem::{ORIGIN, Problem, grpc};
+use crate::response::{ResponseBody, Transfer};
+use crate::tunnel::{Drain, Tunnel};
+use crate::upgrade::Upgrade;
+use crate::upstream::Head;
 
 /// Says whether the request waited for an instance to start: `cold` or `warm`.
 const START: HeaderName = HeaderName::from_static("stoker-start");
@@ -34,37 +40,66 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let phases = Phases::new(Instant::now());
-    let mut turn = caller.turns().take();
-    let (parts, body) = request.into_parts();
+    let mut turn = caller.link().begin();
+    let (mut parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
-    let ready = match prepare(gateway, caller, &parts, body, &id) {
+    let wish = Wish {
+        grpc: grpc::is_call(&parts.headers),
+        upgrade: Upgrade::take(&mut parts),
+    };
+    let ready = match prepare(gateway, caller, &parts, body, (&id, &wish)) {
         Ok(ready) => ready,
         Err(problem) => {
             gateway.metrics().unrouted(problem.kind.status());
-            return problem.into_response(None, &id, turn);
+            return problem.into_response(None, (&id, wish.grpc), turn);
         }
     };
     let entry = Arc::clone(&ready.entry);
+    let grace = ready.limits.stream_grace;
     match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
-        Ok(answer) => answer.into_response(&id, turn),
+        Ok(mut answer) => {
+            let drain = answer
+                .streams
+                .then(|| drain::begun(caller.link().shutdown()));
+            let upgrade = wish.upgrade.zip(answer.head.upgrade.take());
+            match (drain, upgrade) {
+                (Some(drain), Some(upgrade)) => {
+                    answer.switch((drain, grace), upgrade, caller, (&id, turn))
+                }
+                (Some(drain), None) => {
+                    answer.transfer.drained = Some(drain::over(drain, grace));
+                    answer.into_response(&id, turn)
+                }
+                (None, _) => answer.into_response(&id, turn),
+            }
+        }
         Err(problem) => {
             if let Some(metrics) = entry.metrics.get() {
                 metrics.problem(problem.kind.status());
             }
-            problem.into_response(Some(&entry.spec.name), &id, turn)
+            problem.into_response(Some(&entry.spec.name), (&id, wish.grpc), turn)
         }
     }
+}
+
+/// What the request is besides a plain one.
+struct Wish {
+    /// A gRPC call.
+    grpc: bool,
+    /// It asks for another protocol.
+    upgrade: Option<Upgrade>,
 }
 
 /// A request whose function is known and which may wait for a slot.
 struct Ready {
     entry: Arc<Entry>,
     method: http::Method,
-    /// The encoded head as the function is to see it.
-    head: bytes::BytesMut,
+    head: Head,
     body: RequestBody,
     framing: crate::upstream::Framing,
     limits: Limits,
+    /// It may go on for as long as both sides like.
+    stream: bool,
 }
 
 /// The gateway's settings that the request goes by.
@@ -72,7 +107,8 @@ struct Ready {
 struct Limits {
     header_bytes: usize,
     waiters: u32,
-    body_timeout: std::time::Duration,
+    body_timeout: Duration,
+    stream_grace: Duration,
 }
 
 /// Routes and admits: everything that needs no waiting, under one snapshot.
@@ -81,10 +117,10 @@ fn prepare(
     caller: &Caller,
     parts: &Parts,
     body: Incoming,
-    id: &RequestId,
+    (id, wish): (&RequestId, &Wish),
 ) -> Result<Ready, Problem> {
     let snapshot = gateway.load();
-    admit::head(parts, snapshot.gateway.limits.header_bytes)?;
+    admit::head(parts, &snapshot.gateway.limits)?;
     let host = admit::host(parts)?;
     let path = route::path(parts)?;
     let routed = route::route(&snapshot, host, &path, parts)?;
@@ -92,21 +128,23 @@ fn prepare(
     let announced = admit::length(
         parts,
         entry.spec.limits.body_bytes,
-        caller.turns().has_both(),
+        caller.link().has_both(),
     )?;
 
     let body = RequestBody::new(body, entry.spec.limits.body_bytes);
     let framing = body.framing(announced);
-    let head = forward::encode_head(
-        &forward::HeadParts {
+    let upgrade = wish.upgrade.as_ref().map(|upgrade| &upgrade.protocol);
+    let head = encode::encode_head(
+        &encode::HeadParts {
             parts,
             caller,
             host,
             id,
             framing,
+            upgrade: upgrade.filter(|_| entry.spec.contract == Contract::Http),
         },
         &routed,
-    );
+    )?;
     entry
         .metrics
         .get_or_init(|| gateway.metrics().function(&entry.spec.name));
@@ -114,6 +152,7 @@ fn prepare(
         header_bytes: snapshot.gateway.limits.header_bytes,
         waiters: snapshot.gateway.limits.waiters,
         body_timeout: snapshot.gateway.timeouts.body,
+        stream_grace: snapshot.gateway.timeouts.stream_grace,
     };
     Ok(Ready {
         entry,
@@ -122,26 +161,66 @@ fn prepare(
         body,
         framing,
         limits,
+        stream: wish.grpc || upgrade.is_some(),
     })
 }
 
 impl forward::Answer {
-    fn into_response(self, id: &RequestId, turn: OurTurn) -> Response<ResponseBody> {
-        let forward::Answer {
-            mut head,
-            phases,
-            transfer,
-        } = self;
-        let start = if transfer.lease.is_cold() {
+    /// Adds what the gateway tells the caller.
+    fn sign(&mut self, id: &RequestId) {
+        let start = if self.transfer.lease.is_cold() {
             "cold"
         } else {
             "warm"
         };
-        head.headers.insert(REQUEST_ID, id.to_header());
-        head.headers
-            .insert(ORIGIN, HeaderValue::from_static("function"));
-        head.headers.insert(START, HeaderValue::from_static(start));
-        head.headers.append(SERVER_TIMING, phases.server_timing());
+        let headers = &mut self.head.headers;
+        headers.insert(REQUEST_ID, id.to_header());
+        headers.insert(ORIGIN, HeaderValue::from_static("function"));
+        headers.insert(START, HeaderValue::from_static(start));
+        headers.append(SERVER_TIMING, self.phases.server_timing());
+    }
+
+    /// Switches protocols: what follows goes through a tunnel, which takes the slot with it.
+    fn switch(
+        mut self,
+        (drain, grace): (Drain, Duration),
+        (upgrade, chosen): (Upgrade, HeaderValue),
+        caller: &Caller,
+        (id, turn): (&RequestId, OurTurn),
+    ) -> Response<ResponseBody> {
+        self.sign(id);
+        let Transfer {
+            exchange,
+            lease,
+            record,
+            idle,
+            deadline,
+            ..
+        } = *self.transfer;
+        let tunnel = Tunnel {
+            lease,
+            record,
+            turn,
+            open: caller.link().hold(),
+            websocket: upgrade.is_websocket(),
+            idle,
+            deadline,
+            drain,
+            grace,
+        };
+        let mut response = Response::new(ResponseBody::switched());
+        *response.status_mut() = upgrade.answer(&mut self.head.headers, chosen);
+        *response.headers_mut() = self.head.headers;
+        // Only HTTP/1.1 switches, which has a socket.
+        if let Some(socket) = exchange.into_socket() {
+            tokio::spawn(tunnel.run(upgrade.on, socket));
+        }
+        response
+    }
+
+    fn into_response(mut self, id: &RequestId, turn: OurTurn) -> Response<ResponseBody> {
+        self.sign(id);
+        let forward::Answer { head, transfer, .. } = self;
         let mut response = Response::new(ResponseBody::transfer(transfer, turn));
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;

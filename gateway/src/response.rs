@@ -1,15 +1,18 @@
 //! The body of a response; the lease travels with it.
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use stoker_scaler::Lease;
 
-use crate::io::OurTurn;
+use crate::link::OurTurn;
 use crate::metrics::Record;
 use crate::upstream::{Connection, Exchange, ExchangeError};
 use crate::watchdog::Watchdog;
@@ -17,7 +20,8 @@ use crate::watchdog::Watchdog;
 /// The body of a response. With it ends our turn on the caller's connection.
 pub(crate) struct ResponseBody {
     kind: Kind,
-    turn: OurTurn,
+    /// Goes on in the tunnel if the protocol was switched.
+    turn: Option<OurTurn>,
 }
 
 enum Kind {
@@ -25,7 +29,18 @@ enum Kind {
     Full(Bytes),
     /// Streamed from an instance.
     Transfer(Box<Transfer>),
+    /// The same, on a connection whose other requests must not be held up with it.
+    Shared(Arc<Shared>),
     Ended,
+}
+
+/// A body on its way, which can be cut off from outside when its caller takes nothing.
+pub(crate) struct Shared(Mutex<Watched>);
+
+struct Watched {
+    transfer: Option<Box<Transfer>>,
+    /// Since when it is the caller's to take something.
+    offered: Option<Instant>,
 }
 
 /// A body on its way from an instance. However it ends, dropping it gives the slot back.
@@ -37,6 +52,9 @@ pub(crate) struct Transfer {
     pub(crate) idle: Duration,
     /// When all must be over.
     pub(crate) deadline: Instant,
+    /// For streams: ready when the gateway or the instance is to end and the grace for that is
+    /// over.
+    pub(crate) drained: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
 }
 
 /// Why a body ended early; the caller sees its connection closed.
@@ -48,6 +66,10 @@ pub(crate) enum TransferError {
     Idle,
     /// The request took too long.
     Total,
+    /// The caller took nothing for too long.
+    Stalled,
+    /// The gateway or the instance ends.
+    Drained,
 }
 
 impl ResponseBody {
@@ -58,21 +80,38 @@ impl ResponseBody {
         } else {
             Kind::Full(data)
         };
-        ResponseBody { kind, turn }
+        ResponseBody {
+            kind,
+            turn: Some(turn),
+        }
+    }
+
+    /// No body: another protocol follows.
+    pub(crate) fn switched() -> Self {
+        ResponseBody {
+            kind: Kind::Ended,
+            turn: None,
+        }
     }
 
     /// A body that is streamed from an instance.
     pub(crate) fn transfer(transfer: Box<Transfer>, turn: OurTurn) -> Self {
-        if transfer.exchange.remaining() == Some(0) {
+        let kind = if transfer.exchange.is_over() {
             transfer.finish();
-            return ResponseBody {
-                kind: Kind::Ended,
-                turn,
-            };
-        }
+            Kind::Ended
+        } else if let Some(streams) = turn.streams() {
+            let shared = Arc::new(Shared(Mutex::new(Watched {
+                transfer: Some(transfer),
+                offered: Some(Instant::now()),
+            })));
+            streams.watch(&shared);
+            Kind::Shared(shared)
+        } else {
+            Kind::Transfer(transfer)
+        };
         ResponseBody {
-            kind: Kind::Transfer(transfer),
-            turn,
+            kind,
+            turn: Some(turn),
         }
     }
 }
@@ -86,29 +125,26 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransferError>>> {
         let this = &mut *self;
-        let (answer, over) = match &mut this.kind {
+        let Some(OurTurn { watchdog, .. }) = &mut this.turn else {
+            return Poll::Ready(None);
+        };
+        let answer = match &mut this.kind {
             Kind::Ended => return Poll::Ready(None),
-            Kind::Full(data) => (
-                Poll::Ready(Some(Ok(Frame::data(std::mem::take(data))))),
-                true,
-            ),
-            Kind::Transfer(transfer) => {
-                let answer = transfer.poll_data(cx, &mut this.turn.watchdog);
-                let over = match &answer {
-                    Poll::Pending => false,
-                    Poll::Ready(Some(Ok(_))) => transfer.exchange.remaining() == Some(0),
-                    Poll::Ready(_) => true,
-                };
-                (answer.map_ok(Frame::data), over)
+            Kind::Full(data) => {
+                let data = std::mem::take(data);
+                this.kind = Kind::Ended;
+                return Poll::Ready(Some(Ok(Frame::data(data))));
             }
+            Kind::Shared(shared) => shared.poll_frame(cx, watchdog),
+            Kind::Transfer(transfer) => transfer.poll_frame(cx, watchdog),
+        };
+        let Poll::Ready((frame, over)) = answer else {
+            return Poll::Pending;
         };
         if over && let Kind::Transfer(transfer) = std::mem::replace(&mut this.kind, Kind::Ended) {
-            match &answer {
-                Poll::Ready(Some(Err(error))) => transfer.fail(error),
-                _ => transfer.finish(),
-            }
+            transfer.end(frame.as_ref());
         }
-        answer
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -119,35 +155,86 @@ impl Body for ResponseBody {
         match &self.kind {
             Kind::Ended => SizeHint::with_exact(0),
             Kind::Full(data) => SizeHint::with_exact(data.len() as u64),
-            Kind::Transfer(transfer) => transfer
-                .exchange
-                .remaining()
-                .map_or_else(SizeHint::new, SizeHint::with_exact),
+            Kind::Transfer(transfer) => transfer.exchange.size_hint(),
+            Kind::Shared(shared) => shared.size_hint(),
+        }
+    }
+}
+
+/// A frame, the end, or an error; and whether nothing follows.
+type Piece = (Option<Result<Frame<Bytes>, TransferError>>, bool);
+
+impl Shared {
+    fn poll_frame(&self, cx: &mut Context<'_>, watchdog: &mut Watchdog) -> Poll<Piece> {
+        let mut watched = self.0.lock();
+        let Some(transfer) = &mut watched.transfer else {
+            return Poll::Ready((Some(Err(TransferError::Stalled)), true));
+        };
+        let answer = transfer.poll_frame(cx, watchdog);
+        watched.offered = answer.is_ready().then(Instant::now);
+        if let Poll::Ready((frame, true)) = &answer
+            && let Some(transfer) = watched.transfer.take()
+        {
+            drop(watched);
+            transfer.end(frame.as_ref());
+        }
+        answer
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let watched = self.0.lock();
+        let transfer = watched.transfer.as_ref();
+        transfer.map_or_else(SizeHint::new, |transfer| transfer.exchange.size_hint())
+    }
+
+    /// Gives the slot back if the caller has taken nothing for `patience`. The caller finds the
+    /// stream reset when it comes back to it.
+    pub(crate) fn cut_if_stalled(&self, now: Instant, patience: Duration) {
+        let mut watched = self.0.lock();
+        let stalled = watched
+            .offered
+            .is_some_and(|since| now.saturating_duration_since(since) >= patience);
+        if stalled && let Some(transfer) = watched.transfer.take() {
+            drop(watched);
+            transfer.fail(&TransferError::Stalled);
         }
     }
 }
 
 impl Transfer {
-    fn poll_data(
-        &mut self,
-        cx: &mut Context<'_>,
-        watchdog: &mut Watchdog,
-    ) -> Poll<Option<Result<Bytes, TransferError>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>, watchdog: &mut Watchdog) -> Poll<Piece> {
         if let Poll::Ready(piece) = self.exchange.poll_body(cx) {
-            if let Some(Ok(data)) = &piece {
+            if let Some(Ok(frame)) = &piece
+                && let Some(data) = frame.data_ref()
+            {
                 self.record.add_bytes(data.len());
             }
-            return Poll::Ready(piece.map(|piece| piece.map_err(TransferError::Exchange)));
+            let over = !matches!(piece, Some(Ok(_))) || self.exchange.is_over();
+            let piece = piece.map(|piece| piece.map_err(TransferError::Exchange));
+            return Poll::Ready((piece, over));
+        }
+        if let Some(drained) = &mut self.drained
+            && drained.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready((Some(Err(TransferError::Drained)), true));
         }
         let idle = self.exchange.last_progress() + self.idle;
         let due = idle.min(self.deadline);
         watchdog.poll_expired(cx, due).map(|()| {
-            Some(Err(if due == self.deadline {
+            let error = if due == self.deadline {
                 TransferError::Total
             } else {
                 TransferError::Idle
-            }))
+            };
+            (Some(Err(error)), true)
         })
+    }
+
+    fn end(self: Box<Self>, last: Option<&Result<Frame<Bytes>, TransferError>>) {
+        match last {
+            Some(Err(error)) => self.fail(error),
+            _ => self.finish(),
+        }
     }
 
     fn finish(self: Box<Self>) {
@@ -172,13 +259,20 @@ impl Transfer {
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TransferError::Exchange(ExchangeError::Lost(error)) => error.fmt(f),
-            TransferError::Exchange(ExchangeError::Invalid(cause)) => cause.fmt(f),
-            TransferError::Exchange(ExchangeError::Caller(error)) => error.fmt(f),
+            TransferError::Exchange(error) => error.fmt(f),
             TransferError::Idle => f.write_str("no byte moved within the idle timeout"),
             TransferError::Total => f.write_str("it took longer than the total timeout"),
+            TransferError::Stalled => f.write_str("the caller took nothing for too long"),
+            TransferError::Drained => f.write_str("its grace was over when it had to drain"),
         }
     }
 }
 
-impl std::error::Error for TransferError {}
+impl std::error::Error for TransferError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            TransferError::Exchange(error) => std::error::Error::source(error),
+            _ => None,
+        }
+    }
+}

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,12 +26,14 @@ use pingora_core::server::{Fds, ShutdownWatch};
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
 use pingora_runtime::Runtime;
-use stoker_config::Address;
+use stoker_config::{Address, GatewaySpec};
 use tokio::sync::watch;
 
 use crate::caller::Caller;
 use crate::gateway::Gateway;
-use crate::io::CallerIo;
+use crate::http2::{self, Streams};
+use crate::io::{CallerIo, Turns, Waits};
+use crate::link::Link;
 use crate::proxy;
 
 /// Sockets that are bound and do not accept yet.
@@ -55,7 +57,7 @@ pub struct Server {
 
 /// The connections of callers, counted.
 #[derive(Default)]
-struct Connections {
+pub(crate) struct Connections {
     open: AtomicU32,
     closed: tokio::sync::Notify,
 }
@@ -191,7 +193,7 @@ impl ServerApp for App {
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         // Beyond the limit the connection is closed: that is all it may cost.
-        let _open = self.enter()?;
+        let open = Arc::new(self.enter()?);
         let snapshot = self.gateway.snapshot();
         let settings = &snapshot.gateway;
         let peer = stream.get_socket_digest().and_then(|digest| {
@@ -199,25 +201,43 @@ impl ServerApp for App {
                 .peer_addr()
                 .and_then(|address| address.as_inet().copied())
         });
-        let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies));
-        let turns = Arc::clone(caller.turns());
         let timeouts = &settings.timeouts;
-        let io = TokioIo::new(CallerIo::new(
-            stream,
-            turns,
-            timeouts.header,
-            timeouts.write,
-        ));
+        let waits = Waits {
+            head: timeouts.header,
+            keep_alive: timeouts.keep_alive,
+            write: timeouts.write,
+        };
+        let turns = Arc::<Turns>::default();
+        let mut io = CallerIo::new(stream, Arc::clone(&turns), waits);
+        let http2 = settings.http2.enabled && io.speaks_http2().await.ok()?;
+        if http2 {
+            io.set_http2();
+            let streams = Arc::new(Streams::new(Instant::now()));
+            let link = Link::http2(Arc::clone(&streams), shutdown.clone(), open);
+            let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies, link));
+            http2::serve(io, &self.gateway, &caller, &streams, settings).await;
+        } else {
+            let link = Link::http1(turns, shutdown.clone(), open);
+            let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies, link));
+            self.serve_http1(io, &caller, settings).await;
+        }
+        None
+    }
+}
+
+impl App {
+    async fn serve_http1(&self, io: CallerIo, caller: &Arc<Caller>, settings: &GatewaySpec) {
         let service = service_fn(|request| {
-            let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(&caller));
+            let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(caller));
             async move { Ok::<_, Infallible>(proxy::serve(&gateway, &caller, request).await) }
         });
         let connection = http1::Builder::new()
             .max_headers(settings.limits.headers)
             .max_buf_size(settings.limits.header_bytes.max(8 * 1024))
-            .serve_connection(io, service);
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
         let mut connection = pin!(connection);
-        let mut shutdown = shutdown.clone();
+        let mut shutdown = caller.link().shutdown();
         let down = async { drop(shutdown.wait_for(|down| *down).await) };
         // An error here is a caller that left or did not speak HTTP; hyper has told it so.
         tokio::select! {
@@ -228,11 +248,8 @@ impl ServerApp for App {
                 drop(connection.await);
             }
         }
-        None
     }
-}
 
-impl App {
     fn enter(&self) -> Option<Open> {
         let open = Open(Arc::clone(&self.connections));
         let before = self.connections.open.fetch_add(1, Ordering::AcqRel);
@@ -241,7 +258,8 @@ impl App {
 }
 
 /// One open connection, counted until this is dropped.
-struct Open(Arc<Connections>);
+#[derive(Default)]
+pub(crate) struct Open(Arc<Connections>);
 
 impl Drop for Open {
     fn drop(&mut self) {

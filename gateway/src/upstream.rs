@@ -1,14 +1,21 @@
-//! HTTP/1.1 towards the instances.
+//! HTTP towards the instances.
 //!
-//! This side is our own, on httparse, because a slot owns its connection: whether a byte of a
-//! request was written decides whether it may be tried again, the connection is driven by the very
-//! task that serves the caller, and no channel lies between the two.
+//! The HTTP/1.1 side is our own, on httparse, because a slot owns its connection: whether a byte of
+//! a request was written decides whether it may be tried again, the connection is driven by the
+//! very task that serves the caller, and no channel lies between the two. HTTP/2 is the h2 crate's.
 
 mod chunked;
 mod connection;
 mod exchange;
+mod fields;
 mod head;
+mod http1;
+mod http2;
+mod socket;
 
 pub use connection::Connection;
-pub(crate) use exchange::{Exchange, ExchangeError};
-pub(crate) use head::{Framing, RequestHead, ResponseHead, line};
+pub(crate) use exchange::{Exchange, ExchangeError, Head};
+pub(crate) use fields::{FieldMap, FieldSink, copy_fields, has_token, takes_trailers};
+pub(crate) use head::{Framing, ResponseHead};
+pub use http2::Client;
+pub use socket::Socket;

@@ -108,7 +108,7 @@ fn gateway(record: &Record) -> Gateway {
         .env("FIXTURE_RECORD", record.path())
         .scaling(100, 1, "")
         .with("[limits]\nbody-bytes = 1000");
-    let lines = "[timeouts]\nheader = \"1500ms\"\nbody = \"1s\"";
+    let lines = "[timeouts]\nheader = \"1500ms\"\nkeep-alive = \"1500ms\"\nbody = \"1s\"";
     Site::new(lines).function("f", &function).start()
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Seeker<'a> {
     pub(super) entry: &'a Entry,
     /// Requests that may wait in the whole gateway.
     pub(super) waiters: u32,
+    /// The head of a response has at most these many.
+    pub(super) header_bytes: usize,
     /// Until when there must be a slot.
     pub(super) deadline: Instant,
 }
@@ -68,8 +70,14 @@ impl Seeker<'_> {
                     return Ok(connection);
                 }
             }
-            let patience = self.entry.spec.timeouts.connect;
-            let error = match Connection::open(lease.instance().endpoint(), patience).await {
+            let spec = &self.entry.spec;
+            let opening = Connection::open(
+                lease.instance().endpoint(),
+                spec.contract,
+                spec.timeouts.connect,
+                self.header_bytes,
+            );
+            let error = match opening.await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };

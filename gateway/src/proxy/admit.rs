@@ -2,6 +2,7 @@
 
 use http::header;
 use http::request::Parts;
+use stoker_config::GatewayLimits;
 
 use crate::problem::{Problem, ProblemKind};
 
@@ -15,6 +16,15 @@ pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
         return Err(bad("the request has more than one host header"));
     }
     let host = match (parts.uri.authority(), first) {
+        // RFC 9113 section 8.3.1: one who names two authorities may mean to deceive one of us.
+        (Some(authority), Some(host))
+            if parts.version == http::Version::HTTP_2
+                && !host
+                    .as_bytes()
+                    .eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
+        {
+            return Err(bad("the host header is not the request's authority"));
+        }
         (Some(authority), _) => authority.as_str(),
         (None, Some(host)) => host
             .to_str()
@@ -31,9 +41,14 @@ pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
     Ok(host)
 }
 
-/// Refuses a head that is longer than `limit` bytes. hyper's own limit holds only for heads that
-/// are not whole yet.
-pub(super) fn head(parts: &Parts, limit: usize) -> Result<(), Problem> {
+/// Refuses a head that is too long. hyper's own limit holds only for heads that are not whole yet,
+/// and h2 does not count lines.
+pub(super) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem> {
+    let limit = limits.header_bytes;
+    if parts.headers.len() > limits.headers {
+        let detail = format!("the request has more than {} header lines", limits.headers);
+        return Err(Problem::new(ProblemKind::HeadTooLarge, detail));
+    }
     let line = parts.method.as_str().len() + parts.uri.path().len() + " HTTP/1.1\r\n".len() + 1;
     let query = parts.uri.query().map_or(0, |query| query.len() + 1);
     let lines = parts

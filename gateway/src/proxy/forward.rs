@@ -1,28 +1,24 @@
 //! Step four: to the instance and back.
 
 use std::future::poll_fn;
-use std::io;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use http::header;
-use http::request::Parts;
+use http::header::{self, HeaderMap};
+use stoker_config::FunctionTimeouts;
 use stoker_core::FailureKind;
 use stoker_scaler::Lease;
 
 use super::Ready;
 use super::acquire::{NEWS, Seeker, caller_failed};
 use crate::Connection;
-use crate::caller::{Caller, passes};
-use crate::gateway::{Entry, Gateway};
-use crate::identity::RequestId;
+use crate::body::RequestBody;
+use crate::gateway::Gateway;
 use crate::metrics::Record;
 use crate::phases::Phases;
 use crate::problem::{Problem, ProblemKind};
 use crate::response::Transfer;
-use crate::router::Routed;
-use crate::upstream::{Exchange, ExchangeError, Framing, RequestHead, ResponseHead, line};
+use crate::upstream::{Exchange, ExchangeError, Framing, Head, ResponseHead};
 use crate::watchdog::Watchdog;
 
 /// Connections that a request is tried on, as long as none has taken a byte of it: an instance that
@@ -31,54 +27,11 @@ const ATTEMPTS: u32 = 4;
 
 /// The head of a function's answer, and what carries the rest.
 pub(super) struct Answer {
+    /// It goes on for as long as both sides like.
+    pub(super) streams: bool,
     pub(super) head: ResponseHead,
     pub(super) phases: Phases,
     pub(super) transfer: Box<Transfer>,
-}
-
-/// What the head of the request is made of.
-pub(super) struct HeadParts<'a> {
-    pub(super) parts: &'a Parts,
-    pub(super) caller: &'a Caller,
-    pub(super) host: &'a str,
-    pub(super) id: &'a RequestId,
-    pub(super) framing: Framing,
-}
-
-/// Writes the head as the function is to see it.
-pub(super) fn encode_head(from: &HeadParts<'_>, routed: &Routed<'_, Entry>) -> BytesMut {
-    let HeadParts {
-        parts,
-        caller,
-        host,
-        id,
-        framing,
-    } = from;
-    let mut out = BytesMut::new();
-    let head = RequestHead {
-        method: &parts.method,
-        target: (routed.path, parts.uri.query()),
-        headers: &parts.headers,
-        framing: *framing,
-    };
-    let absolute = parts.uri.authority().is_some();
-    head.encode(&mut out, |name| {
-        passes(name) && !(absolute && *name == header::HOST)
-    });
-    if absolute {
-        line(&mut out, "host", host.as_bytes());
-    }
-    for (name, value) in &routed.parameters {
-        line(
-            &mut out,
-            &format!("stoker-parameter-{name}"),
-            value.as_bytes(),
-        );
-    }
-    caller.encode(&mut out, &parts.headers, host);
-    id.encode(&mut out);
-    out.extend_from_slice(b"\r\n");
-    out
 }
 
 /// Brings the request to an instance and waits for the head of its answer.
@@ -98,46 +51,40 @@ pub(super) async fn forward(
         mut body,
         framing,
         limits,
+        stream,
     } = ready;
     let timeouts = &entry.spec.timeouts;
-    let total = phases.arrived + timeouts.total;
+    let patience = Patience::of(timeouts, stream);
+    let total = phases.arrived + patience.total;
     let deadline = (phases.arrived + timeouts.queue).min(total);
     let seeker = Seeker {
         gateway,
         entry: &entry,
         waiters: limits.waiters,
+        header_bytes: limits.header_bytes,
         deadline,
     };
 
     let mut lease = seeker.slot(&mut body).await?;
     let leased = Instant::now();
     let connection = seeker.connection(&mut lease, &mut body).await?;
-    let mut connected = Instant::now();
-    let mut exchange = Exchange::new(connection, head, body, framing, connected);
-    let deadlines = Deadlines {
-        total,
-        first_byte: timeouts.first_byte,
-        body: limits.body_timeout,
+    let mut trip = Trip {
+        exchange: start(connection, head, body, framing)?,
+        lease,
+        connected: Instant::now(),
+        deadlines: Deadlines {
+            total,
+            first_byte: patience.first_byte,
+            body: patience.body.unwrap_or(limits.body_timeout),
+        },
     };
-    let mut attempts = 1;
-    let head = loop {
-        let failure = match deadlines
-            .head(&mut exchange, watchdog, &method, limits.header_bytes)
-            .await
-        {
-            Ok(head) => break head,
-            Err(failure) => failure,
-        };
-        let lost = matches!(failure, HeadFailure::Exchange(ExchangeError::Lost(_)));
-        let again = lost && exchange.is_unsent() && attempts < ATTEMPTS;
-        if !again || Instant::now() >= deadline {
-            return Err(failure.problem(&lease, &deadlines).await);
-        }
-        attempts += 1;
-        let connection = seeker.connection(&mut lease, exchange.body_mut()).await?;
-        exchange.retarget(connection);
-        connected = Instant::now();
-    };
+    let head = trip.head(&seeker, &method, watchdog).await?;
+    let Trip {
+        mut lease,
+        exchange,
+        connected,
+        ..
+    } = trip;
     lease.answered();
 
     let now = Instant::now();
@@ -148,17 +95,115 @@ pub(super) async fn forward(
         phases.set_start(lease.instance().timings());
     }
     let record = Record::new(&entry.metrics, &phases, lease.is_cold(), head.status);
+    let streams = stream || is_event_stream(&head.headers);
+    let patience = Patience::of(timeouts, streams);
     let transfer = Box::new(Transfer {
         exchange,
         lease,
         record,
-        idle: timeouts.idle,
-        deadline: total,
+        idle: patience.idle,
+        deadline: phases.arrived + patience.total,
+        drained: None,
     });
     Ok(Answer {
+        streams,
         head,
         phases,
         transfer,
+    })
+}
+
+fn start(
+    connection: Connection,
+    head: Head,
+    body: RequestBody,
+    framing: Framing,
+) -> Result<Exchange, Problem> {
+    let exchange = Exchange::new(connection, head, body, framing, Instant::now());
+    exchange.ok_or_else(|| {
+        let detail = "the connection does not speak the function's protocol";
+        Problem::new(ProblemKind::ConnectFailed, detail)
+    })
+}
+
+/// A request on its way to an instance.
+struct Trip {
+    lease: Lease<Connection>,
+    exchange: Exchange,
+    /// When it had its last connection.
+    connected: Instant,
+    deadlines: Deadlines,
+}
+
+impl Trip {
+    /// Waits for the head of the answer, on another connection if need be.
+    async fn head(
+        &mut self,
+        seeker: &Seeker<'_>,
+        method: &http::Method,
+        watchdog: &mut Watchdog,
+    ) -> Result<ResponseHead, Problem> {
+        let mut attempts = 1;
+        loop {
+            let head =
+                self.deadlines
+                    .head(&mut self.exchange, watchdog, method, seeker.header_bytes);
+            let failure = match head.await {
+                Ok(head) => return Ok(head),
+                Err(failure) => failure,
+            };
+            let lost = matches!(
+                failure,
+                HeadFailure::Exchange(ExchangeError::Lost(_) | ExchangeError::Reset(_))
+            );
+            let again = lost && self.exchange.is_unsent() && attempts < ATTEMPTS;
+            if !again || Instant::now() >= seeker.deadline {
+                return Err(failure.problem(&self.lease, &self.deadlines).await);
+            }
+            attempts += 1;
+            let body = self.exchange.body_mut();
+            let connection = seeker.connection(&mut self.lease, body).await?;
+            self.exchange.retarget(connection);
+            self.connected = Instant::now();
+        }
+    }
+}
+
+/// How long a request may take, by what it is.
+struct Patience {
+    first_byte: Duration,
+    /// In place of the gateway's own setting.
+    body: Option<Duration>,
+    idle: Duration,
+    total: Duration,
+}
+
+impl Patience {
+    fn of(timeouts: &FunctionTimeouts, stream: bool) -> Self {
+        if stream {
+            Patience {
+                first_byte: timeouts.stream_idle,
+                body: Some(timeouts.stream_idle),
+                idle: timeouts.stream_idle,
+                total: timeouts.stream_total,
+            }
+        } else {
+            Patience {
+                first_byte: timeouts.first_byte,
+                body: None,
+                idle: timeouts.idle,
+                total: timeouts.total,
+            }
+        }
+    }
+}
+
+/// Server-sent events have no end of their own.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        let name = value.split(|&byte| byte == b';').next().unwrap_or(value);
+        name.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
     })
 }
 
@@ -215,6 +260,7 @@ impl HeadFailure {
     async fn problem(self, lease: &Lease<Connection>, deadlines: &Deadlines) -> Problem {
         match self {
             HeadFailure::Exchange(ExchangeError::Lost(error)) => lost(lease, &error).await,
+            HeadFailure::Exchange(ExchangeError::Reset(error)) => lost(lease, &error).await,
             HeadFailure::Exchange(ExchangeError::Invalid(cause)) => {
                 Problem::new(ProblemKind::InvalidResponse, cause)
             }
@@ -236,7 +282,7 @@ impl HeadFailure {
 }
 
 /// The connection broke: says how the instance ended, if it did.
-async fn lost(lease: &Lease<Connection>, error: &io::Error) -> Problem {
+async fn lost(lease: &Lease<Connection>, error: &(dyn std::error::Error + Send + Sync)) -> Problem {
     match lease.instance().ended(NEWS).await {
         Some(failure) if failure.kind == FailureKind::NeverListened => {
             Problem::new(ProblemKind::StartFailed, &*failure.detail)

@@ -1,6 +1,9 @@
 //! The chunked transfer coding, as RFC 9112 section 7.1 has it.
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::trailers;
 
 /// A chunk-size line or a trailer line longer than this is refused.
 const LINE_LIMIT: usize = 4096;
@@ -12,6 +15,7 @@ const TRAILER_LIMIT: usize = 16 * 1024;
 pub(crate) struct Decoder {
     state: State,
     trailer_bytes: usize,
+    trailers: Option<Box<HeaderMap>>,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -88,12 +92,35 @@ impl Decoder {
                         self.state = State::Done;
                     } else if self.trailer_bytes > TRAILER_LIMIT {
                         return Err("the trailers are too long");
+                    } else {
+                        self.take_trailer(line.freeze())?;
                     }
                 }
                 State::Done => return Ok(Decoded::End),
             }
         }
     }
+
+    /// The trailers that came at the end, once.
+    pub(crate) fn take_trailers(&mut self) -> Option<HeaderMap> {
+        self.trailers.take().map(|trailers| *trailers)
+    }
+
+    fn take_trailer(&mut self, line: Bytes) -> Result<(), &'static str> {
+        let (name, value) = parse_trailer(&line).ok_or("a trailer is not a header line")?;
+        if trailers::passes(&name) {
+            self.trailers.get_or_insert_default().append(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// Takes `name: value` apart; `None` if it is no header line.
+fn parse_trailer(line: &Bytes) -> Option<(HeaderName, HeaderValue)> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+    let value = line.slice_ref(line[colon + 1..].trim_ascii());
+    Some((name, HeaderValue::from_maybe_shared(value).ok()?))
 }
 
 /// The next line without its line break, or `None` before it is whole.
@@ -168,6 +195,22 @@ mod tests {
                 "step {step}"
             );
         }
+    }
+
+    #[test]
+    fn trailers_are_kept_but_for_those_that_frame_or_route() {
+        let mut decoder = Decoder::default();
+        let mut input = BytesMut::from(
+            &b"0\r\nDigest:  abc \r\nContent-Length: 5\r\nGrpc-Status: 0\r\n\r\n"[..],
+        );
+        assert_eq!(decoder.decode(&mut input), Ok(Decoded::End));
+        let trailers = decoder.take_trailers().unwrap();
+        assert_eq!(trailers.len(), 2);
+        assert_eq!(trailers["digest"], "abc");
+        assert_eq!(trailers["grpc-status"], "0");
+        assert_eq!(decoder.take_trailers(), None);
+        assert!(all(b"0\r\nno header\r\n\r\n", 1).is_err());
+        assert!(all(b"0\r\nname : x\r\n\r\n", 1).is_err());
     }
 
     #[test]

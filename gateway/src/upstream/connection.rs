@@ -1,120 +1,49 @@
 //! One connection to an instance.
 
-use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use rustix::net::{RecvFlags, recv};
+use stoker_config::Contract;
 use stoker_scaler::driver::Endpoint;
-use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
 
-/// Idle for longer than this, a Unix connection is looked at with a system call before it is used:
-/// the event of its end may not have been seen yet. Before that, a write to one that was closed
-/// fails without a byte taken; over TCP it succeeds, so those are always looked at.
-const TRUST_IDLE: Duration = Duration::from_millis(100);
+use super::{Socket, http2};
 
-/// One connection to an instance, owned by the slot that uses it.
+/// One connection to an instance, owned by the slot that uses it. Over HTTP/2 too it carries one
+/// request at a time: what an instance holds is counted in slots, and a slow reader of one answer
+/// then holds up no other.
 #[derive(Debug)]
-pub struct Connection {
-    io: Io,
-    /// Read and not yet consumed.
-    pub(super) read: BytesMut,
-    idle_since: Option<Instant>,
-}
-
-#[derive(Debug)]
-enum Io {
-    Unix(UnixStream),
-    Tcp(TcpStream),
+pub enum Connection {
+    /// To an HTTP/1.1 server.
+    Http1(Socket),
+    /// To an HTTP/2 server.
+    Http2(http2::Client),
 }
 
 impl Connection {
-    /// Connects to `endpoint`.
+    /// Connects to `endpoint`. `header_bytes` bounds the head of a response.
     ///
     /// # Errors
     /// What the kernel says, or `TimedOut` after `timeout`.
-    pub(crate) async fn open(endpoint: &Endpoint, timeout: Duration) -> io::Result<Connection> {
-        let io = match endpoint {
-            // A Unix socket connects at once or not at all.
-            Endpoint::Unix(path) => Io::Unix(UnixStream::connect(path).await?),
-            Endpoint::Tcp(address) => {
-                let connecting = TcpStream::connect(address);
-                let stream = tokio::time::timeout(timeout, connecting)
-                    .await
-                    .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-                stream.set_nodelay(true)?;
-                Io::Tcp(stream)
-            }
-        };
-        Ok(Connection {
-            io,
-            read: BytesMut::new(),
-            idle_since: None,
-        })
-    }
-
-    /// Notes that no request uses it from now on.
-    pub(crate) fn rest(&mut self, now: Instant) {
-        self.idle_since = Some(now);
+    pub(crate) async fn open(
+        endpoint: &Endpoint,
+        contract: Contract,
+        timeout: Duration,
+        header_bytes: usize,
+    ) -> io::Result<Self> {
+        let socket = Socket::open(endpoint, timeout).await?;
+        match contract {
+            Contract::Http => Ok(Connection::Http1(socket)),
+            Contract::H2c => http2::Client::new(socket, header_bytes)
+                .await
+                .map(Connection::Http2),
+        }
     }
 
     /// False if the instance has closed it, or sent what nobody asked for.
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
-        let rested = self
-            .idle_since
-            .map_or(Duration::ZERO, |since| now.duration_since(since));
-        if rested < TRUST_IDLE && matches!(self.io, Io::Unix(_)) {
-            return true;
+        match self {
+            Connection::Http1(socket) => socket.is_usable(now),
+            Connection::Http2(client) => client.is_usable(),
         }
-        let mut byte = [0_u8];
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let peeked = match &self.io {
-            Io::Unix(stream) => recv(stream, &mut byte, flags),
-            Io::Tcp(stream) => recv(stream, &mut byte, flags),
-        };
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
-    }
-
-    /// Reads once, with room for at least `room` bytes; zero is the end.
-    pub(super) fn poll_fill(
-        &mut self,
-        cx: &mut Context<'_>,
-        room: usize,
-    ) -> Poll<io::Result<usize>> {
-        self.read.reserve(room);
-        match &mut self.io {
-            Io::Unix(stream) => pin!(stream.read_buf(&mut self.read)).poll(cx),
-            Io::Tcp(stream) => pin!(stream.read_buf(&mut self.read)).poll(cx),
-        }
-    }
-
-    /// Writes `first`, then `second`, as far as the kernel takes them.
-    pub(super) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        first: &[u8],
-        second: &Bytes,
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Io::Unix(stream) => poll_write(Pin::new(stream), cx, first, second),
-            Io::Tcp(stream) => poll_write(Pin::new(stream), cx, first, second),
-        }
-    }
-}
-
-fn poll_write(
-    io: Pin<&mut impl AsyncWrite>,
-    cx: &mut Context<'_>,
-    first: &[u8],
-    second: &[u8],
-) -> Poll<io::Result<usize>> {
-    if second.is_empty() {
-        io.poll_write(cx, first)
-    } else {
-        io.poll_write_vectored(cx, &[io::IoSlice::new(first), io::IoSlice::new(second)])
     }
 }

@@ -1,42 +1,39 @@
-//! One request and its answer on one connection.
+//! One request and its answer on one connection, whatever HTTP the instance speaks.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::Method;
+use http_body::{Frame, SizeHint};
 
-use super::chunked::{Decoded, Decoder};
-use super::{Connection, Framing, ResponseHead};
+use super::{Connection, Framing, ResponseHead, Socket, http1, http2};
 use crate::body::{BodyError, RequestBody};
 
-/// Pieces of a body up to this size are copied behind the head, so that both go in one write.
-const COALESCE_BYTES: usize = 8 * 1024;
-/// Room for the head of a response and a small body.
-const HEAD_ROOM: usize = 4 * 1024;
-/// Room for one piece of a large body.
-const BODY_ROOM: usize = 64 * 1024;
+/// The head of a request as the function is to see it.
+pub(crate) enum Head {
+    /// Encoded for HTTP/1.1.
+    Http1 {
+        /// The bytes.
+        bytes: BytesMut,
+        /// The caller asked for another protocol.
+        upgrade: bool,
+    },
+    /// For HTTP/2.
+    Http2(Box<http::Request<()>>),
+}
 
-/// One request and its answer on one connection. Request and response stream independently.
-pub(crate) struct Exchange {
-    connection: Connection,
-    /// Encoded and not yet written.
-    out: BytesMut,
-    /// A large piece of the body, to be written after `out`.
-    piece: Bytes,
-    /// The piece is a chunk whose line break is still to come.
-    piece_is_chunk: bool,
-    body: RequestBody,
-    framing: Framing,
-    /// Bytes that the kernel took.
-    written: u64,
-    /// Why writing ended early. The function may have answered without reading everything.
-    broken: Option<io::Error>,
-    response: Framing,
-    decoder: Decoder,
-    reusable: bool,
-    last_progress: Instant,
+/// One request and its answer. Request and response stream independently.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the common variant is kept in place, without an allocation"
+)]
+pub(crate) enum Exchange {
+    Http1(http1::Exchange),
+    Http2(Box<http2::Exchange>),
 }
 
 /// Why an exchange failed.
@@ -44,6 +41,8 @@ pub(crate) struct Exchange {
 pub(crate) enum ExchangeError {
     /// The connection failed before the whole answer came.
     Lost(io::Error),
+    /// The instance gave the request up, or its connection did, in HTTP/2's own terms.
+    Reset(h2::Error),
     /// The answer is not HTTP.
     Invalid(String),
     /// The caller's body failed.
@@ -51,240 +50,143 @@ pub(crate) enum ExchangeError {
 }
 
 impl Exchange {
-    /// A request whose encoded head is `head`.
+    /// A request to be sent. `None` if the connection does not speak what `head` is for, which
+    /// cannot be as both follow the function's contract.
     pub(crate) fn new(
         connection: Connection,
-        head: BytesMut,
+        head: Head,
         body: RequestBody,
         framing: Framing,
         now: Instant,
-    ) -> Self {
-        Exchange {
-            connection,
-            out: head,
-            piece: Bytes::new(),
-            piece_is_chunk: false,
-            body,
-            framing,
-            written: 0,
-            broken: None,
-            response: Framing::None,
-            decoder: Decoder::default(),
-            reusable: false,
-            last_progress: now,
+    ) -> Option<Self> {
+        match (connection, head) {
+            (Connection::Http1(socket), Head::Http1 { bytes, upgrade }) => Some(Exchange::Http1(
+                http1::Exchange::new(socket, (bytes, upgrade), body, framing, now),
+            )),
+            (Connection::Http2(client), Head::Http2(head)) => Some(Exchange::Http2(Box::new(
+                http2::Exchange::new(client, head, body, framing, now),
+            ))),
+            _ => None,
         }
     }
 
-    /// True while the instance cannot have seen anything of the request.
+    /// True while the instance cannot have seen anything of the request, or says so.
     pub(crate) fn is_unsent(&self) -> bool {
-        self.written == 0
+        match self {
+            Exchange::Http1(exchange) => exchange.is_unsent(),
+            Exchange::Http2(exchange) => exchange.is_unsent(),
+        }
     }
 
-    /// Takes the request, of which nothing was written, to another connection.
+    /// Takes the request, which is unsent, to another connection of the same kind.
     pub(crate) fn retarget(&mut self, connection: Connection) {
-        debug_assert!(self.is_unsent(), "a request is never repeated");
-        self.connection = connection;
-        self.broken = None;
+        match (self, connection) {
+            (Exchange::Http1(exchange), Connection::Http1(socket)) => exchange.retarget(socket),
+            (Exchange::Http2(exchange), Connection::Http2(client)) => exchange.retarget(client),
+            _ => debug_assert!(false, "an exchange keeps its protocol"),
+        }
     }
 
     /// The caller's body, while the request waits once more.
     pub(crate) fn body_mut(&mut self) -> &mut RequestBody {
-        &mut self.body
+        match self {
+            Exchange::Http1(exchange) => exchange.body_mut(),
+            Exchange::Http2(exchange) => exchange.body_mut(),
+        }
     }
 
     /// When a byte last went either way.
     pub(crate) fn last_progress(&self) -> Instant {
-        self.last_progress
+        match self {
+            Exchange::Http1(exchange) => exchange.last_progress(),
+            Exchange::Http2(exchange) => exchange.last_progress(),
+        }
     }
 
     /// True when the whole request was written.
     pub(crate) fn is_sent(&self) -> bool {
-        self.framing == Framing::None && self.out.is_empty() && self.piece.is_empty()
+        match self {
+            Exchange::Http1(exchange) => exchange.is_sent(),
+            Exchange::Http2(exchange) => exchange.is_sent(),
+        }
     }
 
-    /// Sends the request as far as it goes and reads the head of the answer.
+    /// Sends the request as far as it goes and reads the head of the answer, of at most `limit`
+    /// bytes.
     pub(crate) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         method: &Method,
         limit: usize,
     ) -> Poll<Result<ResponseHead, ExchangeError>> {
-        self.poll_send(cx)?;
-        loop {
-            let parsed = ResponseHead::parse(&mut self.connection.read, method);
-            if let Some(head) = parsed.map_err(ExchangeError::Invalid)? {
-                self.response = head.framing;
-                self.reusable = head.reusable;
-                return Poll::Ready(Ok(head));
-            }
-            if self.connection.read.len() >= limit {
-                let cause = format!("the head of its response is longer than {limit} bytes");
-                return Poll::Ready(Err(ExchangeError::Invalid(cause)));
-            }
-            match ready!(self.poll_read(cx, HEAD_ROOM)) {
-                Ok(0) => return Poll::Ready(Err(ExchangeError::Lost(self.end_of_stream()))),
-                Ok(_) => {}
-                Err(error) => {
-                    let error = self.broken.take().unwrap_or(error);
-                    return Poll::Ready(Err(ExchangeError::Lost(error)));
-                }
-            }
+        match self {
+            Exchange::Http1(exchange) => exchange.poll_head(cx, method, limit),
+            Exchange::Http2(exchange) => exchange.poll_head(cx, method),
         }
     }
 
-    /// The next piece of the answer's body; `None` at its end.
+    /// The next piece of the answer's body, or its trailers; `None` at its end.
     pub(crate) fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, ExchangeError>>> {
-        self.poll_send(cx)?;
-        loop {
-            match self.decode() {
-                Ok(Decoded::Data(data)) => return Poll::Ready(Some(Ok(data))),
-                Ok(Decoded::End) => return Poll::Ready(None),
-                Ok(Decoded::NeedMore) => {}
-                Err(cause) => return Poll::Ready(Some(Err(ExchangeError::Invalid(cause.into())))),
-            }
-            match ready!(self.poll_read(cx, BODY_ROOM)) {
-                Ok(0) if self.response == Framing::Close => {
-                    self.response = Framing::None;
-                    return Poll::Ready(None);
-                }
-                Ok(0) => return Poll::Ready(Some(Err(ExchangeError::Lost(self.end_of_stream())))),
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Some(Err(ExchangeError::Lost(error)))),
-            }
+    ) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
+        match self {
+            Exchange::Http1(exchange) => exchange.poll_body(cx),
+            Exchange::Http2(exchange) => exchange.poll_body(cx),
         }
     }
 
-    /// Bytes of the answer's body that are still to come, if that is known.
-    pub(crate) fn remaining(&self) -> Option<u64> {
-        match self.response {
-            Framing::None => Some(0),
-            Framing::Length(left) => Some(left),
-            Framing::Chunked | Framing::Close => None,
+    /// True when nothing of the answer is still to come.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Exchange::Http1(exchange) => exchange.remaining() == Some(0),
+            Exchange::Http2(exchange) => exchange.is_over(),
         }
+    }
+
+    /// Bytes of the answer's body that are still to come, as far as that is known.
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        let remaining = match self {
+            Exchange::Http1(exchange) => exchange.remaining(),
+            Exchange::Http2(exchange) => exchange.remaining(),
+        };
+        remaining.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 
     /// The connection, if another request may follow on it.
     pub(crate) fn into_reusable(self, now: Instant) -> Option<Connection> {
-        let clean = self.reusable && self.is_sent() && self.broken.is_none();
-        let mut connection = self.connection;
-        if !clean || !connection.read.is_empty() {
-            return None;
-        }
-        connection.rest(now);
-        Some(connection)
-    }
-
-    fn decode(&mut self) -> Result<Decoded, &'static str> {
-        let input = &mut self.connection.read;
-        match self.response {
-            Framing::None => Ok(Decoded::End),
-            Framing::Chunked => {
-                let decoded = self.decoder.decode(input)?;
-                if decoded == Decoded::End {
-                    self.response = Framing::None;
-                }
-                Ok(decoded)
-            }
-            Framing::Length(_) | Framing::Close if input.is_empty() => Ok(Decoded::NeedMore),
-            Framing::Length(left) => {
-                let take = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
-                let left = left - take as u64;
-                self.response = if left == 0 {
-                    Framing::None
-                } else {
-                    Framing::Length(left)
-                };
-                Ok(Decoded::Data(input.split_to(take).freeze()))
-            }
-            Framing::Close => Ok(Decoded::Data(input.split().freeze())),
+        match self {
+            Exchange::Http1(exchange) => exchange.into_reusable(now).map(Connection::Http1),
+            Exchange::Http2(exchange) => exchange.into_reusable().map(Connection::Http2),
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
-        let read = ready!(self.connection.poll_fill(cx, room));
-        self.last_progress = Instant::now();
-        Poll::Ready(read)
-    }
-
-    /// Writes what there is to write. `Ok` also when that must wait; an error is the caller's.
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), ExchangeError> {
-        while self.broken.is_none() {
-            self.encode_body(cx).map_err(ExchangeError::Caller)?;
-            if self.out.is_empty() && self.piece.is_empty() {
-                return Ok(());
-            }
-            match self.connection.poll_write(cx, &self.out, &self.piece) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => self.broken = Some(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => self.advance(count),
-                Poll::Ready(Err(error)) => self.broken = Some(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.written += count as u64;
-        self.last_progress = Instant::now();
-        let from_out = count.min(self.out.len());
-        self.out.advance(from_out);
-        self.piece.advance(count - from_out);
-        if self.piece.is_empty() && self.piece_is_chunk {
-            self.piece_is_chunk = false;
-            self.out.extend_from_slice(b"\r\n");
+    /// The byte stream, once the instance has switched protocols on it.
+    pub(crate) fn into_socket(self) -> Option<Socket> {
+        match self {
+            Exchange::Http1(exchange) => Some(exchange.into_socket()),
+            Exchange::Http2(_) => None,
         }
     }
+}
 
-    /// Takes pieces of the body while there is room for them.
-    fn encode_body(&mut self, cx: &mut Context<'_>) -> Result<(), BodyError> {
-        while self.framing != Framing::None
-            && self.piece.is_empty()
-            && self.out.len() < COALESCE_BYTES
-        {
-            match self.body.poll_data(cx) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Some(data)) => self.encode_piece(data?),
-                Poll::Ready(None) => {
-                    if self.framing == Framing::Chunked {
-                        self.out.extend_from_slice(b"0\r\n\r\n");
-                    }
-                    self.framing = Framing::None;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn encode_piece(&mut self, data: Bytes) {
-        if data.is_empty() {
-            return;
-        }
-        let chunked = self.framing == Framing::Chunked;
-        if chunked {
-            self.out
-                .extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-        }
-        if data.len() <= COALESCE_BYTES {
-            self.out.extend_from_slice(&data);
-            if chunked {
-                self.out.extend_from_slice(b"\r\n");
-            }
-        } else {
-            self.piece = data;
-            self.piece_is_chunk = chunked;
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExchangeError::Lost(error) => error.fmt(f),
+            ExchangeError::Reset(error) => error.fmt(f),
+            ExchangeError::Invalid(cause) => cause.fmt(f),
+            ExchangeError::Caller(error) => error.fmt(f),
         }
     }
+}
 
-    fn end_of_stream(&mut self) -> io::Error {
-        let eof = || {
-            io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the function closed the connection",
-            )
-        };
-        self.broken.take().unwrap_or_else(eof)
+impl Error for ExchangeError {
+    /// Only what HTTP/2 can tell the caller, which hyper looks for.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ExchangeError::Reset(error) => Some(error),
+            _ => None,
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! The head of a message: writing a request's, reading a response's.
+//! The head of an HTTP/1.1 response.
 
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+
+use super::fields::{has_token, is_hop_by_hop, parse_length};
 
 /// A response with more header lines than this is refused.
 const HEADERS: usize = 128;
@@ -22,54 +24,6 @@ pub(crate) enum Framing {
     Close,
 }
 
-/// What is written of a request besides its body.
-pub(crate) struct RequestHead<'a> {
-    pub(crate) method: &'a Method,
-    /// Path and query as the function is to see them.
-    pub(crate) target: (&'a str, Option<&'a str>),
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) framing: Framing,
-}
-
-impl RequestHead<'_> {
-    /// Appends the request line, the end-to-end headers that `keep` lets through and the body's
-    /// framing to `out`. The caller adds its own lines and the empty one.
-    pub(crate) fn encode(&self, out: &mut BytesMut, keep: impl Fn(&HeaderName) -> bool) {
-        out.reserve(512);
-        out.extend_from_slice(self.method.as_str().as_bytes());
-        out.extend_from_slice(b" ");
-        out.extend_from_slice(self.target.0.as_bytes());
-        if let Some(query) = self.target.1 {
-            out.extend_from_slice(b"?");
-            out.extend_from_slice(query.as_bytes());
-        }
-        out.extend_from_slice(b" HTTP/1.1\r\n");
-        let named = names_headers(self.headers);
-        for (name, value) in self.headers {
-            let hop =
-                is_hop_by_hop(name) || *name == header::CONTENT_LENGTH || *name == header::EXPECT;
-            if hop || (named && lists(self.headers, name)) || !keep(name) {
-                continue;
-            }
-            line(out, name.as_str(), value.as_bytes());
-        }
-        match self.framing {
-            Framing::Length(length) => line(out, "content-length", length.to_string().as_bytes()),
-            Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-            Framing::None | Framing::Close => {}
-        }
-    }
-}
-
-/// Appends one header line.
-pub(crate) fn line(out: &mut BytesMut, name: &str, value: &[u8]) {
-    out.reserve(name.len() + value.len() + 4);
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
-}
-
 /// The head of an instance's answer.
 #[derive(Debug)]
 pub(crate) struct ResponseHead {
@@ -79,14 +33,21 @@ pub(crate) struct ResponseHead {
     pub(crate) framing: Framing,
     /// The connection can carry another request after this.
     pub(crate) reusable: bool,
+    /// The protocol that the instance switches to.
+    pub(crate) upgrade: Option<HeaderValue>,
 }
 
 impl ResponseHead {
-    /// Takes a head off `input`; `None` before it is whole. Interim answers (1xx) are dropped.
+    /// Takes a head off `input`; `None` before it is whole. Interim answers (1xx) are dropped,
+    /// but for a switch of protocols if the caller asked for one (`upgrade`).
     ///
     /// # Errors
     /// A sentence on what is not HTTP in it.
-    pub(crate) fn parse(input: &mut BytesMut, method: &Method) -> Result<Option<Self>, String> {
+    pub(crate) fn parse(
+        input: &mut BytesMut,
+        method: &Method,
+        upgrade: bool,
+    ) -> Result<Option<Self>, String> {
         loop {
             let Some(head) = parse_one(input, method)? else {
                 return Ok(None);
@@ -95,7 +56,11 @@ impl ResponseHead {
                 return Ok(Some(head));
             }
             if head.status == StatusCode::SWITCHING_PROTOCOLS {
-                return Err("it switched protocols though nobody asked for it".into());
+                return match (upgrade, &head.upgrade) {
+                    (true, Some(_)) => Ok(Some(head)),
+                    (true, None) => Err("it switched protocols and does not say to which".into()),
+                    (false, _) => Err("it switched protocols though nobody asked for it".into()),
+                };
             }
         }
     }
@@ -141,6 +106,7 @@ struct Fields {
     chunked: bool,
     reusable: bool,
     connection: Option<HeaderValue>,
+    upgrade: Option<HeaderValue>,
 }
 
 impl Fields {
@@ -152,6 +118,7 @@ impl Fields {
             chunked: false,
             reusable: persistent,
             connection: None,
+            upgrade: None,
         }
     }
 
@@ -180,6 +147,8 @@ impl Fields {
             self.reusable &= !has_token(&value, "close");
             self.reusable |= has_token(&value, "keep-alive") && !has_token(&value, "close");
             self.connection = Some(value);
+        } else if name == header::UPGRADE {
+            self.upgrade = Some(value);
         } else if !is_hop_by_hop(&name) {
             self.headers.append(name, value);
         }
@@ -220,51 +189,9 @@ impl Fields {
             headers: self.headers,
             framing,
             reusable,
+            upgrade: self.upgrade,
         })
     }
-}
-
-fn parse_length(value: &HeaderValue) -> Option<u64> {
-    let text = value.to_str().ok()?;
-    // `+3` is a number to Rust and none to HTTP.
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
-}
-
-/// Headers that concern one connection only (RFC 9110 section 7.6.1 and the old habits).
-pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    *name == header::CONNECTION
-        || *name == header::TRANSFER_ENCODING
-        || *name == header::TE
-        || *name == header::TRAILER
-        || *name == header::UPGRADE
-        || *name == header::PROXY_AUTHENTICATE
-        || *name == header::PROXY_AUTHORIZATION
-        || name.as_str() == "keep-alive"
-        || name.as_str() == "proxy-connection"
-}
-
-/// True if `Connection` holds more than the words that name no header.
-fn names_headers(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CONNECTION).iter().any(|value| {
-        let value = value.as_bytes();
-        !value.eq_ignore_ascii_case(b"keep-alive") && !value.eq_ignore_ascii_case(b"close")
-    })
-}
-
-fn lists(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .any(|value| has_token(value, name.as_str()))
-}
-
-fn has_token(value: &HeaderValue, token: &str) -> bool {
-    value
-        .as_bytes()
-        .split(|&byte| byte == b',')
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 #[cfg(test)]

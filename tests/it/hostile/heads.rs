@@ -121,8 +121,8 @@ const LINES: &[(&str, &str, Expect)] = &[
 /// Bytes that are no request.
 const BYTES: &[(&str, &str, Expect)] = &[
     (
-        "the preface of HTTP/2",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "almost the preface of HTTP/2",
+        "PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n",
         BAD,
     ),
     (

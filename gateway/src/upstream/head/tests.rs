@@ -1,7 +1,7 @@
 use super::*;
 
 fn parse(text: &str) -> Result<Option<ResponseHead>, String> {
-    ResponseHead::parse(&mut BytesMut::from(text), &Method::GET)
+    ResponseHead::parse(&mut BytesMut::from(text), &Method::GET, false)
 }
 
 fn whole(text: &str) -> ResponseHead {
@@ -37,7 +37,7 @@ fn bodiless_answers_have_no_body() {
         assert_eq!(head.framing, Framing::None, "{status}");
     }
     let mut input = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
-    let head = ResponseHead::parse(&mut input, &Method::HEAD)
+    let head = ResponseHead::parse(&mut input, &Method::HEAD, false)
         .unwrap()
         .unwrap();
     assert_eq!(head.framing, Framing::None);
@@ -99,34 +99,16 @@ fn what_is_not_http_is_refused() {
 }
 
 #[test]
-fn requests_are_written_without_what_concerns_the_connection() {
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("host", "example.org"),
-        ("connection", "close, x-private"),
-        ("x-private", "1"),
-        ("te", "trailers"),
-        ("expect", "100-continue"),
-        ("content-length", "5"),
-        ("x-dropped", "1"),
-        ("accept", "*/*"),
-    ] {
-        headers.append(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
-    }
-    let head = RequestHead {
-        method: &Method::POST,
-        target: ("/a", Some("b=c")),
-        headers: &headers,
-        framing: Framing::Length(5),
-    };
-    let mut out = BytesMut::new();
-    head.encode(&mut out, |name| name != "x-dropped");
-    let text = String::from_utf8(out.to_vec()).unwrap();
-    assert_eq!(
-        text,
-        "POST /a?b=c HTTP/1.1\r\nhost: example.org\r\naccept: */*\r\ncontent-length: 5\r\n"
-    );
+fn a_switch_of_protocols_must_be_asked_for() {
+    let switch =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nx";
+    let mut input = BytesMut::from(switch);
+    let head = ResponseHead::parse(&mut input, &Method::GET, true)
+        .unwrap()
+        .unwrap();
+    assert_eq!(head.upgrade.unwrap(), "websocket");
+    assert_eq!(input, "x");
+    assert!(parse(switch).is_err());
+    let mut nameless = BytesMut::from("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    assert!(ResponseHead::parse(&mut nameless, &Method::GET, true).is_err());
 }

@@ -1,0 +1,170 @@
+//! A byte stream to an instance.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rustix::net::{RecvFlags, recv};
+use stoker_scaler::driver::Endpoint;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Idle for longer than this, a Unix connection is looked at with a system call before it is used:
+/// the event of its end may not have been seen yet. Before that, a write to one that was closed
+/// fails without a byte taken; over TCP it succeeds, so those are always looked at.
+const TRUST_IDLE: Duration = Duration::from_millis(100);
+
+/// A byte stream to an instance.
+#[derive(Debug)]
+pub struct Socket {
+    io: Io,
+    /// Read and not yet consumed.
+    pub(crate) read: BytesMut,
+    idle_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Io {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Socket {
+    /// Connects to `endpoint`.
+    ///
+    /// # Errors
+    /// What the kernel says, or `TimedOut` after `timeout`.
+    pub(crate) async fn open(endpoint: &Endpoint, timeout: Duration) -> io::Result<Self> {
+        let io = match endpoint {
+            // A Unix socket connects at once or not at all.
+            Endpoint::Unix(path) => Io::Unix(UnixStream::connect(path).await?),
+            Endpoint::Tcp(address) => {
+                let connecting = TcpStream::connect(address);
+                let stream = tokio::time::timeout(timeout, connecting)
+                    .await
+                    .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+                stream.set_nodelay(true)?;
+                Io::Tcp(stream)
+            }
+        };
+        Ok(Socket {
+            io,
+            read: BytesMut::new(),
+            idle_since: None,
+        })
+    }
+
+    /// Notes that no request uses it from now on.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        self.idle_since = Some(now);
+    }
+
+    /// False if the instance has closed it, or sent what nobody asked for.
+    pub(crate) fn is_usable(&self, now: Instant) -> bool {
+        let rested = self
+            .idle_since
+            .map_or(Duration::ZERO, |since| now.duration_since(since));
+        if rested < TRUST_IDLE && matches!(self.io, Io::Unix(_)) {
+            return true;
+        }
+        let mut byte = [0_u8];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let peeked = match &self.io {
+            Io::Unix(stream) => recv(stream, &mut byte, flags),
+            Io::Tcp(stream) => recv(stream, &mut byte, flags),
+        };
+        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+    }
+
+    /// Reads once, with room for at least `room` bytes; zero is the end.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.read.reserve(room);
+        match &mut self.io {
+            Io::Unix(stream) => pin!(stream.read_buf(&mut self.read)).poll(cx),
+            Io::Tcp(stream) => pin!(stream.read_buf(&mut self.read)).poll(cx),
+        }
+    }
+
+    /// Writes `first`, then `second`, as far as the kernel takes them.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Unix(stream) => poll_write(Pin::new(stream), cx, first, second),
+            Io::Tcp(stream) => poll_write(Pin::new(stream), cx, first, second),
+        }
+    }
+}
+
+/// For protocols that others speak; what was read ahead is not in it.
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().io {
+            Io::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Io::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, buf, &[])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().io {
+            Io::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Io::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().io {
+            Io::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Io::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+fn poll_write(
+    io: Pin<&mut impl AsyncWrite>,
+    cx: &mut Context<'_>,
+    first: &[u8],
+    second: &[u8],
+) -> Poll<io::Result<usize>> {
+    if second.is_empty() {
+        io.poll_write(cx, first)
+    } else {
+        io.poll_write_vectored(cx, &[io::IoSlice::new(first), io::IoSlice::new(second)])
+    }
+}
