@@ -22,11 +22,11 @@ use crate::gateway::{Entry, Gateway};
 use crate::identity::{REQUEST_ID, RequestId};
 use crate::link::OurTurn;
 use crate::phases::Phases;
-use crate::problem::{ORIGIN, Problem, grpc};
+use crate::problem::{ORIGIN, Problem, ProblemKind, grpc};
 use crate::response::{ResponseBody, Transfer};
 use crate::tunnel::{Drain, Tunnel};
 use crate::upgrade::Upgrade;
-use crate::upstream::Head;
+use crate::upstream::{Head, ResponseHead};
 
 /// Says whether the request waited for an instance to start: `cold` or `warm`.
 const START: HeaderName = HeaderName::from_static("stoker-start");
@@ -57,6 +57,11 @@ pub(crate) async fn serve(
     let entry = Arc::clone(&ready.entry);
     let grace = ready.limits.stream_grace;
     match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
+        Ok(answer) if wish.mistakes(&answer.head) => {
+            let detail = "the function answered a request for another protocol as a plain one";
+            let problem = Problem::new(ProblemKind::InvalidResponse, detail);
+            problem.into_response(Some(&entry.spec.name), (&id, false), turn)
+        }
         Ok(mut answer) => {
             let drain = answer
                 .streams
@@ -88,6 +93,13 @@ struct Wish {
     grpc: bool,
     /// It asks for another protocol.
     upgrade: Option<Upgrade>,
+}
+
+impl Wish {
+    fn mistakes(&self, head: &ResponseHead) -> bool {
+        let upgrade = self.upgrade.as_ref().filter(|_| head.upgrade.is_none());
+        upgrade.is_some_and(|upgrade| upgrade.is_mistaken_for(head.status))
+    }
 }
 
 /// A request whose function is known and which may wait for a slot.

@@ -57,6 +57,12 @@ impl Upgrade {
         self.protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
     }
 
+    /// True if an answer with this status, which switches nothing, would be taken for one that does
+    /// (RFC 8441 section 4).
+    pub(crate) fn is_mistaken_for(&self, status: StatusCode) -> bool {
+        self.extended && status.is_success()
+    }
+
     /// Completes the answer that switches: its status, and the fields that say to what.
     pub(crate) fn answer(&self, headers: &mut HeaderMap, chosen: HeaderValue) -> StatusCode {
         if self.extended {
