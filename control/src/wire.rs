@@ -183,7 +183,7 @@ pub struct Reloaded {
 pub struct GatewayInfo {
     /// Of the program.
     pub version: String,
-    /// Where callers connect.
+    /// Where callers connect, and in brackets what is asked of them beyond plain HTTP.
     pub listen: Vec<String>,
     /// What every default route begins with.
     pub prefix: String,

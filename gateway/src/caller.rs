@@ -8,6 +8,7 @@ use http::header::{self, HeaderMap, HeaderName};
 use stoker_config::Network;
 
 use crate::io::Turns;
+use crate::tls::TlsInfo;
 use crate::upstream::line;
 
 /// `X-Forwarded-For`.
@@ -24,17 +25,23 @@ pub(crate) struct Caller {
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
     trusted: bool,
+    tls: Option<Arc<TlsInfo>>,
     turns: Arc<Turns>,
 }
 
 impl Caller {
     /// What `peer` says is believed if one of `trusted` holds it.
-    pub(crate) fn new(peer: Option<SocketAddr>, trusted: &[Network]) -> Self {
+    pub(crate) fn new(
+        peer: Option<SocketAddr>,
+        trusted: &[Network],
+        tls: Option<Arc<TlsInfo>>,
+    ) -> Self {
         let Some(address) = peer.map(|peer| peer.ip().to_canonical()) else {
             return Caller {
                 address: "unknown".into(),
                 node: "unknown".into(),
                 trusted: false,
+                tls,
                 turns: Arc::default(),
             };
         };
@@ -47,6 +54,7 @@ impl Caller {
             address: address.to_string(),
             node,
             trusted,
+            tls,
             turns: Arc::default(),
         }
     }
@@ -56,10 +64,16 @@ impl Caller {
         &self.turns
     }
 
-    /// Appends the `X-Forwarded-*` and `Forwarded` lines.
+    /// What the connection's handshake came to; `None` without TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_deref()
+    }
+
+    /// Appends the `X-Forwarded-*` and `Forwarded` lines and those about the client's certificate.
     ///
     /// What a trusted proxy sent before us is kept and added to; from others it is replaced.
     pub(crate) fn encode(&self, out: &mut BytesMut, headers: &HeaderMap, host: &str) {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let sent = |name: &str| {
             let value = self.trusted.then(|| headers.get(name))??;
             value.to_str().ok().filter(|value| !value.trim().is_empty())
@@ -82,7 +96,7 @@ impl Caller {
         line(
             out,
             FORWARDED_PROTO,
-            sent(FORWARDED_PROTO).unwrap_or("http").as_bytes(),
+            sent(FORWARDED_PROTO).unwrap_or(scheme).as_bytes(),
         );
 
         out.extend_from_slice(b"forwarded: ");
@@ -97,25 +111,41 @@ impl Caller {
             out.extend_from_slice(host.as_bytes());
             out.extend_from_slice(b"\"");
         }
-        out.extend_from_slice(b";proto=http\r\n");
+        out.extend_from_slice(b";proto=");
+        out.extend_from_slice(scheme.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        if let Some(tls) = &self.tls {
+            out.extend_from_slice(tls.client_lines());
+        }
     }
 }
 
 /// False for the headers that the gateway writes itself.
+///
+/// An underscore counts as a hyphen: functions that see headers as variables (CGI, WSGI) cannot
+/// tell them apart.
 pub(crate) fn passes(name: &HeaderName) -> bool {
-    if *name == header::FORWARDED {
-        return false;
-    }
     let name = name.as_str();
+    let is = |ours: &[&str]| ours.iter().any(|ours| alike(name, ours));
     match name.as_bytes().first() {
-        Some(b'x') => !matches!(
-            name,
-            FORWARDED_FOR | FORWARDED_HOST | FORWARDED_PROTO | "x-request-id"
-        ),
+        Some(b'c') => !is(&["client-cert", "client-cert-chain"]),
+        Some(b'f') => name != header::FORWARDED,
+        Some(b's') => !name.get(..7).is_some_and(|start| alike(start, "stoker-")),
         Some(b't') => name != "traceparent",
-        Some(b's') => !name.starts_with("stoker-"),
+        Some(b'x') => !is(&[
+            FORWARDED_FOR,
+            FORWARDED_HOST,
+            FORWARDED_PROTO,
+            "x-request-id",
+        ]),
         _ => true,
     }
+}
+
+/// Whether the names are the same with hyphens for underscores.
+fn alike(name: &str, ours: &str) -> bool {
+    let same = |(theirs, our): (u8, u8)| theirs == our || theirs == b'_' && our == b'-';
+    name.len() == ours.len() && name.bytes().zip(ours.bytes()).all(same)
 }
 
 #[cfg(test)]
@@ -138,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_stranger_is_not_believed() {
-        let caller = Caller::new(Some("[2001:db8::1]:5000".parse().unwrap()), &[]);
+        let caller = Caller::new(Some("[2001:db8::1]:5000".parse().unwrap()), &[], None);
         assert_eq!(
             lines(&caller, &claimed(), "example.org:8080"),
             "x-forwarded-for: 2001:db8::1\r\nx-forwarded-host: example.org:8080\r\n\
@@ -153,12 +183,43 @@ mod tests {
             address: "10.0.0.0".parse().unwrap(),
             prefix_len: 8,
         };
-        let caller = Caller::new(Some("10.1.2.3:5000".parse().unwrap()), &[network]);
+        let caller = Caller::new(Some("10.1.2.3:5000".parse().unwrap()), &[network], None);
         assert_eq!(
             lines(&caller, &claimed(), "a"),
             "x-forwarded-for: 192.0.2.1, 10.1.2.3\r\nx-forwarded-host: a\r\n\
              x-forwarded-proto: https\r\n\
              forwarded: for=192.0.2.1;proto=https, for=10.1.2.3;host=\"a\";proto=http\r\n"
         );
+    }
+
+    #[test]
+    fn what_the_gateway_says_nobody_else_may() {
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded_proto",
+            "x-request-id",
+            "traceparent",
+            "client-cert",
+            "client_cert",
+            "client-cert-chain",
+            "stoker-client-subject",
+            "stoker_client_subject",
+            "stoker-",
+        ] {
+            assert!(!passes(&HeaderName::from_static(name)), "{name}");
+        }
+        for name in [
+            "x-forwarded",
+            "client-certs",
+            "client",
+            "stoker",
+            "cookie",
+            "from",
+            "te",
+        ] {
+            assert!(passes(&HeaderName::from_static(name)), "{name}");
+        }
     }
 }

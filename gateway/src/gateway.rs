@@ -12,6 +12,7 @@ use crate::body::WaitBuffer;
 use crate::launch::launch_spec;
 use crate::metrics::FunctionMetrics;
 use crate::router::Router;
+use crate::tls::Tls;
 use crate::{Function, Metrics, Scaler};
 
 /// The data plane's shared state.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub(crate) router: Router<Entry>,
     /// The gateway's settings.
     pub gateway: Arc<GatewaySpec>,
+    /// `None` without certificates.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// By name.
     pub functions: BTreeMap<Arc<str>, Arc<Entry>>,
 }
@@ -70,7 +73,7 @@ impl Gateway {
             })
         };
         let entries = config.functions.into_iter().map(register).collect();
-        let snapshot = Snapshot::new(gateway, entries);
+        let snapshot = Snapshot::new(gateway, entries, None);
         scaler.stop_unclaimed();
         Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -97,7 +100,7 @@ impl Gateway {
             let before = old.functions.get(&spec.name);
             entries.push(self.successor(before, spec, &mut applied, &mut retired));
         }
-        let snapshot = Snapshot::new(Arc::new(config.gateway), entries);
+        let snapshot = Snapshot::new(Arc::new(config.gateway), entries, old.tls.as_ref());
         for (name, entry) in &old.functions {
             if !snapshot.functions.contains_key(name) {
                 applied.removed.push(Arc::clone(name));
@@ -127,6 +130,7 @@ impl Gateway {
             let used = entry.metrics.get().is_some() || !view.instances.is_empty();
             used.then_some((&**name, view))
         });
+        self.metrics.note_certificates(&snapshot.gateway.tls);
         self.metrics.encode(used)
     }
 
@@ -221,7 +225,7 @@ impl Snapshot {
             .map(|routed| routed.target)
     }
 
-    fn new(gateway: Arc<GatewaySpec>, entries: Vec<Arc<Entry>>) -> Self {
+    fn new(gateway: Arc<GatewaySpec>, entries: Vec<Arc<Entry>>, before: Option<&Arc<Tls>>) -> Self {
         let mut router = Router::new(&gateway.function_prefix);
         let mut functions = BTreeMap::new();
         for entry in entries {
@@ -230,6 +234,7 @@ impl Snapshot {
         }
         Snapshot {
             router,
+            tls: Tls::new(&gateway.tls, before),
             gateway,
             functions,
         }
@@ -248,7 +253,11 @@ impl Drop for WaitPlace<'_> {
 /// The settings that are read once, when the process starts.
 fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
     let fixed = [
-        ("listen", old.listen != new.listen),
+        ("listen", old.listeners != new.listeners),
+        (
+            "tls.concurrent-handshakes",
+            old.tls.concurrent_handshakes != new.tls.concurrent_handshakes,
+        ),
         ("threads", old.threads != new.threads),
         ("state-dir", old.state_dir != new.state_dir),
         ("ports", old.ports != new.ports),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::accept::Transport;
 use crate::watchdog::Watchdog;
 
 mod scan;
@@ -23,7 +23,7 @@ use scan::HeadScan;
 /// hyper could time the heads too, but sets and removes a timer for every request; this one stays
 /// where it is and is looked at when it fires.
 pub(crate) struct CallerIo {
-    stream: Stream,
+    stream: Transport,
     turns: Arc<Turns>,
     /// For the head of a request.
     head: Patience,
@@ -109,7 +109,12 @@ impl Patience {
 impl CallerIo {
     /// `head` is for the whole head of a request, from the connection's start or the end of the
     /// last response; `write` for the next piece of a response to be taken.
-    pub(crate) fn new(stream: Stream, turns: Arc<Turns>, head: Duration, write: Duration) -> Self {
+    pub(crate) fn new(
+        stream: Transport,
+        turns: Arc<Turns>,
+        head: Duration,
+        write: Duration,
+    ) -> Self {
         CallerIo {
             stream,
             turns,
@@ -186,7 +191,9 @@ impl AsyncWrite for CallerIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // TLS takes more than it can send at once, and the rest waits here.
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,6 +3,7 @@
 mod acquire;
 mod admit;
 mod forward;
+mod redirect;
 mod route;
 
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::io::OurTurn;
 use crate::phases::Phases;
 use crate::problem::{ORIGIN, Problem};
 use crate::response::ResponseBody;
+
+pub(crate) use redirect::redirect;
 
 /// Says whether the request waited for an instance to start: `cold` or `warm`.
 const START: HeaderName = HeaderName::from_static("stoker-start");
@@ -86,6 +89,7 @@ fn prepare(
     let snapshot = gateway.load();
     admit::head(parts, snapshot.gateway.limits.header_bytes)?;
     let host = admit::host(parts)?;
+    admit::authority(&snapshot, caller, host)?;
     let path = route::path(parts)?;
     let routed = route::route(&snapshot, host, &path, parts)?;
     let entry = Arc::clone(routed.target);

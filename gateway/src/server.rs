@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use http::header::STRICT_TRANSPORT_SECURITY;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -29,10 +30,15 @@ use pingora_runtime::Runtime;
 use stoker_config::Address;
 use tokio::sync::watch;
 
+use crate::accept::Preamble;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::io::CallerIo;
 use crate::proxy;
+use crate::tls::{Handshakes, TlsInfo};
+
+/// Whether HTTP/2 may be agreed on in a handshake.
+const HTTP2: bool = false;
 
 /// Sockets that are bound and do not accept yet.
 pub struct Listeners {
@@ -107,19 +113,25 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 }
 
 impl Server {
-    /// Begins to accept.
+    /// Begins to accept. `listeners` are those of the gateway's settings, in their order.
     pub fn start(listeners: Listeners, gateway: Arc<Gateway>) -> Self {
         let snapshot = gateway.snapshot();
         let settings = &snapshot.gateway;
         let connections = Arc::<Connections>::default();
-        let app = App {
-            gateway: Arc::clone(&gateway),
-            connections: Arc::clone(&connections),
-            limit: settings.limits.connections,
-        };
-        let mut service = Service::new("gateway".into(), app);
+        let handshakes = Arc::new(Handshakes::new(settings.tls.concurrent_handshakes));
+        let mut services = Vec::with_capacity(listeners.bound.len());
         let mut fds = Fds::new();
-        for (address, fd) in listeners.bound {
+        for ((address, fd), listener) in listeners.bound.into_iter().zip(&settings.listeners) {
+            let app = App {
+                gateway: Arc::clone(&gateway),
+                connections: Arc::clone(&connections),
+                limit: settings.limits.connections,
+                preamble: Preamble {
+                    listener: listener.clone(),
+                    handshakes: Arc::clone(&handshakes),
+                },
+            };
+            let mut service = Service::new("gateway".into(), app);
             let key = address.to_string();
             let config = match address {
                 Address::Tcp(_) => ListenerConfig::tcp(&key),
@@ -128,6 +140,7 @@ impl Server {
             fds.add(key.strip_prefix("unix:").unwrap_or(&key).to_owned(), fd);
             // hyper has buffers of its own.
             service.add_listener(config.l4_buffer(L4BufferSettings::unbuffered()));
+            services.push(service);
         }
         let (shutdown, watch) = watch::channel(false);
         // One thread needs no stealing; among several, the one that is free takes the work.
@@ -137,9 +150,12 @@ impl Server {
             _ => Runtime::new_steal(threads, "gateway"),
         };
         let fds = Arc::new(Mutex::new(fds));
-        runtime.get_handle().spawn(async move {
-            service.start_service(Some(fds), watch, 1).await;
-        });
+        for mut service in services {
+            let (fds, watch) = (Arc::clone(&fds), watch.clone());
+            runtime.get_handle().spawn(async move {
+                service.start_service(Some(fds), watch, 1).await;
+            });
+        }
         Server {
             runtime: Some(runtime),
             shutdown,
@@ -176,11 +192,12 @@ impl Drop for Server {
     }
 }
 
-/// What pingora-core hands connections to.
+/// What pingora-core hands the connections of one listener to.
 struct App {
     gateway: Arc<Gateway>,
     connections: Arc<Connections>,
     limit: u32,
+    preamble: Preamble,
 }
 
 #[async_trait::async_trait]
@@ -194,23 +211,39 @@ impl ServerApp for App {
         let _open = self.enter()?;
         let snapshot = self.gateway.snapshot();
         let settings = &snapshot.gateway;
-        let peer = stream.get_socket_digest().and_then(|digest| {
-            digest
-                .peer_addr()
-                .and_then(|address| address.as_inet().copied())
-        });
-        let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies));
+        let preamble = self
+            .preamble
+            .take(stream, (&self.gateway, &snapshot), HTTP2)
+            .await;
+        // A connection that does not begin as it should is closed. Whoever did not shake hands has
+        // been told why.
+        let accepted = preamble.ok()?;
+        let trusted = &settings.trusted_proxies;
+        let caller = Arc::new(Caller::new(accepted.peer, trusted, accepted.tls));
         let turns = Arc::clone(caller.turns());
         let timeouts = &settings.timeouts;
         let io = TokioIo::new(CallerIo::new(
-            stream,
+            accepted.transport,
             turns,
             timeouts.header,
             timeouts.write,
         ));
         let service = service_fn(|request| {
             let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(&caller));
-            async move { Ok::<_, Infallible>(proxy::serve(&gateway, &caller, request).await) }
+            let redirect = self.preamble.listener.redirect_to_https;
+            async move {
+                let mut response = match redirect {
+                    Some(port) => proxy::redirect(&gateway, &caller, request, port),
+                    None => proxy::serve(&gateway, &caller, request).await,
+                };
+                if let Some(hsts) = caller.tls().and_then(TlsInfo::hsts) {
+                    let headers = response.headers_mut();
+                    headers
+                        .entry(STRICT_TRANSPORT_SECURITY)
+                        .or_insert_with(|| hsts.clone());
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .max_headers(settings.limits.headers)
