@@ -174,6 +174,8 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// Functions that are gone.
     pub removed: Vec<String>,
+    /// Files of certificates that are new or changed.
+    pub certificates: Vec<String>,
     /// Settings that take effect with the next start only.
     pub needs_restart: Vec<String>,
 }

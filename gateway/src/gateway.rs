@@ -55,6 +55,8 @@ pub struct Applied {
     pub changed: Vec<Arc<str>>,
     /// Functions that are gone.
     pub removed: Vec<Arc<str>>,
+    /// Files of certificates that are new, or whose certificate, key or demands are.
+    pub certificates: Vec<Arc<str>>,
     /// Settings of the gateway that take effect with the next start only.
     pub needs_restart: Vec<&'static str>,
 }
@@ -91,6 +93,7 @@ impl Gateway {
     pub fn apply(&self, config: Config) -> Applied {
         let old = self.snapshot.load_full();
         let mut applied = Applied {
+            certificates: new_certificates(&old.gateway, &config.gateway),
             needs_restart: needs_restart(&old.gateway, &config.gateway),
             ..Applied::default()
         };
@@ -248,6 +251,13 @@ impl Drop for WaitPlace<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn new_certificates(old: &GatewaySpec, new: &GatewaySpec) -> Vec<Arc<str>> {
+    let all = new.tls.certificates.iter();
+    all.filter(|certificate| !old.tls.certificates.contains(certificate))
+        .map(|certificate| certificate.certificate.to_string_lossy().into())
+        .collect()
 }
 
 /// The settings that are read once, when the process starts.
