@@ -122,7 +122,9 @@ pub(crate) fn finish(
     let spec = TlsSpec {
         minimum_version: draft.minimum_version,
         handshake_timeout: draft.handshake_timeout,
-        concurrent_handshakes: draft.concurrent_handshakes.unwrap_or((threads / 2).max(1)),
+        concurrent_handshakes: draft
+            .concurrent_handshakes
+            .unwrap_or_else(|| (threads / 2).max(1)),
         hsts: hsts(rules, &draft),
         certificates,
     };

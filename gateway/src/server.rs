@@ -27,7 +27,7 @@ use pingora_core::server::{Fds, ShutdownWatch};
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
 use pingora_runtime::Runtime;
-use stoker_config::Address;
+use stoker_config::{Address, ListenerSpec};
 use tokio::sync::watch;
 
 use crate::accept::Preamble;
@@ -113,15 +113,16 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 }
 
 impl Server {
-    /// Begins to accept. `listeners` are those of the gateway's settings, in their order.
-    pub fn start(listeners: Listeners, gateway: Arc<Gateway>) -> Self {
+    /// Begins to accept. `specs` say what is asked of connections, in the order of `listeners`; they
+    /// are not taken from `gateway`, whose settings may have changed since the sockets were bound.
+    pub fn start(listeners: Listeners, specs: &[ListenerSpec], gateway: Arc<Gateway>) -> Self {
         let snapshot = gateway.snapshot();
         let settings = &snapshot.gateway;
         let connections = Arc::<Connections>::default();
         let handshakes = Arc::new(Handshakes::new(settings.tls.concurrent_handshakes));
         let mut services = Vec::with_capacity(listeners.bound.len());
         let mut fds = Fds::new();
-        for ((address, fd), listener) in listeners.bound.into_iter().zip(&settings.listeners) {
+        for ((address, fd), listener) in listeners.bound.into_iter().zip(specs) {
             let app = App {
                 gateway: Arc::clone(&gateway),
                 connections: Arc::clone(&connections),

@@ -90,7 +90,11 @@ impl World {
         });
         let mut world = World {
             client: Client::new(tree.path("a.sock").to_str().unwrap(), None).unwrap(),
-            _server: Server::start(listeners, Arc::clone(&gateway)),
+            _server: Server::start(
+                listeners,
+                &gateway.snapshot().gateway.listeners,
+                Arc::clone(&gateway),
+            ),
             status: reloader.status(),
             end: Some(end),
             serving: Some(serving),
