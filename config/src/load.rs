@@ -31,7 +31,7 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
             .errors
             .extend(conflicts::find(&mut loader.functions, prefix));
     }
-    Errors::check(loader.errors)?;
+    let watched = Errors::check(loader.errors, loader.watched)?;
     let gateway = gateway.expect("a gateway file that cannot be read is an error");
     let functions = loader
         .functions
@@ -41,7 +41,7 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
     Ok(Config {
         gateway,
         functions,
-        watched: loader.watched,
+        watched,
         warnings: loader.warnings,
         read_at,
     })
@@ -60,7 +60,7 @@ pub fn load_function(manifest: &Path) -> Result<FunctionSpec, Errors> {
             .errors
             .push(Unreadable { line: 0, problem }.of(manifest));
     }
-    Errors::check(loader.errors)?;
+    Errors::check(loader.errors, loader.watched)?;
     let function = loader
         .functions
         .pop()

@@ -4,6 +4,8 @@ mod clients;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use rustix::process::Signal;
 
@@ -192,6 +194,49 @@ fn certificates_are_replaced_under_connections() {
     kept.get("/function/f")
         .expect("the connection goes on")
         .good();
+}
+
+#[test]
+fn a_certificate_may_come_after_the_configuration_that_names_it() {
+    let (gateway, authority) = gateway("");
+    let directory = gateway.site().directory();
+    let file = gateway.site().file();
+    let text = fs::read_to_string(&file).expect("can be read");
+    fs::create_dir_all(directory.join("later")).expect("can be made");
+    fs::write(&file, text.replace("\"a.", "\"later/a.")).expect("can be written");
+    gateway.wait_for_error(0, &["certificates[0].certificate", "later/a.pem"]);
+    authority.issue(&directory.join("later"), "a", ("later", &["a.test"]));
+    wait_for_subject(&gateway, "later");
+}
+
+#[test]
+fn nobody_fails_while_certificates_are_replaced() {
+    let (gateway, authority) = gateway("");
+    let directory = gateway.site().directory();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let call = || {
+            let mut served = 0;
+            let mut kept = authority.connect(gateway.listener(1), "a.test", None);
+            while !over.load(Ordering::Relaxed) {
+                kept.get("/function/f").expect("it goes on").good();
+                let mut new = authority.connect(gateway.listener(1), "a.test", None);
+                new.get("/function/f").expect("it is accepted").good();
+                served += 1;
+            }
+            served
+        };
+        let callers = [scope.spawn(call), scope.spawn(call)];
+        for round in 0..5 {
+            let subject = format!("round-{round}");
+            authority.issue(directory, "a", (&subject, &["a.test"]));
+            wait_for_subject(&gateway, &subject);
+        }
+        over.store(true, Ordering::Relaxed);
+        for caller in callers {
+            assert!(caller.join().expect("it was served") > 5);
+        }
+    });
 }
 
 #[test]
