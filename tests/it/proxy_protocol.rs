@@ -9,7 +9,7 @@ use crate::harness::{Authority, Client, Function, Gateway, PATIENCE, Response, S
 fn gateway(more: &str) -> (Gateway, Authority) {
     let listener = "[[listeners]]\naddress = \"127.0.0.1:0\"\nproxy-protocol = true\n";
     let text = format!(
-        "trusted-proxies = [\"192.0.2.128/25\"]\n[timeouts]\nheader = \"300ms\"\n{listener}{listener}tls = true\n\
+        "trusted-proxies = [\"192.0.2.128/25\"]\n{listener}{listener}tls = true\n\
          [[certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n{more}"
     );
     let site = Site::new(&text).function("f", &Function::fixture("inherit"));
@@ -98,7 +98,7 @@ fn the_header_says_who_calls() {
 
 #[test]
 fn who_sends_none_is_closed() {
-    let (gateway, _) = gateway("");
+    let (gateway, _) = gateway("[timeouts]\nheader = \"1s\"\n");
     for listener in [1, 2] {
         for bytes in [
             REQUEST,

@@ -293,7 +293,7 @@ fn browsers_are_sent_to_https_and_kept_there() {
 
 #[test]
 fn who_does_not_shake_hands_is_closed() {
-    let (gateway, authority) = gateway("[tls]\nhandshake-timeout = \"200ms\"\n");
+    let (gateway, authority) = gateway("[tls]\nhandshake-timeout = \"2s\"\n");
     let connect = || crate::harness::Client::connect(gateway.listener(1)).expect("it accepts");
     let mut silent = connect();
     let mut slow = connect();
