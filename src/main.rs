@@ -70,6 +70,9 @@ fn main() -> ExitCode {
 fn check(file: &Path) -> ExitCode {
     match stoker_config::load(file) {
         Ok(config) => {
+            for warning in &config.warnings {
+                eprintln!("warning: {warning}");
+            }
             println!(
                 "{}: {} functions, no errors",
                 file.display(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use stoker_config::{Address, Config, GatewaySpec};
+use stoker_config::{Address, Config, GatewaySpec, ListenerSpec};
 use stoker_control::admin::{AdminListeners, AdminState, Readiness};
 use stoker_control::cli::advertise;
 use stoker_control::reload::Reloader;
@@ -38,7 +38,10 @@ pub(crate) fn serve(file: &Path) -> ExitCode {
 }
 
 fn run(file: &Path, config: Config) -> Result<(), Box<dyn Error>> {
-    let listeners = Listeners::bind(&config.gateway.listen)?;
+    for warning in &config.warnings {
+        eprintln!("stoker: {warning}");
+    }
+    let listeners = Listeners::bind(&config.gateway.addresses())?;
     // Before any thread: the spawner is launched from this process.
     let spawner = spawner::launch_or_join(&spawner_settings(&config.gateway))?;
     let admin = AdminListeners::bind(&config.gateway.admin)?;
@@ -89,11 +92,11 @@ impl Parts {
             stop_grace: STOP_GRACE,
         })
         .await;
-        let listen: Vec<Address> = listeners.addresses().cloned().collect();
+        let listen = bound(&listeners, &config.gateway);
         let (watched, read_at) = (config.watched.clone(), config.read_at);
         let gateway = Arc::new(Gateway::new(config, Arc::clone(&scaler), metrics));
         let reloader = Reloader::spawn(file.to_owned(), watched, read_at, Arc::clone(&gateway));
-        let server = Server::start(listeners, Arc::clone(&gateway));
+        let server = Server::start(listeners, &listen, Arc::clone(&gateway));
         let readiness = Readiness::new();
         readiness.set_ready();
         let admin = AdminState {
@@ -234,17 +237,36 @@ fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
     })
 }
 
+/// The listeners with the addresses that they got.
+fn bound(listeners: &Listeners, spec: &GatewaySpec) -> Vec<ListenerSpec> {
+    let addresses = listeners.addresses().cloned();
+    let pairs = addresses.zip(&spec.listeners);
+    pairs
+        .map(|(address, listener)| ListenerSpec {
+            address,
+            ..listener.clone()
+        })
+        .collect()
+}
+
 /// Says where each function answers; the first ones if there are very many.
-fn announce(file: &Path, gateway: &Gateway, addresses: &[Address]) {
+fn announce(file: &Path, gateway: &Gateway, listeners: &[ListenerSpec]) {
     const SHOWN: usize = 20;
     let snapshot = gateway.snapshot();
     let mut out = std::io::stdout().lock();
     let prefix = &snapshot.gateway.function_prefix;
     let mut lines = String::new();
     for (name, _) in snapshot.functions.iter().take(SHOWN) {
-        match addresses.first() {
+        let first = listeners.first();
+        let scheme = match first {
+            Some(listener) if listener.tls => "https",
+            _ => "http",
+        };
+        match first.map(|listener| &listener.address) {
             Some(Address::Tcp(address)) => {
-                lines.push_str(&format!("  {name:<20} http://{address}{prefix}/{name}\n"));
+                lines.push_str(&format!(
+                    "  {name:<20} {scheme}://{address}{prefix}/{name}\n"
+                ));
             }
             Some(Address::Unix(path)) => {
                 lines.push_str(&format!(
@@ -259,7 +281,7 @@ fn announce(file: &Path, gateway: &Gateway, addresses: &[Address]) {
     if count > SHOWN {
         lines.push_str(&format!("  and {} more\n", count - SHOWN));
     }
-    let listening: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let listening: Vec<String> = listeners.iter().map(ToString::to_string).collect();
     // A closed standard output is no reason to stop serving.
     drop(write!(
         out,

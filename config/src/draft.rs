@@ -1,6 +1,8 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+pub(crate) mod tls;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,9 +15,14 @@ use crate::spec::{
     GatewayTimeouts, Http2Spec, Listen, LogSpec, Network, PathPattern,
 };
 
+use tls::{CertificateDraft, ListenerDraft, TlsDraft};
+
 /// A gateway file.
 pub(crate) struct GatewayDraft {
     pub(crate) listen: Vec<Address>,
+    pub(crate) listeners: Vec<ListenerDraft>,
+    pub(crate) tls: TlsDraft,
+    pub(crate) certificates: Vec<CertificateDraft>,
     pub(crate) threads: Option<usize>,
     pub(crate) functions: Vec<String>,
     pub(crate) function_prefix: String,
@@ -72,6 +79,9 @@ impl GatewayDraft {
     pub(crate) fn blank() -> Self {
         Self {
             listen: Vec::new(),
+            listeners: Vec::new(),
+            tls: TlsDraft::blank(),
+            certificates: Vec::new(),
             threads: None,
             functions: Vec::new(),
             function_prefix: String::new(),

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 /// Everything that is wrong, file by file and line by line, at the end what functions contradict
 /// each other in; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errors(Vec<ConfigError>);
+pub struct Errors {
+    errors: Vec<ConfigError>,
+    watched: Vec<PathBuf>,
+}
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,24 +27,33 @@ pub struct ConfigError {
 }
 
 impl Errors {
-    /// `Err` with all of them, if there are any.
-    pub(crate) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
+    /// `watched`, or `Err` with all errors, if there are any.
+    pub(crate) fn check(
+        errors: Vec<ConfigError>,
+        watched: Vec<PathBuf>,
+    ) -> Result<Vec<PathBuf>, Self> {
         if errors.is_empty() {
-            Ok(())
+            Ok(watched)
         } else {
-            Err(Self(errors))
+            Err(Self { errors, watched })
         }
+    }
+
+    /// Every file that was read or should have been, and every directory that was searched: a
+    /// change of any may mend what is wrong.
+    pub fn watched(&self) -> &[PathBuf] {
+        &self.watched
     }
 
     /// In order.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
-        self.0.iter()
+        self.errors.iter()
     }
 }
 
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        for (index, error) in self.errors.iter().enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
@@ -67,7 +79,7 @@ impl IntoIterator for Errors {
     type IntoIter = std::vec::IntoIter<ConfigError>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.errors.into_iter()
     }
 }
 

@@ -8,16 +8,18 @@ use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
-use crate::spec::{Address, AdminSpec, GatewaySpec};
-use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX};
+use crate::spec::{Address, AdminSpec, GatewaySpec, ListenerSpec};
+use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, tls};
 
 /// What a gateway file says.
 pub(crate) struct Gateway {
     pub(crate) spec: GatewaySpec,
     /// Directories of functions as written, each with its line.
     pub(crate) functions: Vec<(String, usize)>,
-    /// The token's file, if it was read.
-    pub(crate) token_file: Option<PathBuf>,
+    /// The files of the token and of certificates.
+    pub(crate) files: Vec<PathBuf>,
+    /// What is no error and should be known.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Reads a gateway file whose directory has the absolute path `home`.
@@ -47,36 +49,45 @@ pub(crate) fn read(file: &Path, home: &Path, text: &str) -> (Gateway, Vec<Config
         .token_file
         .as_ref()
         .map(|path| absolute(home, path));
-    let spec = finish(&mut rules, draft, home);
+    let (spec, mut files, warnings) = finish(&mut rules, draft, home);
+    files.extend(token_file);
     (
         Gateway {
             spec,
             functions,
-            token_file,
+            files,
+            warnings,
         },
         page.into_errors(),
     )
 }
 
-fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> GatewaySpec {
+fn finish(
+    rules: &mut Rules<'_, '_>,
+    mut draft: GatewayDraft,
+    home: &Path,
+) -> (GatewaySpec, Vec<PathBuf>, Vec<String>) {
     let state_dir = absolute(home, &draft.state_dir);
     check_state_dir(rules, &state_dir);
     let admin = admin(rules, draft.admin, (home, &state_dir));
-    for address in &mut draft.listen {
-        if let Address::Unix(path) = address {
-            *path = absolute(home, path);
-        }
-    }
-    check_listeners(rules, &draft.listen, &admin);
+    let listeners = tls::listeners(rules, (draft.listen, draft.listeners), home);
+    check_listeners(rules, &listeners, &admin);
+    let threads = draft.threads.unwrap_or_else(cores);
+    let certificates = (draft.tls, draft.certificates);
+    let tls = tls::finish(rules, certificates, (home, threads));
     let mut line = draft.logs.line_bytes as u64;
     rules.at_most(
         ("logs.line-bytes", &mut line),
         ("logs.file-bytes", draft.logs.file_bytes),
     );
     draft.logs.line_bytes = crate::units::wide(line);
-    GatewaySpec {
-        listen: draft.listen,
-        threads: draft.threads.unwrap_or_else(cores),
+    let spec = GatewaySpec {
+        listeners: listeners
+            .into_iter()
+            .map(|(_, listener)| listener)
+            .collect(),
+        tls: tls.spec,
+        threads,
         function_prefix: draft.function_prefix,
         state_dir,
         limits: draft.limits,
@@ -87,7 +98,8 @@ fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> Ga
         adoption: draft.adoption,
         logs: draft.logs,
         ports: draft.ports,
-    }
+    };
+    (spec, tls.files, tls.warnings)
 }
 
 fn check_state_dir(rules: &mut Rules<'_, '_>, path: &Path) {
@@ -161,24 +173,32 @@ fn read_token(rules: &mut Rules<'_, '_>, path: &Path) -> Option<String> {
     }
 }
 
-fn check_listeners(rules: &mut Rules<'_, '_>, listen: &[Address], admin: &AdminSpec) {
+fn check_listeners(
+    rules: &mut Rules<'_, '_>,
+    listeners: &[(String, ListenerSpec)],
+    admin: &AdminSpec,
+) {
     // Indices are those of the file only if every element of it was taken.
     if !rules.page.sound(&["listen"]) {
         return;
     }
-    for (index, address) in listen.iter().enumerate() {
-        let key = format!("listen[{index}]");
+    for (index, (key, listener)) in listeners.iter().enumerate() {
+        let address = &listener.address;
         if let Address::Unix(path) = address {
-            check_socket(rules, &key, path);
+            check_socket(rules, key, path);
         }
-        let twice = listen[..index]
+        let twice = listeners[..index]
             .iter()
-            .any(|earlier| earlier.clashes(address));
-        rules.require(!twice, &key, &[], || {
-            "an address that listen does not have yet".to_owned()
+            .any(|(_, earlier)| earlier.address.clashes(address));
+        rules.require(!twice, key, &[], || {
+            "an address that no other listener has".to_owned()
         });
     }
-    let clashes = |address: &Address| listen.iter().any(|other| other.clashes(address));
+    let clashes = |address: &Address| {
+        listeners
+            .iter()
+            .any(|(_, other)| other.address.clashes(address))
+    };
     let tcp = admin.listen.map(Address::Tcp);
     rules.require(
         !tcp.as_ref().is_some_and(clashes),

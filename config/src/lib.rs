@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod draft;
 mod error;
 mod function;
@@ -15,6 +16,7 @@ mod page;
 mod reference;
 mod schema;
 mod spec;
+mod tls;
 mod units;
 
 pub use error::{ConfigError, Errors};

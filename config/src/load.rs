@@ -31,7 +31,7 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
             .errors
             .extend(conflicts::find(&mut loader.functions, prefix));
     }
-    Errors::check(loader.errors)?;
+    let watched = Errors::check(loader.errors, loader.watched)?;
     let gateway = gateway.expect("a gateway file that cannot be read is an error");
     let functions = loader
         .functions
@@ -41,7 +41,8 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
     Ok(Config {
         gateway,
         functions,
-        watched: loader.watched,
+        watched,
+        warnings: loader.warnings,
         read_at,
     })
 }
@@ -59,7 +60,7 @@ pub fn load_function(manifest: &Path) -> Result<FunctionSpec, Errors> {
             .errors
             .push(Unreadable { line: 0, problem }.of(manifest));
     }
-    Errors::check(loader.errors)?;
+    Errors::check(loader.errors, loader.watched)?;
     let function = loader
         .functions
         .pop()
@@ -87,7 +88,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Unreadable> {
     })
 }
 
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// The content of a file of sane size.
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let room = file.metadata()?.len().min(LARGEST_FILE);
     let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default() + 1);
@@ -123,6 +125,7 @@ impl std::fmt::Display for Unreadable {
 struct Loader {
     functions: Vec<Function>,
     watched: Vec<PathBuf>,
+    warnings: Vec<String>,
     /// Absolute paths of manifests, as two entries may lead to one.
     seen: HashSet<PathBuf>,
     errors: Vec<ConfigError>,
@@ -144,12 +147,14 @@ impl Loader {
             Gateway {
                 spec,
                 functions,
-                token_file,
+                files,
+                warnings,
             },
             errors,
         ) = gateway::read(file, &home, &text);
         self.errors.extend(errors);
-        self.watched.extend(token_file);
+        self.watched.extend(files);
+        self.warnings = warnings;
         for (directory, line) in functions {
             if let Err(problem) = self.search(file, &home, &directory) {
                 self.errors.push(ConfigError {
@@ -230,7 +235,7 @@ impl Loader {
 }
 
 /// In lower case, like every message.
-fn words(problem: &io::Error) -> String {
+pub(crate) fn words(problem: &io::Error) -> String {
     let mut words = problem.to_string();
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_lowercase();

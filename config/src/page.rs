@@ -15,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use rules::Rules;
+pub(crate) use walk::Place;
 
 use crate::error::ConfigError;
 use crate::schema::Name;

@@ -51,14 +51,14 @@ fn sections<T>(text: &mut String, sections: &'static [Section<T>]) {
     for section in sections {
         let title = match (section.name, &section.content) {
             ("", _) => "Top level".to_owned(),
-            (name, Content::Routes(..)) => format!("`[[{name}]]`"),
+            (name, Content::Rows(_)) => format!("`[[{name}]]`"),
             (name, _) => format!("`[{name}]`"),
         };
         paragraph(text, &format!("### {title}"));
         paragraph(text, section.meaning);
         match &section.content {
-            Content::Keys(keys) => table(text, keys),
-            Content::Routes(keys, _) => table(text, keys),
+            Content::Keys(keys) => table(text, keys.iter().map(Key::cells)),
+            Content::Rows(rows) => table(text, rows.cells()),
             Content::Names { rule, .. } => {
                 paragraph(text, &format!("Each key is {rule}; each value is a text."));
             }
@@ -66,16 +66,9 @@ fn sections<T>(text: &mut String, sections: &'static [Section<T>]) {
     }
 }
 
-fn table<T>(text: &mut String, keys: &'static [Key<T>]) {
+fn table(text: &mut String, rows: impl IntoIterator<Item = [String; 5]>) {
     text.push_str("\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n");
-    for key in keys {
-        let cells = [
-            format!("`{}`", key.name),
-            key.field.kind().to_owned(),
-            key.default(),
-            key.field.bound(),
-            key.meaning.to_owned(),
-        ];
+    for cells in rows {
         for cell in cells {
             // Markdown would take it for the next column.
             let cell = cell.replace('|', "\\|");

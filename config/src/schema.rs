@@ -5,19 +5,20 @@ mod check;
 pub(crate) mod gateway;
 mod http2;
 pub(crate) mod manifest;
+mod rows;
 pub(crate) mod rules;
 mod scaling;
 mod show;
 mod suggest;
+pub(crate) mod tls;
 
 use std::time::Duration;
 
 use toml::de::DeValue;
 
 pub(crate) use check::{Fault, text as check_text};
+pub(crate) use rows::{Rows, Table};
 pub(crate) use suggest::suggestion;
-
-use crate::draft::RouteDraft;
 
 /// A table of the file, or (without a name) its beginning.
 pub(crate) struct Section<T: 'static> {
@@ -30,7 +31,7 @@ pub(crate) struct Section<T: 'static> {
 pub(crate) enum Content<T: 'static> {
     Keys(&'static [Key<T>]),
     /// Any number of tables, `[[name]]`.
-    Routes(&'static [Key<RouteDraft>], fn(&mut T, RouteDraft)),
+    Rows(&'static dyn Rows<T>),
     /// Names that the writer chooses, with text values.
     Names {
         rule: &'static str,
@@ -115,8 +116,8 @@ pub(crate) fn names<T>(sections: &'static [Section<T>]) -> Vec<Name> {
         }
         match &section.content {
             Content::Keys(keys) => names.extend(keys.iter().map(|key| (section.name, key.name))),
-            Content::Routes(keys, _) => {
-                names.extend(keys.iter().map(|key| (section.name, key.name)));
+            Content::Rows(rows) => {
+                names.extend(rows.names().into_iter().map(|name| (section.name, name)));
             }
             Content::Names { .. } => {}
         }

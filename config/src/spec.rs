@@ -1,10 +1,14 @@
 //! What was asked for, validated: the only form of the configuration that the rest of Stoker sees.
 
 mod address;
+mod listener;
 mod pattern;
 mod revision;
+mod tls;
 
+pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
+pub use tls::{CertificateSpec, ClientDemand, ClientRules, HstsSpec, TlsSpec, TlsVersion};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +28,8 @@ pub struct Config {
     pub functions: Vec<Arc<FunctionSpec>>,
     /// Every file that was read and every directory that was searched: what to watch for changes.
     pub watched: Vec<PathBuf>,
+    /// What is no error and should be known: certificates that have expired.
+    pub warnings: Vec<String>,
     /// When reading began: what changed later may not be in it.
     pub read_at: SystemTime,
 }
@@ -31,8 +37,10 @@ pub struct Config {
 /// The gateway's own settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GatewaySpec {
-    /// Where callers connect; at least one.
-    pub listen: Vec<Address>,
+    /// Where callers connect; at least one, those of `listen` first.
+    pub listeners: Vec<ListenerSpec>,
+    /// TLS on the listeners that ask for it.
+    pub tls: TlsSpec,
     /// Threads of the data plane, at least 1.
     pub threads: usize,
     /// Prefix of every function's default route, without a slash at the end: `/function`.

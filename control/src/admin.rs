@@ -18,7 +18,7 @@ mod token;
 
 use std::sync::Arc;
 
-use stoker_config::Address;
+use stoker_config::ListenerSpec;
 use stoker_gateway::Gateway;
 use stoker_scaler::logs::Logs;
 use tokio::sync::{Semaphore, watch};
@@ -44,8 +44,8 @@ pub struct AdminState {
     pub reloader: Reloader,
     /// What `/readyz` answers.
     pub readiness: Readiness,
-    /// Where callers connect, as it was bound.
-    pub listen: Vec<Address>,
+    /// Where callers connect, with the addresses as they were bound.
+    pub listen: Vec<ListenerSpec>,
 }
 
 /// What every handler sees.

@@ -195,6 +195,9 @@ impl Work {
 
     fn reload(&self) -> Result<Applied, Errors> {
         let config = self.load()?;
+        for warning in &config.warnings {
+            note(&format!("reload: {warning}"));
+        }
         // Of all callers only this one applies, and the task waits for it.
         Ok(self.gateway.apply(config))
     }

@@ -174,6 +174,8 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// Functions that are gone.
     pub removed: Vec<String>,
+    /// Files of certificates that are new or changed.
+    pub certificates: Vec<String>,
     /// Settings that take effect with the next start only.
     pub needs_restart: Vec<String>,
 }
@@ -183,7 +185,7 @@ pub struct Reloaded {
 pub struct GatewayInfo {
     /// Of the program.
     pub version: String,
-    /// Where callers connect.
+    /// Where callers connect, and in brackets what is asked of them beyond plain HTTP.
     pub listen: Vec<String>,
     /// What every default route begins with.
     pub prefix: String,

@@ -1,11 +1,13 @@
 //! Who calls: the headers that tell the function.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName};
 use stoker_config::Network;
 
 use crate::link::Link;
+use crate::tls::TlsInfo;
 use crate::upstream::FieldSink;
 
 /// `X-Forwarded-For`.
@@ -22,18 +24,27 @@ pub(crate) struct Caller {
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
     trusted: bool,
+    tls: Option<Arc<TlsInfo>>,
     link: Link,
+    redirect: Option<u16>,
 }
 
 impl Caller {
     /// What `peer` says is believed if one of `trusted` holds it.
-    pub(crate) fn new(peer: Option<SocketAddr>, trusted: &[Network], link: Link) -> Self {
+    pub(crate) fn new(
+        peer: Option<SocketAddr>,
+        trusted: &[Network],
+        tls: Option<Arc<TlsInfo>>,
+        link: Link,
+    ) -> Self {
         let Some(address) = peer.map(|peer| peer.ip().to_canonical()) else {
             return Caller {
                 address: "unknown".into(),
                 node: "unknown".into(),
                 trusted: false,
+                tls,
                 link,
+                redirect: None,
             };
         };
         let node = match address {
@@ -45,8 +56,20 @@ impl Caller {
             address: address.to_string(),
             node,
             trusted,
+            tls,
             link,
+            redirect: None,
         }
+    }
+
+    /// Every request is sent to this port by HTTPS.
+    pub(crate) fn redirected(self, redirect: Option<u16>) -> Self {
+        Caller { redirect, ..self }
+    }
+
+    /// The port that every request is sent to by HTTPS.
+    pub(crate) fn redirect(&self) -> Option<u16> {
+        self.redirect
     }
 
     /// What the requests of the connection share.
@@ -54,10 +77,16 @@ impl Caller {
         &self.link
     }
 
-    /// Appends the `X-Forwarded-*` and `Forwarded` lines.
+    /// What the connection's handshake came to; `None` without TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_deref()
+    }
+
+    /// Appends the `X-Forwarded-*` and `Forwarded` lines and those about the client's certificate.
     ///
     /// What a trusted proxy sent before us is kept and added to; from others it is replaced.
     pub(crate) fn encode(&self, out: &mut impl FieldSink, headers: &HeaderMap, host: &str) {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let sent = |name: &str| {
             let value = self.trusted.then(|| headers.get(name))??;
             value.to_str().ok().filter(|value| !value.trim().is_empty())
@@ -74,7 +103,7 @@ impl Caller {
         }
         let host_sent = sent(FORWARDED_HOST).unwrap_or(host);
         out.field(FORWARDED_HOST, host_sent.as_bytes());
-        let proto = sent(FORWARDED_PROTO).unwrap_or("http");
+        let proto = sent(FORWARDED_PROTO).unwrap_or(scheme);
         out.field(FORWARDED_PROTO, proto.as_bytes());
 
         out.open("forwarded");
@@ -89,26 +118,41 @@ impl Caller {
             out.push(host.as_bytes());
             out.push(b"\"");
         }
-        out.push(b";proto=http");
+        out.push(b";proto=");
+        out.push(scheme.as_bytes());
         out.close();
+        for (name, value) in self.tls.iter().flat_map(|tls| tls.client_fields()) {
+            out.field(name, value.as_bytes());
+        }
     }
 }
 
 /// False for the headers that the gateway writes itself.
+///
+/// An underscore counts as a hyphen: functions that see headers as variables (CGI, WSGI) cannot
+/// tell them apart.
 pub(crate) fn passes(name: &HeaderName) -> bool {
-    if *name == header::FORWARDED {
-        return false;
-    }
     let name = name.as_str();
+    let is = |ours: &[&str]| ours.iter().any(|ours| alike(name, ours));
     match name.as_bytes().first() {
-        Some(b'x') => !matches!(
-            name,
-            FORWARDED_FOR | FORWARDED_HOST | FORWARDED_PROTO | "x-request-id"
-        ),
+        Some(b'c') => !is(&["client-cert", "client-cert-chain"]),
+        Some(b'f') => name != header::FORWARDED,
+        Some(b's') => !name.get(..7).is_some_and(|start| alike(start, "stoker-")),
         Some(b't') => name != "traceparent",
-        Some(b's') => !name.starts_with("stoker-"),
+        Some(b'x') => !is(&[
+            FORWARDED_FOR,
+            FORWARDED_HOST,
+            FORWARDED_PROTO,
+            "x-request-id",
+        ]),
         _ => true,
     }
+}
+
+/// Whether the names are the same with hyphens for underscores.
+fn alike(name: &str, ours: &str) -> bool {
+    let same = |(theirs, our): (u8, u8)| theirs == our || theirs == b'_' && our == b'-';
+    name.len() == ours.len() && name.bytes().zip(ours.bytes()).all(same)
 }
 
 #[cfg(test)]
@@ -136,6 +180,7 @@ mod tests {
         let caller = Caller::new(
             Some("[2001:db8::1]:5000".parse().unwrap()),
             &[],
+            None,
             Link::for_tests(),
         );
         assert_eq!(
@@ -155,6 +200,7 @@ mod tests {
         let caller = Caller::new(
             Some("10.1.2.3:5000".parse().unwrap()),
             &[network],
+            None,
             Link::for_tests(),
         );
         assert_eq!(
@@ -163,5 +209,36 @@ mod tests {
              x-forwarded-proto: https\r\n\
              forwarded: for=192.0.2.1;proto=https, for=10.1.2.3;host=\"a\";proto=http\r\n"
         );
+    }
+
+    #[test]
+    fn what_the_gateway_says_nobody_else_may() {
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-forwarded_proto",
+            "x-request-id",
+            "traceparent",
+            "client-cert",
+            "client_cert",
+            "client-cert-chain",
+            "stoker-client-subject",
+            "stoker_client_subject",
+            "stoker-",
+        ] {
+            assert!(!passes(&HeaderName::from_static(name)), "{name}");
+        }
+        for name in [
+            "x-forwarded",
+            "client-certs",
+            "client",
+            "stoker",
+            "cookie",
+            "from",
+            "te",
+        ] {
+            assert!(passes(&HeaderName::from_static(name)), "{name}");
+        }
     }
 }

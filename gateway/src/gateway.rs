@@ -12,6 +12,7 @@ use crate::body::WaitBuffer;
 use crate::launch::launch_spec;
 use crate::metrics::FunctionMetrics;
 use crate::router::Router;
+use crate::tls::Tls;
 use crate::{Function, Metrics, Scaler};
 
 /// The data plane's shared state.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub(crate) router: Router<Entry>,
     /// The gateway's settings.
     pub gateway: Arc<GatewaySpec>,
+    /// `None` without certificates.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// By name.
     pub functions: BTreeMap<Arc<str>, Arc<Entry>>,
 }
@@ -52,6 +55,8 @@ pub struct Applied {
     pub changed: Vec<Arc<str>>,
     /// Functions that are gone.
     pub removed: Vec<Arc<str>>,
+    /// Files of certificates that are new, or whose certificate, key or demands are.
+    pub certificates: Vec<Arc<str>>,
     /// Settings of the gateway that take effect with the next start only.
     pub needs_restart: Vec<&'static str>,
 }
@@ -70,7 +75,7 @@ impl Gateway {
             })
         };
         let entries = config.functions.into_iter().map(register).collect();
-        let snapshot = Snapshot::new(gateway, entries);
+        let snapshot = Snapshot::new(gateway, entries, None);
         scaler.stop_unclaimed();
         Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -88,6 +93,7 @@ impl Gateway {
     pub fn apply(&self, config: Config) -> Applied {
         let old = self.snapshot.load_full();
         let mut applied = Applied {
+            certificates: new_certificates(&old.gateway, &config.gateway),
             needs_restart: needs_restart(&old.gateway, &config.gateway),
             ..Applied::default()
         };
@@ -97,7 +103,7 @@ impl Gateway {
             let before = old.functions.get(&spec.name);
             entries.push(self.successor(before, spec, &mut applied, &mut retired));
         }
-        let snapshot = Snapshot::new(Arc::new(config.gateway), entries);
+        let snapshot = Snapshot::new(Arc::new(config.gateway), entries, old.tls.as_ref());
         for (name, entry) in &old.functions {
             if !snapshot.functions.contains_key(name) {
                 applied.removed.push(Arc::clone(name));
@@ -127,6 +133,7 @@ impl Gateway {
             let used = entry.metrics.get().is_some() || !view.instances.is_empty();
             used.then_some((&**name, view))
         });
+        self.metrics.note_certificates(&snapshot.gateway.tls);
         self.metrics.encode(used)
     }
 
@@ -221,7 +228,7 @@ impl Snapshot {
             .map(|routed| routed.target)
     }
 
-    fn new(gateway: Arc<GatewaySpec>, entries: Vec<Arc<Entry>>) -> Self {
+    fn new(gateway: Arc<GatewaySpec>, entries: Vec<Arc<Entry>>, before: Option<&Arc<Tls>>) -> Self {
         let mut router = Router::new(&gateway.function_prefix);
         let mut functions = BTreeMap::new();
         for entry in entries {
@@ -230,6 +237,7 @@ impl Snapshot {
         }
         Snapshot {
             router,
+            tls: Tls::new(&gateway.tls, before),
             gateway,
             functions,
         }
@@ -245,10 +253,21 @@ impl Drop for WaitPlace<'_> {
     }
 }
 
+fn new_certificates(old: &GatewaySpec, new: &GatewaySpec) -> Vec<Arc<str>> {
+    let all = new.tls.certificates.iter();
+    all.filter(|certificate| !old.tls.certificates.contains(certificate))
+        .map(|certificate| certificate.certificate.to_string_lossy().into())
+        .collect()
+}
+
 /// The settings that are read once, when the process starts.
 fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
     let fixed = [
-        ("listen", old.listen != new.listen),
+        ("listen", old.listeners != new.listeners),
+        (
+            "tls.concurrent-handshakes",
+            old.tls.concurrent_handshakes != new.tls.concurrent_handshakes,
+        ),
         ("threads", old.threads != new.threads),
         ("state-dir", old.state_dir != new.state_dir),
         ("ports", old.ports != new.ports),

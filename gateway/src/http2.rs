@@ -192,7 +192,7 @@ async fn answer(
     request: Request<Incoming>,
     mut call: Call,
 ) -> Result<http::Response<crate::response::ResponseBody>, Infallible> {
-    let response = proxy::serve(gateway, caller, request).await;
+    let response = proxy::answer(gateway, caller, request).await;
     call.answered = true;
     Ok(response)
 }

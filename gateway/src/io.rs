@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::accept::Transport;
 use crate::watchdog::Watchdog;
 
 mod scan;
@@ -27,7 +27,7 @@ use scan::HeadScan;
 /// hyper could time the heads too, but sets and removes a timer for every request; this one stays
 /// where it is and is looked at when it fires.
 pub(crate) struct CallerIo {
-    stream: Stream,
+    stream: Transport,
     /// What was read to find out the protocol.
     sniffed: Sniffed,
     turns: Arc<Turns>,
@@ -126,7 +126,7 @@ impl Patience {
 
 impl CallerIo {
     /// The first head must be there within `waits.head` from now.
-    pub(crate) fn new(stream: Stream, turns: Arc<Turns>, waits: Waits) -> Self {
+    pub(crate) fn new(stream: Transport, turns: Arc<Turns>, waits: Waits) -> Self {
         let mut wait = Patience::new(waits.head);
         wait.since = Some(Instant::now());
         CallerIo {
@@ -270,7 +270,9 @@ impl AsyncWrite for CallerIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // TLS takes more than it can send at once, and the rest waits here.
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,8 +3,10 @@
 //! The way of a request reads as five steps, `route`, `admit`, `acquire`, `forward` and `record`,
 //! in `proxy.rs`.
 
+mod accept;
 mod body;
 mod caller;
+mod client_address;
 mod drain;
 mod gateway;
 mod http2;
@@ -17,15 +19,18 @@ mod path;
 mod phases;
 mod problem;
 mod proxy;
+mod proxy_protocol;
 mod response;
 mod router;
 mod server;
+mod tls;
 mod trailers;
 mod tunnel;
 mod upgrade;
 mod upstream;
 mod watchdog;
 
+pub use client_address::client_address;
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
 pub use metrics::Metrics;
 pub use server::{BindError, Listeners, Server};

@@ -4,9 +4,11 @@ mod families;
 mod record;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::StatusCode;
-use prometheus::{Encoder, HistogramVec, IntCounterVec, Registry, TextEncoder};
+use prometheus::{Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use stoker_config::TlsSpec;
 use stoker_scaler::{FunctionView, Notice};
 
 use families::{Families, Gauges};
@@ -27,6 +29,8 @@ pub struct Metrics {
     starts: IntCounterVec,
     exits: IntCounterVec,
     unrouted: IntCounterVec,
+    handshakes: IntCounterVec,
+    expiry: IntGaugeVec,
     gauges: Gauges,
 }
 
@@ -84,6 +88,16 @@ impl Metrics {
                 "Requests answered by the gateway before a function was found.",
                 &["code"],
             )?,
+            handshakes: families.counter(
+                "stoker_tls_handshakes_total",
+                "TLS handshakes, by result: ok, failed, timeout.",
+                &["result"],
+            )?,
+            expiry: families.gauge(
+                "stoker_certificate_expiry_timestamp_seconds",
+                "When the certificate expires, in seconds since 1970.",
+                &["certificate"],
+            )?,
             gauges: Gauges::new(&families)?,
             registry: families.registry,
         })
@@ -130,6 +144,24 @@ impl Metrics {
                 self.exits.with_label_values(&[function, wanted]).inc();
             }
             Notice::Decided(_) => {}
+        }
+    }
+
+    /// Counts a TLS handshake.
+    pub(crate) fn handshake(&self, result: &str) {
+        self.handshakes.with_label_values(&[result]).inc();
+    }
+
+    /// Sets the certificates that are in force.
+    pub(crate) fn note_certificates(&self, tls: &TlsSpec) {
+        self.expiry.reset();
+        for certificate in &tls.certificates {
+            let since = certificate.expires.duration_since(SystemTime::UNIX_EPOCH);
+            let seconds = since.map_or(0, |since| since.as_secs());
+            let file = certificate.certificate.to_string_lossy();
+            self.expiry
+                .with_label_values(&[&*file])
+                .set(i64::try_from(seconds).unwrap_or(i64::MAX));
         }
     }
 

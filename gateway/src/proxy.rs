@@ -4,12 +4,13 @@ mod acquire;
 mod admit;
 mod encode;
 mod forward;
+mod redirect;
 mod route;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::HeaderValue;
+use http::header::{HeaderValue, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
@@ -24,6 +25,7 @@ use crate::link::OurTurn;
 use crate::phases::Phases;
 use crate::problem::{ORIGIN, Problem, ProblemKind, grpc};
 use crate::response::{ResponseBody, Transfer};
+use crate::tls::TlsInfo;
 use crate::tunnel::{Drain, Tunnel};
 use crate::upgrade::Upgrade;
 use crate::upstream::{Head, ResponseHead};
@@ -33,8 +35,26 @@ const START: HeaderName = HeaderName::from_static("stoker-start");
 /// Where the time went, in milliseconds.
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// Answers one request.
-pub(crate) async fn serve(
+/// Answers one request as its listener wants it.
+pub(crate) async fn answer(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let mut response = match caller.redirect() {
+        Some(port) => redirect::redirect(gateway, caller, request, port),
+        None => serve(gateway, caller, request).await,
+    };
+    if let Some(hsts) = caller.tls().and_then(TlsInfo::hsts) {
+        let headers = response.headers_mut();
+        headers
+            .entry(STRICT_TRANSPORT_SECURITY)
+            .or_insert_with(|| hsts.clone());
+    }
+    response
+}
+
+async fn serve(
     gateway: &Gateway,
     caller: &Caller,
     request: Request<Incoming>,
@@ -134,6 +154,7 @@ fn prepare(
     let snapshot = gateway.load();
     admit::head(parts, &snapshot.gateway.limits)?;
     let host = admit::host(parts)?;
+    admit::authority(&snapshot, caller, host)?;
     let path = route::path(parts)?;
     let routed = route::route(&snapshot, host, &path, parts)?;
     let entry = Arc::clone(routed.target);

@@ -184,7 +184,7 @@ fn after_literals<'a>(path: &'a str, pattern: &PathPattern) -> &'a str {
 }
 
 /// The host in lower case without its port.
-fn bare_host(host: &str) -> String {
+pub(crate) fn bare_host(host: &str) -> String {
     let end = match host.strip_prefix('[') {
         Some(address) => address.find(']').map_or(host.len(), |at| at + 2),
         None => host.find(':').unwrap_or(host.len()),

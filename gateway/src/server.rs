@@ -26,15 +26,17 @@ use pingora_core::server::{Fds, ShutdownWatch};
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
 use pingora_runtime::Runtime;
-use stoker_config::{Address, GatewaySpec};
+use stoker_config::{Address, GatewaySpec, ListenerSpec};
 use tokio::sync::watch;
 
+use crate::accept::Preamble;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::http2::{self, Streams};
 use crate::io::{CallerIo, Turns, Waits};
 use crate::link::Link;
 use crate::proxy;
+use crate::tls::Handshakes;
 
 /// Sockets that are bound and do not accept yet.
 pub struct Listeners {
@@ -109,19 +111,26 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 }
 
 impl Server {
-    /// Begins to accept.
-    pub fn start(listeners: Listeners, gateway: Arc<Gateway>) -> Self {
+    /// Begins to accept. `specs` say what is asked of connections, in the order of `listeners`; they
+    /// are not taken from `gateway`, whose settings may have changed since the sockets were bound.
+    pub fn start(listeners: Listeners, specs: &[ListenerSpec], gateway: Arc<Gateway>) -> Self {
         let snapshot = gateway.snapshot();
         let settings = &snapshot.gateway;
         let connections = Arc::<Connections>::default();
-        let app = App {
-            gateway: Arc::clone(&gateway),
-            connections: Arc::clone(&connections),
-            limit: settings.limits.connections,
-        };
-        let mut service = Service::new("gateway".into(), app);
+        let handshakes = Arc::new(Handshakes::new(settings.tls.concurrent_handshakes));
+        let mut services = Vec::with_capacity(listeners.bound.len());
         let mut fds = Fds::new();
-        for (address, fd) in listeners.bound {
+        for ((address, fd), listener) in listeners.bound.into_iter().zip(specs) {
+            let app = App {
+                gateway: Arc::clone(&gateway),
+                connections: Arc::clone(&connections),
+                limit: settings.limits.connections,
+                preamble: Preamble {
+                    listener: listener.clone(),
+                    handshakes: Arc::clone(&handshakes),
+                },
+            };
+            let mut service = Service::new("gateway".into(), app);
             let key = address.to_string();
             let config = match address {
                 Address::Tcp(_) => ListenerConfig::tcp(&key),
@@ -130,6 +139,7 @@ impl Server {
             fds.add(key.strip_prefix("unix:").unwrap_or(&key).to_owned(), fd);
             // hyper has buffers of its own.
             service.add_listener(config.l4_buffer(L4BufferSettings::unbuffered()));
+            services.push(service);
         }
         let (shutdown, watch) = watch::channel(false);
         // One thread needs no stealing; among several, the one that is free takes the work.
@@ -139,9 +149,12 @@ impl Server {
             _ => Runtime::new_steal(threads, "gateway"),
         };
         let fds = Arc::new(Mutex::new(fds));
-        runtime.get_handle().spawn(async move {
-            service.start_service(Some(fds), watch, 1).await;
-        });
+        for mut service in services {
+            let (fds, watch) = (Arc::clone(&fds), watch.clone());
+            runtime.get_handle().spawn(async move {
+                service.start_service(Some(fds), watch, 1).await;
+            });
+        }
         Server {
             runtime: Some(runtime),
             shutdown,
@@ -178,11 +191,12 @@ impl Drop for Server {
     }
 }
 
-/// What pingora-core hands connections to.
+/// What pingora-core hands the connections of one listener to.
 struct App {
     gateway: Arc<Gateway>,
     connections: Arc<Connections>,
     limit: u32,
+    preamble: Preamble,
 }
 
 #[async_trait::async_trait]
@@ -196,11 +210,12 @@ impl ServerApp for App {
         let open = Arc::new(self.enter()?);
         let snapshot = self.gateway.snapshot();
         let settings = &snapshot.gateway;
-        let peer = stream.get_socket_digest().and_then(|digest| {
-            digest
-                .peer_addr()
-                .and_then(|address| address.as_inet().copied())
-        });
+        // A connection that does not begin as it should is closed. Whoever did not shake hands has
+        // been told why.
+        let preamble =
+            self.preamble
+                .take(stream, (&self.gateway, &snapshot), settings.http2.enabled);
+        let accepted = preamble.await.ok()?;
         let timeouts = &settings.timeouts;
         let waits = Waits {
             head: timeouts.header,
@@ -208,18 +223,26 @@ impl ServerApp for App {
             write: timeouts.write,
         };
         let turns = Arc::<Turns>::default();
-        let mut io = CallerIo::new(stream, Arc::clone(&turns), waits);
-        let http2 = settings.http2.enabled && io.speaks_http2().await.ok()?;
+        let mut io = CallerIo::new(accepted.transport, Arc::clone(&turns), waits);
+        let clear = accepted.tls.is_none() && self.preamble.listener.http2;
+        let http2 = if clear && settings.http2.enabled {
+            io.speaks_http2().await.ok()?
+        } else {
+            accepted.http2
+        };
+        let caller = |link| {
+            let trusted = &settings.trusted_proxies;
+            let redirect = self.preamble.listener.redirect_to_https;
+            Arc::new(Caller::new(accepted.peer, trusted, accepted.tls, link).redirected(redirect))
+        };
         if http2 {
             io.set_http2();
             let streams = Arc::new(Streams::new(Instant::now()));
             let link = Link::http2(Arc::clone(&streams), shutdown.clone(), open);
-            let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies, link));
-            http2::serve(io, &self.gateway, &caller, &streams, settings).await;
+            http2::serve(io, &self.gateway, &caller(link), &streams, settings).await;
         } else {
             let link = Link::http1(turns, shutdown.clone(), open);
-            let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies, link));
-            self.serve_http1(io, &caller, settings).await;
+            self.serve_http1(io, &caller(link), settings).await;
         }
         None
     }
@@ -229,7 +252,7 @@ impl App {
     async fn serve_http1(&self, io: CallerIo, caller: &Arc<Caller>, settings: &GatewaySpec) {
         let service = service_fn(|request| {
             let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(caller));
-            async move { Ok::<_, Infallible>(proxy::serve(&gateway, &caller, request).await) }
+            async move { Ok::<_, Infallible>(proxy::answer(&gateway, &caller, request).await) }
         });
         let connection = http1::Builder::new()
             .max_headers(settings.limits.headers)

@@ -2,6 +2,8 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 
+use crate::caller;
+
 /// The trailers that may be passed on.
 pub(crate) fn kept(mut trailers: HeaderMap) -> HeaderMap {
     let refused: Vec<_> = trailers
@@ -46,8 +48,8 @@ pub(crate) fn passes(name: &HeaderName) -> bool {
     let text = name.as_str();
     let refused = REFUSED.contains(name)
         || text == "keep-alive"
-        || text == "x-request-id"
-        || ["if-", "proxy-", "stoker-", "x-forwarded-"]
+        || !caller::passes(name)
+        || ["if-", "proxy-", "x-forwarded-"]
             .iter()
             .any(|prefix| text.starts_with(prefix));
     !refused

@@ -6,6 +6,7 @@ pub(crate) mod process;
 mod record;
 mod response;
 mod site;
+mod tls;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ pub(crate) use gateway::Gateway;
 pub(crate) use record::Record;
 pub(crate) use response::Response;
 pub(crate) use site::{Function, Site};
+pub(crate) use tls::{Authority, run};
 
 /// How long anything may take that must happen at all. Nothing is as slow as that; a test that
 /// needs all of it has failed.

@@ -6,14 +6,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Page, dotted};
-use crate::draft::RouteDraft;
-use crate::schema::{self, Content, Fault, Key, Preset, Section, check_text, suggestion};
+use crate::schema::{Content, Fault, Key, Preset, Rows, Section, check_text, suggestion};
 
 /// Which table is being read.
 #[derive(Clone, Copy)]
-struct Place {
+pub(crate) struct Place {
     section: &'static str,
-    index: Option<usize>,
+    /// Among its like.
+    pub(crate) index: Option<usize>,
     /// Where it begins; `None` for one that is not in the file.
     start: Option<usize>,
 }
@@ -93,14 +93,17 @@ impl Page<'_> {
                     }
                 }
             }
-            (Content::Routes(keys, add), DeValue::Array(rows)) => {
-                for (index, row) in rows.iter().enumerate() {
-                    if let Some(route) = self.route(place, index, keys, row) {
-                        add(target, route);
-                    }
+            (Content::Rows(rows), DeValue::Array(found)) => {
+                for (index, row) in found.iter().enumerate() {
+                    let place = Place {
+                        index: Some(index),
+                        start: Some(row.span().start),
+                        ..place
+                    };
+                    self.row(place, *rows, row, target);
                 }
             }
-            (Content::Routes(..), _) => {
+            (Content::Rows(_), _) => {
                 let expected = format!("tables that begin with [[{}]]", section.name);
                 self.fault(section.name.to_owned(), value.span(), expected);
             }
@@ -111,32 +114,22 @@ impl Page<'_> {
         }
     }
 
-    fn route(
+    fn row<T>(
         &mut self,
         place: Place,
-        index: usize,
-        keys: &'static [Key<RouteDraft>],
+        rows: &dyn Rows<T>,
         row: &Spanned<DeValue<'_>>,
-    ) -> Option<RouteDraft> {
-        let place = Place {
-            index: Some(index),
-            start: Some(row.span().start),
-            ..place
-        };
+        target: &mut T,
+    ) {
         let DeValue::Table(table) = row.get_ref() else {
             let expected = format!("tables that begin with [[{}]]", place.section);
-            self.fault(dotted(place.section, place.index, ""), row.span(), expected);
-            return None;
+            return self.fault(dotted(place.section, place.index, ""), row.span(), expected);
         };
-        let mut route = RouteDraft::default();
-        schema::apply_presets(keys, &mut route);
-        self.keys(place, keys, table, &mut route);
-        let path = table.get("path")?;
-        route.line = self.line(path.span().start);
-        Some(route)
+        rows.read(self, place, table, target);
     }
 
-    fn keys<T>(
+    /// Reads one table; all that is wrong is noted.
+    pub(crate) fn keys<T>(
         &mut self,
         place: Place,
         keys: &'static [Key<T>],

@@ -62,8 +62,24 @@ fn the_examples_are_valid() {
         "token-file = \"admin.token\"",
         "token = \"0123456789abcdef\"",
     );
-    let (gateway, errors) = gateway::read(Path::new("stoker.toml"), Path::new("/srv"), &text);
+    let home = std::env::temp_dir().join(format!("stoker-example-{}", std::process::id()));
+    std::fs::create_dir_all(&home).unwrap();
+    let names = ["example.org".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let certificate = made.cert.pem();
+    std::fs::write(home.join("example.org.pem"), &certificate).unwrap();
+    std::fs::write(home.join("clients.pem"), &certificate).unwrap();
+    std::fs::write(
+        home.join("example.org.key"),
+        made.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    let (gateway, errors) = gateway::read(Path::new("stoker.toml"), &home, &text);
+    std::fs::remove_dir_all(&home).unwrap();
     assert_eq!(errors, []);
+    assert_eq!(gateway.spec.listeners.len(), 4);
+    assert_eq!(gateway.spec.tls.certificates.len(), 1);
+    assert_eq!(gateway.files.len(), 3);
     assert_eq!(gateway.functions.len(), 2);
 }
 

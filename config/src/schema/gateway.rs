@@ -2,8 +2,9 @@
 
 use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
-use super::{Content, Key, List, Name, Section, http2, key, rules};
+use super::{Content, Key, List, Name, Section, Table, http2, key, rules, tls};
 use crate::draft::GatewayDraft;
+use crate::draft::tls::{CertificateDraft, ListenerDraft};
 use crate::units::{DAY, HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
 
 type Draft = GatewayDraft;
@@ -14,6 +15,37 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         name: "",
         meaning: "At the beginning of the file, before any table.",
         content: Content::Keys(TOP),
+    },
+    Section {
+        name: "listeners",
+        meaning: "Where callers connect in other ways than by plain HTTP. All of it takes effect \
+            with the next start only.",
+        content: Content::Rows(&Table {
+            keys: tls::LISTENERS,
+            main: "address",
+            add: |d: &mut Draft, mut listener: ListenerDraft, (index, _)| {
+                listener.index = index;
+                d.listeners.push(listener);
+            },
+        }),
+    },
+    Section {
+        name: "tls",
+        meaning: "TLS on the listeners that ask for it.",
+        content: Content::Keys(tls::TLS),
+    },
+    Section {
+        name: "certificates",
+        meaning: "The gateway's certificates, chosen by the host that the client names (SNI). \
+            The files are watched, and new ones take effect at once for new connections.",
+        content: Content::Rows(&Table {
+            keys: tls::CERTIFICATES,
+            main: "certificate",
+            add: |d: &mut Draft, mut certificate: CertificateDraft, (index, _)| {
+                certificate.index = index;
+                d.certificates.push(certificate);
+            },
+        }),
     },
     Section {
         name: "limits",
@@ -56,14 +88,14 @@ pub(crate) fn names() -> Vec<Name> {
 const TOP: &[Key<Draft>] = &[
     key(
         "listen",
-        Value("['127.0.0.1:8080']"),
+        Else("`[\"127.0.0.1:8080\"]` unless there are `[[listeners]]`"),
         Texts(List {
             rule: rules::ADDRESS,
             least: 1,
             clear: |d| d.listen.clear(),
             push: |d, v| rules::push(&mut d.listen, v.parse().ok()),
         }),
-        "Where callers connect. Port 0 lets the kernel choose; a relative path of a Unix socket \
+        "Where callers connect by plain HTTP. Port 0 lets the kernel choose; a relative path of a Unix socket \
          is relative to this file.",
     ),
     key(

@@ -2,7 +2,7 @@
 
 use super::Field::{Choice, Flag, List as Texts, Seconds, Size, Span, Text, Whole};
 use super::Preset::{Else, Required, Value};
-use super::{Content, Key, List, Name, Section, key, rules, scaling};
+use super::{Content, Key, List, Name, Section, Table, key, rules, scaling};
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::spec::{Contract, Listen, PathPattern};
 use crate::units::{DAY, HOUR, MIB, MILLI, SECOND, TIB, ZERO};
@@ -33,7 +33,14 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "Routes besides the default one. No two routes of all functions, the default \
             ones included, may have the same host, the same path (whatever its parameters are \
             called) and a method in common.",
-        content: Content::Routes(ROUTES, |d, route| d.routes.push(route)),
+        content: Content::Rows(&Table {
+            keys: ROUTES,
+            main: "path",
+            add: |d: &mut Draft, mut route: RouteDraft, (_, line)| {
+                route.line = line;
+                d.routes.push(route);
+            },
+        }),
     },
     Section {
         name: "scaling",

@@ -23,6 +23,9 @@ pub(crate) const FUNCTION_NAME: &str =
 pub(crate) const ADDRESS: &str =
     "an IP address with a port, such as \"127.0.0.1:8080\", or \"unix:/path/to/socket\"";
 
+pub(crate) const HOST: &str = "a host's name without port, such as \"example.org\", \
+    \"*.example.org\" or an IP address";
+
 pub(crate) const NETWORK: &str =
     "a network such as \"10.0.0.0/8\" or \"fd00::/8\", or a single IP address";
 

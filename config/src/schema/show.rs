@@ -4,6 +4,17 @@ use super::{Bounds, Field, Key, List, Preset};
 use crate::units::{format_duration, format_size};
 
 impl<T> Key<T> {
+    /// For the reference: name, type, default, bound, meaning.
+    pub(crate) fn cells(&self) -> [String; 5] {
+        [
+            format!("`{}`", self.name),
+            self.field.kind().to_owned(),
+            self.default(),
+            self.field.bound(),
+            self.meaning.to_owned(),
+        ]
+    }
+
     /// For the reference.
     pub(crate) fn default(&self) -> String {
         match self.preset {

@@ -15,7 +15,7 @@ fn defaults() {
     let tree = Tree::new();
     let gateway = tree.load("").unwrap().gateway;
     assert_eq!(
-        gateway.listen,
+        gateway.addresses(),
         [Address::Tcp("127.0.0.1:8080".parse().unwrap())]
     );
     assert_eq!(
@@ -113,7 +113,7 @@ fn an_address_twice() {
     }
     assert_eq!(
         gateway("listen = [\"127.0.0.1:0\", \"127.0.0.1:0\"]")
-            .listen
+            .listeners
             .len(),
         2
     );

@@ -81,7 +81,7 @@ fn paths_are_absolute() {
     assert_eq!(function.working_directory, tree.path("functions/a"));
     assert_eq!(config.gateway.state_dir, tree.path(".stoker"));
     assert_eq!(
-        config.gateway.listen[0].to_string(),
+        config.gateway.listeners[0].address.to_string(),
         format!("unix:{}", text(&tree.path("run/s")))
     );
 }

@@ -84,6 +84,7 @@ pub(super) async fn reload(
         ("new revision", reloaded.replaced),
         ("new settings", reloaded.changed),
         ("removed", reloaded.removed),
+        ("new certificates", reloaded.certificates),
         (
             "takes effect with the next start only",
             reloaded.needs_restart,

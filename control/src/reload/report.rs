@@ -62,6 +62,7 @@ fn sentence(applied: &Applied) -> String {
         ("new revision of", &applied.replaced),
         ("new settings of", &applied.changed),
         ("removed", &applied.removed),
+        ("new certificates:", &applied.certificates),
     ];
     let mut words: Vec<String> = parts
         .into_iter()
@@ -92,6 +93,7 @@ impl From<&Applied> for Reloaded {
             replaced: names(&applied.replaced),
             changed: names(&applied.changed),
             removed: names(&applied.removed),
+            certificates: names(&applied.certificates),
             needs_restart: applied
                 .needs_restart
                 .iter()
@@ -113,11 +115,12 @@ mod tests {
             replaced: names(1),
             changed: Vec::new(),
             removed: names(2),
+            certificates: names(1),
             needs_restart: vec!["listen", "ports"],
         };
         assert_eq!(
             sentence(&applied),
-            "added f0, f1, f2, f3, f4 and 2 more; new revision of f0; removed f0, f1; takes effect \
+            "added f0, f1, f2, f3, f4 and 2 more; new revision of f0; removed f0, f1; new certificates: f0; takes effect \
              with the next start only: listen, ports"
         );
     }

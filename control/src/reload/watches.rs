@@ -93,6 +93,7 @@ impl Watches {
     /// with errors, and the directories beside those that are known.
     pub(super) fn follow_errors(&mut self, errors: &Errors) -> bool {
         let mut watched = self.watched.clone();
+        watched.extend_from_slice(errors.watched());
         let files = errors
             .iter()
             .filter_map(|error| std::path::absolute(&error.file).ok());

@@ -9,7 +9,7 @@ async fn on_request_and_valid() {
     let world = World::with(&["f"]).await;
     assert_eq!(
         world.post("/v1/reload", "").await.unwrap(),
-        json!({"added": [], "replaced": [], "changed": [], "removed": [], "needs_restart": []})
+        json!({"added": [], "replaced": [], "changed": [], "removed": [], "certificates": [], "needs_restart": []})
     );
     std::fs::remove_dir_all(world.tree.path("functions/f")).unwrap();
     world.tree.function("g", "");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
-use stoker_config::{Address, AdminSpec, load};
+use stoker_config::{Address, AdminSpec, ListenerSpec, load};
 use stoker_control::admin::{self, AdminListeners, AdminState, Readiness};
 use stoker_control::client::{Client, ClientError};
 use stoker_control::reload::{Reloader, Status};
@@ -68,13 +68,17 @@ impl World {
         let gateway = Arc::new(Gateway::new(config, scaler.await, metrics));
         let logs = Logs::new(LogSettings::new(tree.path("logs"))).unwrap();
         let reloader = Reloader::spawn(file, watched, read_at, Arc::clone(&gateway));
-        let listeners = Listeners::bind(&gateway.snapshot().gateway.listen).unwrap();
+        let listeners = Listeners::bind(&gateway.snapshot().gateway.addresses()).unwrap();
         let state = AdminState {
             gateway: Arc::clone(&gateway),
             logs: Arc::clone(&logs),
             reloader: reloader.clone(),
             readiness: Readiness::new(),
-            listen: listeners.addresses().cloned().collect(),
+            listen: listeners
+                .addresses()
+                .cloned()
+                .map(ListenerSpec::plain)
+                .collect(),
         };
         let readiness = state.readiness.clone();
         let admin = AdminListeners::bind(&spec(&tree)).unwrap();
@@ -86,7 +90,11 @@ impl World {
         });
         let mut world = World {
             client: Client::new(tree.path("a.sock").to_str().unwrap(), None).unwrap(),
-            _server: Server::start(listeners, Arc::clone(&gateway)),
+            _server: Server::start(
+                listeners,
+                &gateway.snapshot().gateway.listeners,
+                Arc::clone(&gateway),
+            ),
             status: reloader.status(),
             end: Some(end),
             serving: Some(serving),

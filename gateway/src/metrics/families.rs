@@ -40,7 +40,7 @@ impl Families {
         Ok(metric)
     }
 
-    fn gauge(
+    pub(super) fn gauge(
         &self,
         name: &str,
         help: &str,

@@ -42,6 +42,7 @@ fn status(kind: ProblemKind) -> u16 {
     const INVALID_ARGUMENT: u16 = 3;
     const DEADLINE_EXCEEDED: u16 = 4;
     const RESOURCE_EXHAUSTED: u16 = 8;
+    const FAILED_PRECONDITION: u16 = 9;
     const UNIMPLEMENTED: u16 = 12;
     const INTERNAL: u16 = 13;
     const UNAVAILABLE: u16 = 14;
@@ -54,6 +55,7 @@ fn status(kind: ProblemKind) -> u16 {
         | ProblemKind::TotalTimeout => DEADLINE_EXCEEDED,
         ProblemKind::BodyTooLarge | ProblemKind::HeadTooLarge => RESOURCE_EXHAUSTED,
         ProblemKind::InvalidResponse => INTERNAL,
+        ProblemKind::Misdirected => FAILED_PRECONDITION,
         ProblemKind::QueueFull
         | ProblemKind::StartFailed
         | ProblemKind::ShuttingDown

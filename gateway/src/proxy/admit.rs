@@ -4,6 +4,8 @@ use http::header;
 use http::request::Parts;
 use stoker_config::GatewayLimits;
 
+use crate::caller::Caller;
+use crate::gateway::Snapshot;
 use crate::problem::{Problem, ProblemKind};
 
 /// The host that is asked for: of the request line if it names one, else of `Host`; empty for
@@ -39,6 +41,18 @@ pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
         return Err(bad("the host header is not valid"));
     }
     Ok(host)
+}
+
+/// Refuses a request for a host that asks of clients for what this connection's handshake did not.
+/// With 421 the client tries again on another connection (RFC 9110 section 15.5.20).
+pub(super) fn authority(snapshot: &Snapshot, caller: &Caller, host: &str) -> Result<(), Problem> {
+    match &snapshot.tls {
+        Some(tls) if !tls.admits(host, caller.tls()) => {
+            let detail = format!("{host} is not served on this connection");
+            Err(Problem::new(ProblemKind::Misdirected, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a head that is too long. hyper's own limit holds only for heads that are not whole yet,

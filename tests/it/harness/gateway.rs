@@ -27,7 +27,8 @@ pub(crate) struct Gateway {
 struct Running {
     child: Child,
     handle: Handle,
-    address: SocketAddr,
+    /// In the order of the listeners.
+    addresses: Vec<SocketAddr>,
     errors: Arc<Lines>,
     startup: Duration,
 }
@@ -50,21 +51,22 @@ impl Running {
         let said = first_line(child.stdout.take().expect("is piped"));
         let line = said.recv_timeout(PATIENCE).unwrap_or_default();
         let startup = begun.elapsed();
-        let address = line
-            .rsplit_once(" on ")
-            .and_then(|(_, address)| address.parse().ok());
-        let Some(address) = address else {
+        let listeners = line.rsplit_once(" on ").map(|(_, listeners)| listeners);
+        // Of each, the words in brackets may have commas of their own.
+        let words = listeners.unwrap_or_default().split([' ', ',']);
+        let addresses: Vec<SocketAddr> = words.filter_map(|word| word.parse().ok()).collect();
+        if addresses.is_empty() {
             handle.kill();
             child.wait().ok();
             panic!(
                 "stoker does not serve; it said {line:?} and {}",
                 errors.text()
             );
-        };
+        }
         Running {
             child,
             handle,
-            address,
+            addresses,
             errors,
             startup,
         }
@@ -96,12 +98,17 @@ impl Gateway {
 
     /// Where callers connect.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.running.address
+        self.listener(0)
+    }
+
+    /// Where callers of another listener connect: those of `listen` come first.
+    pub(crate) fn listener(&self, index: usize) -> SocketAddr {
+        self.running.addresses[index]
     }
 
     /// A new connection.
     pub(crate) fn connect(&self) -> Client {
-        Client::connect(self.running.address).expect("the gateway accepts")
+        Client::connect(self.address()).expect("the gateway accepts")
     }
 
     /// One GET on a connection of its own.

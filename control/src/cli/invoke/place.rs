@@ -8,19 +8,20 @@ use crate::cli::Failure;
 use crate::client::{Client, Target};
 use crate::wire::GatewayInfo;
 
-/// The first of the gateway's addresses that can be reached from here.
+/// The first of the gateway's addresses for plain HTTP that can be reached from here.
 pub(super) fn target(gateway: &GatewayInfo, client: &Client) -> Result<Target, Failure> {
     let elsewhere = client.host().filter(|host| !is_here(host));
     let addresses = gateway
         .listen
         .iter()
+        // Where more than plain HTTP is asked for, more than an address is written.
         .filter_map(|address| address.parse().ok());
     addresses
         .into_iter()
         .find_map(|address| reach(address, elsewhere))
         .ok_or_else(|| {
             Failure::Other(format!(
-                "the gateway listens on {}, which cannot be reached from here",
+                "the gateway listens on {}, which cannot be reached by plain HTTP from here",
                 gateway.listen.join(", ")
             ))
         })
