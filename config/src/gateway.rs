@@ -3,12 +3,13 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
+use crate::access;
 use crate::draft::{AdminDraft, GatewayDraft};
 use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
-use crate::spec::{Address, AdminSpec, GatewaySpec};
+use crate::spec::{Address, AdminSpec, GatewaySpec, IssuerSpec};
 use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX};
 
 /// What a gateway file says.
@@ -16,8 +17,8 @@ pub(crate) struct Gateway {
     pub(crate) spec: GatewaySpec,
     /// Directories of functions as written, each with its line.
     pub(crate) functions: Vec<(String, usize)>,
-    /// The token's file, if it was read.
-    pub(crate) token_file: Option<PathBuf>,
+    /// Other files that were read: the token's and those of keys.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Reads a gateway file whose directory has the absolute path `home`.
@@ -42,23 +43,29 @@ pub(crate) fn read(file: &Path, home: &Path, text: &str) -> (Gateway, Vec<Config
         page: &mut page,
         table: &table,
     };
+    let (jwt, mut files) = access::issuers(&mut rules, std::mem::take(&mut draft.jwt), home);
     let token_file = draft
         .admin
         .token_file
         .as_ref()
         .map(|path| absolute(home, path));
-    let spec = finish(&mut rules, draft, home);
+    files.extend(token_file);
+    let spec = finish(&mut rules, (draft, jwt), home);
     (
         Gateway {
             spec,
             functions,
-            token_file,
+            files,
         },
         page.into_errors(),
     )
 }
 
-fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> GatewaySpec {
+fn finish(
+    rules: &mut Rules<'_, '_>,
+    (mut draft, jwt): (GatewayDraft, Vec<IssuerSpec>),
+    home: &Path,
+) -> GatewaySpec {
     let state_dir = absolute(home, &draft.state_dir);
     check_state_dir(rules, &state_dir);
     let admin = admin(rules, draft.admin, (home, &state_dir));
@@ -86,6 +93,8 @@ fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> Ga
         adoption: draft.adoption,
         logs: draft.logs,
         ports: draft.ports,
+        access: draft.access,
+        jwt,
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::MANIFEST;
+use crate::access;
 use crate::error::{ConfigError, Errors};
 use crate::function::{self, Function, Place, absolute, directory};
 use crate::gateway::{self, Gateway};
@@ -30,6 +31,9 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
         loader
             .errors
             .extend(conflicts::find(&mut loader.functions, prefix));
+        loader
+            .errors
+            .extend(access::unknown_issuers(&loader.functions, &gateway.jwt));
     }
     Errors::check(loader.errors)?;
     let gateway = gateway.expect("a gateway file that cannot be read is an error");
@@ -144,12 +148,12 @@ impl Loader {
             Gateway {
                 spec,
                 functions,
-                token_file,
+                files,
             },
             errors,
         ) = gateway::read(file, &home, &text);
         self.errors.extend(errors);
-        self.watched.extend(token_file);
+        self.watched.extend(files);
         for (directory, line) in functions {
             if let Err(problem) = self.search(file, &home, &directory) {
                 self.errors.push(ConfigError {

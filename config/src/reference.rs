@@ -51,7 +51,7 @@ fn sections<T>(text: &mut String, sections: &'static [Section<T>]) {
     for section in sections {
         let title = match (section.name, &section.content) {
             ("", _) => "Top level".to_owned(),
-            (name, Content::Routes(..)) => format!("`[[{name}]]`"),
+            (name, Content::Routes(..) | Content::Tables(_)) => format!("`[[{name}]]`"),
             (name, _) => format!("`[{name}]`"),
         };
         paragraph(text, &format!("### {title}"));
@@ -59,6 +59,7 @@ fn sections<T>(text: &mut String, sections: &'static [Section<T>]) {
         match &section.content {
             Content::Keys(keys) => table(text, keys),
             Content::Routes(keys, _) => table(text, keys),
+            Content::Tables(rows) => rows.describe(text),
             Content::Names { rule, .. } => {
                 paragraph(text, &format!("Each key is {rule}; each value is a text."));
             }
@@ -66,7 +67,8 @@ fn sections<T>(text: &mut String, sections: &'static [Section<T>]) {
     }
 }
 
-fn table<T>(text: &mut String, keys: &'static [Key<T>]) {
+/// Appends the keys as a table.
+pub(crate) fn table<T>(text: &mut String, keys: &'static [Key<T>]) {
     text.push_str("\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n");
     for key in keys {
         let cells = [

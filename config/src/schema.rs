@@ -1,6 +1,7 @@
 //! The one description of every key: its name, type, default, bound and meaning. Reading,
 //! checking, suggestions and the reference are all made from it, so they cannot disagree.
 
+mod access;
 mod check;
 pub(crate) mod gateway;
 pub(crate) mod manifest;
@@ -8,6 +9,7 @@ pub(crate) mod rules;
 mod scaling;
 mod show;
 mod suggest;
+mod tables;
 
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ pub(crate) use suggest::suggestion;
 
 use crate::draft::RouteDraft;
 
-/// A table of the file, or (without a name) its beginning.
+/// A table of the file, or (without a name) its beginning. A dotted name is a table in a table,
+/// which comes after it.
 pub(crate) struct Section<T: 'static> {
     pub(crate) name: &'static str,
     pub(crate) meaning: &'static str,
@@ -30,6 +33,8 @@ pub(crate) enum Content<T: 'static> {
     Keys(&'static [Key<T>]),
     /// Any number of tables, `[[name]]`.
     Routes(&'static [Key<RouteDraft>], fn(&mut T, RouteDraft)),
+    /// Any number of tables, `[[name]]`, of another shape.
+    Tables(&'static dyn tables::Tables<T>),
     /// Names that the writer chooses, with text values.
     Names {
         rule: &'static str,
@@ -116,6 +121,9 @@ pub(crate) fn names<T>(sections: &'static [Section<T>]) -> Vec<Name> {
             Content::Keys(keys) => names.extend(keys.iter().map(|key| (section.name, key.name))),
             Content::Routes(keys, _) => {
                 names.extend(keys.iter().map(|key| (section.name, key.name)));
+            }
+            Content::Tables(rows) => {
+                names.extend(rows.names().into_iter().map(|name| (section.name, name)));
             }
             Content::Names { .. } => {}
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Page, dotted};
+use super::{Page, dotted, locate};
 use crate::draft::RouteDraft;
 use crate::schema::{self, Content, Fault, Key, Preset, Section, check_text, suggestion};
 
@@ -34,7 +34,7 @@ impl Page<'_> {
         for section in sections {
             if section.name.is_empty() {
                 self.beginning(table, sections, section, target);
-            } else if let Some(value) = table.get(section.name) {
+            } else if let Some(value) = locate(table, section.name) {
                 self.section(section, value, target);
             } else if let Content::Keys(keys) = section.content {
                 let place = Place {
@@ -100,7 +100,12 @@ impl Page<'_> {
                     }
                 }
             }
-            (Content::Routes(..), _) => {
+            (Content::Tables(rows), DeValue::Array(elements)) => {
+                for (index, row) in elements.iter().enumerate() {
+                    rows.read(self, (section.name, index), row, target);
+                }
+            }
+            (Content::Routes(..) | Content::Tables(_), _) => {
                 let expected = format!("tables that begin with [[{}]]", section.name);
                 self.fault(section.name.to_owned(), value.span(), expected);
             }
@@ -134,6 +139,28 @@ impl Page<'_> {
         let path = table.get("path")?;
         route.line = self.line(path.span().start);
         Some(route)
+    }
+
+    /// Reads one row of an array of tables; `false` if it is no table.
+    pub(crate) fn row<R>(
+        &mut self,
+        (section, index): (&'static str, usize),
+        keys: &'static [Key<R>],
+        row: &Spanned<DeValue<'_>>,
+        target: &mut R,
+    ) -> bool {
+        let place = Place {
+            section,
+            index: Some(index),
+            start: Some(row.span().start),
+        };
+        if let DeValue::Table(table) = row.get_ref() {
+            self.keys(place, keys, table, target);
+            return true;
+        }
+        let expected = format!("tables that begin with [[{section}]]");
+        self.fault(dotted(section, Some(index), ""), row.span(), expected);
+        false
     }
 
     fn keys<T>(
@@ -175,7 +202,13 @@ impl Page<'_> {
         name: &Spanned<std::borrow::Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
     ) {
-        let expected = suggestion(place.section, name.get_ref(), &(self.names)());
+        let names = (self.names)();
+        let inner = dotted(place.section, None, name.get_ref());
+        if place.index.is_none() && names.contains(&("", inner.as_str())) {
+            // A table in this one, which is read by itself.
+            return;
+        }
+        let expected = suggestion(place.section, name.get_ref(), &names);
         let whole_table = matches!(value.get_ref(), DeValue::Table(_));
         let span: Range<usize> = if whole_table {
             name.span()

@@ -2,7 +2,7 @@
 
 use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
-use super::{Content, Key, List, Name, Section, key, rules};
+use super::{Content, Key, List, Name, Section, access, key, rules};
 use crate::draft::GatewayDraft;
 use crate::units::{HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
 
@@ -41,6 +41,8 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "The output of the functions.",
         content: Content::Keys(LOGS),
     },
+    access::GATEWAY,
+    access::ISSUERS,
 ];
 
 /// For suggestions.
