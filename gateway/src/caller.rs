@@ -23,6 +23,8 @@ pub(crate) struct Caller {
     address: String,
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
+    /// The peer's; `None` over a Unix socket.
+    peer: Option<IpAddr>,
     trusted: bool,
     turns: Arc<Turns>,
 }
@@ -34,6 +36,7 @@ impl Caller {
             return Caller {
                 address: "unknown".into(),
                 node: "unknown".into(),
+                peer: None,
                 trusted: false,
                 turns: Arc::default(),
             };
@@ -45,6 +48,7 @@ impl Caller {
         let trusted = trusted.iter().any(|network| network.contains(address));
         Caller {
             address: address.to_string(),
+            peer: Some(address),
             node,
             trusted,
             turns: Arc::default(),
@@ -54,6 +58,28 @@ impl Caller {
     /// Whose turn it is on the connection.
     pub(crate) fn turns(&self) -> &Arc<Turns> {
         &self.turns
+    }
+
+    /// The address of whoever asked first, as far as that can be believed: the last one in
+    /// `X-Forwarded-For` that is none of the `trusted` proxies. `None` over a Unix socket.
+    pub(crate) fn client_ip(&self, headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
+        let mut nearest = self.peer?;
+        if !self.trusted {
+            return Some(nearest);
+        }
+        let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+        let hops = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+        for hop in hops {
+            // Whatever stands before what cannot be read is hearsay.
+            let Some(address) = hop_address(hop.trim()) else {
+                break;
+            };
+            nearest = address;
+            if !trusted.iter().any(|network| network.contains(address)) {
+                break;
+            }
+        }
+        Some(nearest)
     }
 
     /// Appends the `X-Forwarded-*` and `Forwarded` lines.
@@ -99,6 +125,18 @@ impl Caller {
         }
         out.extend_from_slice(b";proto=http\r\n");
     }
+}
+
+/// An address, perhaps with a port, as proxies write it.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|hop| hop.strip_suffix(']'))
+        .unwrap_or(hop);
+    let address = bare
+        .parse()
+        .or_else(|_| hop.parse().map(|with_port: SocketAddr| with_port.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 /// False for the headers that the gateway writes itself.
@@ -159,6 +197,56 @@ mod tests {
             "x-forwarded-for: 192.0.2.1, 10.1.2.3\r\nx-forwarded-host: a\r\n\
              x-forwarded-proto: https\r\n\
              forwarded: for=192.0.2.1;proto=https, for=10.1.2.3;host=\"a\";proto=http\r\n"
+        );
+    }
+
+    #[test]
+    fn the_client_is_behind_the_proxies_that_are_trusted() {
+        let trusted: Vec<Network> = ["10.0.0.0/8", "2001:db8::/32"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        let ip = |peer: &str, lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            let caller = Caller::new(Some(peer.parse().unwrap()), &trusted);
+            caller.client_ip(&headers, &trusted).unwrap().to_string()
+        };
+        // A stranger is not believed.
+        assert_eq!(ip("192.0.2.9:1", &["198.51.100.1"]), "192.0.2.9");
+        assert_eq!(ip("10.0.0.1:1", &[]), "10.0.0.1");
+        assert_eq!(ip("10.0.0.1:1", &["198.51.100.1"]), "198.51.100.1");
+        // What the client itself sent stands further left.
+        assert_eq!(
+            ip("10.0.0.1:1", &["1.1.1.1, 198.51.100.1, 10.9.9.9"]),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            ip("10.0.0.1:1", &["1.1.1.1", "198.51.100.1", "10.9.9.9"]),
+            "198.51.100.1"
+        );
+        assert_eq!(ip("10.0.0.1:1", &["10.1.1.1, 10.2.2.2"]), "10.1.1.1");
+        for (hop, address) in [
+            ("198.51.100.1:443", "198.51.100.1"),
+            ("[2001:db9::1]:443", "2001:db9::1"),
+            ("[2001:db9::1]", "2001:db9::1"),
+            ("::ffff:198.51.100.1", "198.51.100.1"),
+        ] {
+            assert_eq!(ip("10.0.0.1:1", &[hop]), address);
+        }
+        for garbage in ["unknown", "", "1.2.3.4.5", "a, 10.3.3.3"] {
+            let nearest = if garbage.contains(',') {
+                "10.3.3.3"
+            } else {
+                "10.0.0.1"
+            };
+            assert_eq!(ip("10.0.0.1:1", &["1.1.1.1", garbage]), nearest);
+        }
+        assert_eq!(
+            Caller::new(None, &trusted).client_ip(&HeaderMap::new(), &trusted),
+            None
         );
     }
 }

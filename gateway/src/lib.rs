@@ -3,6 +3,7 @@
 //! The way of a request reads as five steps, `route`, `admit`, `acquire`, `forward` and `record`,
 //! in `proxy.rs`.
 
+mod access;
 mod body;
 mod caller;
 mod gateway;
@@ -20,6 +21,7 @@ mod server;
 mod upstream;
 mod watchdog;
 
+pub use access::keys::{KeyError, KeyInfo, KeyScope, KeyStore, NewKey};
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
 pub use metrics::Metrics;
 pub use server::{BindError, Listeners, Server};

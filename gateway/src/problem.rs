@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use stoker_core::FailureKind;
 use stoker_scaler::AcquireError;
@@ -25,6 +25,8 @@ pub(crate) struct Problem {
     pub(crate) retry_after: Option<Duration>,
     /// For `Allow`.
     pub(crate) allow: Option<String>,
+    /// Further headers of the answer.
+    pub(crate) headers: Box<HeaderMap>,
     /// What follows on the connection cannot be trusted.
     pub(crate) close: bool,
 }
@@ -33,11 +35,15 @@ pub(crate) struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProblemKind {
     BadRequest,
+    Unauthorized,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
     BodyTooLarge,
     HeadTooLarge,
+    TooManyRequests,
+    KeysUnavailable,
     QueueFull,
     QueueTimeout,
     StartFailed,
@@ -54,11 +60,15 @@ impl ProblemKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             ProblemKind::BadRequest => "bad-request",
+            ProblemKind::Unauthorized => "unauthorized",
+            ProblemKind::Forbidden => "forbidden",
             ProblemKind::NotFound => "not-found",
             ProblemKind::MethodNotAllowed => "method-not-allowed",
             ProblemKind::RequestTimeout => "request-timeout",
             ProblemKind::BodyTooLarge => "body-too-large",
             ProblemKind::HeadTooLarge => "head-too-large",
+            ProblemKind::TooManyRequests => "too-many-requests",
+            ProblemKind::KeysUnavailable => "keys-unavailable",
             ProblemKind::QueueFull => "queue-full",
             ProblemKind::QueueTimeout => "queue-timeout",
             ProblemKind::StartFailed => "start-failed",
@@ -75,12 +85,17 @@ impl ProblemKind {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             ProblemKind::BadRequest => StatusCode::BAD_REQUEST,
+            ProblemKind::Unauthorized => StatusCode::UNAUTHORIZED,
+            ProblemKind::Forbidden => StatusCode::FORBIDDEN,
             ProblemKind::NotFound => StatusCode::NOT_FOUND,
             ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ProblemKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             ProblemKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemKind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            ProblemKind::QueueFull | ProblemKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            ProblemKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            ProblemKind::QueueFull | ProblemKind::ShuttingDown | ProblemKind::KeysUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             ProblemKind::QueueTimeout
             | ProblemKind::FirstByteTimeout
             | ProblemKind::TotalTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -94,11 +109,15 @@ impl ProblemKind {
     fn title(self) -> &'static str {
         match self {
             ProblemKind::BadRequest => "The request is not valid",
+            ProblemKind::Unauthorized => "The function needs a key or a token",
+            ProblemKind::Forbidden => "The caller may not do this",
             ProblemKind::NotFound => "No function answers here",
             ProblemKind::MethodNotAllowed => "The function does not take this method here",
             ProblemKind::RequestTimeout => "The request did not arrive in time",
             ProblemKind::BodyTooLarge => "The request's body is too long",
             ProblemKind::HeadTooLarge => "The request's line and headers are too long",
+            ProblemKind::TooManyRequests => "Too many requests",
+            ProblemKind::KeysUnavailable => "Tokens cannot be checked now",
             ProblemKind::QueueFull => "Too many requests are waiting",
             ProblemKind::QueueTimeout => "No instance came free in time",
             ProblemKind::StartFailed => "The function does not start",
@@ -120,6 +139,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: None,
             allow: None,
+            headers: Box::default(),
             close: false,
         }
     }
@@ -171,6 +191,7 @@ impl Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ORIGIN, HeaderValue::from_static("gateway"));
         headers.insert(crate::identity::REQUEST_ID, id.to_header());
+        headers.extend(*self.headers);
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -13,13 +13,14 @@ use http::request::Parts;
 use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
 
+use crate::access::{Admission, Refusal};
 use crate::body::RequestBody;
 use crate::caller::Caller;
 use crate::gateway::{Entry, Gateway};
 use crate::identity::{REQUEST_ID, RequestId};
 use crate::io::OurTurn;
 use crate::phases::Phases;
-use crate::problem::{ORIGIN, Problem};
+use crate::problem::{ORIGIN, Problem, ProblemKind};
 use crate::response::ResponseBody;
 
 /// Says whether the request waited for an instance to start: `cold` or `warm`.
@@ -37,15 +38,23 @@ pub(crate) async fn serve(
     let mut turn = caller.turns().take();
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
-    let ready = match prepare(gateway, caller, &parts, body, &id) {
-        Ok(ready) => ready,
-        Err(problem) => {
-            gateway.metrics().unrouted(problem.kind.status());
-            return problem.into_response(None, &id, turn);
+    let (mut body, mut waited) = (Some(body), false);
+    let mut ready = loop {
+        match prepare(gateway, caller, &parts, &mut body, &id) {
+            Ok(ready) => break ready,
+            Err(Stop {
+                refusal: Refusal::Wait(keys),
+                ..
+            }) if !waited => {
+                waited = true;
+                keys.done().await;
+            }
+            Err(stop) => return stop.into_response(gateway, &id, turn),
         }
     };
     let entry = Arc::clone(&ready.entry);
-    match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
+    let mut admission = ready.admission.take();
+    let mut response = match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
         Ok(answer) => answer.into_response(&id, turn),
         Err(problem) => {
             if let Some(metrics) = entry.metrics.get() {
@@ -53,7 +62,71 @@ pub(crate) async fn serve(
             }
             problem.into_response(Some(&entry.spec.name), &id, turn)
         }
+    };
+    if let Some(admission) = &mut admission {
+        admission.decorate(response.headers_mut());
+        if let Some(place) = admission.take_place() {
+            response.body_mut().hold(place);
+        }
     }
+    response
+}
+
+/// A request that does not go on, and the function that it was for if that is known.
+struct Stop {
+    entry: Option<Arc<Entry>>,
+    refusal: Refusal,
+}
+
+impl Stop {
+    /// The answer, counted.
+    fn into_response(
+        self,
+        gateway: &Gateway,
+        id: &RequestId,
+        turn: OurTurn,
+    ) -> Response<ResponseBody> {
+        let problem = match self.refusal {
+            Refusal::Preflight(headers) => return preflight(headers, id, turn),
+            Refusal::Problem(problem) => problem,
+            // It waited once, and that is enough.
+            Refusal::Wait(_) => {
+                Problem::new(ProblemKind::KeysUnavailable, "keys are being fetched")
+            }
+        };
+        let status = problem.kind.status();
+        match &self.entry {
+            Some(entry) => {
+                let metrics = || gateway.metrics().function(&entry.spec.name);
+                entry.metrics.get_or_init(metrics).problem(status);
+                problem.into_response(Some(&entry.spec.name), id, turn)
+            }
+            None => {
+                gateway.metrics().unrouted(status);
+                problem.into_response(None, id, turn)
+            }
+        }
+    }
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Stop {
+            entry: None,
+            refusal: problem.into(),
+        }
+    }
+}
+
+/// The answer to a page's question whether it may ask.
+fn preflight(headers: http::HeaderMap, id: &RequestId, turn: OurTurn) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(bytes::Bytes::new(), turn));
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    *response.headers_mut() = headers;
+    let headers = response.headers_mut();
+    headers.insert(ORIGIN, HeaderValue::from_static("gateway"));
+    headers.insert(REQUEST_ID, id.to_header());
+    response
 }
 
 /// A request whose function is known and which may wait for a slot.
@@ -65,6 +138,8 @@ struct Ready {
     body: RequestBody,
     framing: crate::upstream::Framing,
     limits: Limits,
+    /// Of a function that not everybody may call.
+    admission: Option<Box<Admission>>,
 }
 
 /// The gateway's settings that the request goes by.
@@ -75,26 +150,37 @@ struct Limits {
     body_timeout: std::time::Duration,
 }
 
-/// Routes and admits: everything that needs no waiting, under one snapshot.
+/// Routes and admits: everything that needs no waiting, under one snapshot. The body is taken only
+/// from a request that goes on.
 fn prepare(
     gateway: &Gateway,
     caller: &Caller,
     parts: &Parts,
-    body: Incoming,
+    body: &mut Option<Incoming>,
     id: &RequestId,
-) -> Result<Ready, Problem> {
+) -> Result<Ready, Stop> {
     let snapshot = gateway.load();
     admit::head(parts, snapshot.gateway.limits.header_bytes)?;
     let host = admit::host(parts)?;
     let path = route::path(parts)?;
     let routed = route::route(&snapshot, host, &path, parts)?;
     let entry = Arc::clone(routed.target);
+    let admission = admit::access(gateway, &snapshot, &entry, (caller, parts))?;
     let announced = admit::length(
         parts,
         entry.spec.limits.body_bytes,
         caller.turns().has_both(),
-    )?;
+    )
+    .map_err(|mut problem| {
+        if let Some(admission) = &admission {
+            admission.decorate(&mut problem.headers);
+        }
+        problem
+    })?;
 
+    let body = body
+        .take()
+        .expect("the body is taken once, as the request goes on once");
     let body = RequestBody::new(body, entry.spec.limits.body_bytes);
     let framing = body.framing(announced);
     let head = forward::encode_head(
@@ -104,6 +190,7 @@ fn prepare(
             host,
             id,
             framing,
+            admission: admission.as_deref(),
         },
         &routed,
     );
@@ -122,6 +209,7 @@ fn prepare(
         body,
         framing,
         limits,
+        admission,
     })
 }
 

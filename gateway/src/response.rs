@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use stoker_scaler::Lease;
 
+use crate::access::Place;
 use crate::io::OurTurn;
 use crate::metrics::Record;
 use crate::upstream::{Connection, Exchange, ExchangeError};
@@ -18,6 +19,8 @@ use crate::watchdog::Watchdog;
 pub(crate) struct ResponseBody {
     kind: Kind,
     turn: OurTurn,
+    /// Of a function whose requests are bounded in number.
+    place: Option<Place>,
 }
 
 enum Kind {
@@ -58,7 +61,11 @@ impl ResponseBody {
         } else {
             Kind::Full(data)
         };
-        ResponseBody { kind, turn }
+        ResponseBody {
+            kind,
+            turn,
+            place: None,
+        }
     }
 
     /// A body that is streamed from an instance.
@@ -68,12 +75,19 @@ impl ResponseBody {
             return ResponseBody {
                 kind: Kind::Ended,
                 turn,
+                place: None,
             };
         }
         ResponseBody {
             kind: Kind::Transfer(transfer),
             turn,
+            place: None,
         }
+    }
+
+    /// Holds a place among the function's requests until the body is gone.
+    pub(crate) fn hold(&mut self, place: Place) {
+        self.place = Some(place);
     }
 }
 
@@ -102,6 +116,9 @@ impl Body for ResponseBody {
                 (answer.map_ok(Frame::data), over)
             }
         };
+        if over {
+            drop(this.place.take());
+        }
         if over && let Kind::Transfer(transfer) = std::mem::replace(&mut this.kind, Kind::Ended) {
             match &answer {
                 Poll::Ready(Some(Err(error))) => transfer.fail(error),

@@ -14,6 +14,7 @@ use stoker_scaler::Lease;
 use super::Ready;
 use super::acquire::{NEWS, Seeker, caller_failed};
 use crate::Connection;
+use crate::access::Admission;
 use crate::caller::{Caller, passes};
 use crate::gateway::{Entry, Gateway};
 use crate::identity::RequestId;
@@ -43,6 +44,7 @@ pub(super) struct HeadParts<'a> {
     pub(super) host: &'a str,
     pub(super) id: &'a RequestId,
     pub(super) framing: Framing,
+    pub(super) admission: Option<&'a Admission>,
 }
 
 /// Writes the head as the function is to see it.
@@ -53,17 +55,22 @@ pub(super) fn encode_head(from: &HeadParts<'_>, routed: &Routed<'_, Entry>) -> B
         host,
         id,
         framing,
+        admission,
     } = from;
     let mut out = BytesMut::new();
+    let query = parts.uri.query();
+    let query = admission.map_or(query, |admission| admission.query(query));
     let head = RequestHead {
         method: &parts.method,
-        target: (routed.path, parts.uri.query()),
+        target: (routed.path, query),
         headers: &parts.headers,
         framing: *framing,
     };
     let absolute = parts.uri.authority().is_some();
     head.encode(&mut out, |name| {
-        passes(name) && !(absolute && *name == header::HOST)
+        passes(name)
+            && !(absolute && *name == header::HOST)
+            && admission.is_none_or(|admission| admission.passes(name))
     });
     if absolute {
         line(&mut out, "host", host.as_bytes());
@@ -74,6 +81,9 @@ pub(super) fn encode_head(from: &HeadParts<'_>, routed: &Routed<'_, Entry>) -> B
             &format!("stoker-parameter-{name}"),
             value.as_bytes(),
         );
+    }
+    if let Some(admission) = admission {
+        admission.encode(&mut out);
     }
     caller.encode(&mut out, &parts.headers, host);
     id.encode(&mut out);
@@ -98,6 +108,7 @@ pub(super) async fn forward(
         mut body,
         framing,
         limits,
+        admission: _,
     } = ready;
     let timeouts = &entry.spec.timeouts;
     let total = phases.arrived + timeouts.total;
