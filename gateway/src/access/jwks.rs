@@ -166,7 +166,9 @@ impl KeysWait {
     /// Waits until the keys were fetched, well or not, at most as long as a fetch may take.
     pub(crate) async fn done(self) {
         let mut attempts = self.shared.attempts.subscribe();
-        if !attempts.borrow().running {
+        let now = *attempts.borrow();
+        // Another request may have caused it already.
+        if !now.running && now.finished == self.seen {
             self.shared.wanted.notify_one();
         }
         let finished = attempts.wait_for(|attempts| attempts.finished > self.seen);
