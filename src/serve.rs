@@ -95,6 +95,7 @@ impl Parts {
         let listen = bound(&listeners, &config.gateway);
         let (watched, read_at) = (config.watched.clone(), config.read_at);
         let gateway = Arc::new(Gateway::new(config, Arc::clone(&scaler), metrics));
+        gateway.keys().load()?;
         let reloader = Reloader::spawn(file.to_owned(), watched, read_at, Arc::clone(&gateway));
         let server = Server::start(listeners, &listen, Arc::clone(&gateway));
         let readiness = Readiness::new();

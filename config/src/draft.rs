@@ -11,8 +11,8 @@ use std::time::Duration;
 use stoker_core::{Backoff, Policy, ScaleSpec};
 
 use crate::spec::{
-    Address, AdoptionSpec, Contract, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, Listen, LogSpec, Network, PathPattern,
+    AccessSettings, AccessSpec, Address, AdoptionSpec, Contract, FunctionLimits, FunctionTimeouts,
+    GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec, Network, PathPattern, RateSubject,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -35,6 +35,9 @@ pub(crate) struct GatewayDraft {
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) logs: LogSpec,
+    pub(crate) access: AccessSettings,
+    /// With their indices in the file.
+    pub(crate) jwt: Vec<(IssuerDraft, usize)>,
 }
 
 /// The administrators' listener.
@@ -44,6 +47,28 @@ pub(crate) struct AdminDraft {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) token: Option<String>,
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// Who makes tokens.
+#[derive(Default)]
+pub(crate) struct IssuerDraft {
+    pub(crate) name: String,
+    pub(crate) issuer: String,
+    pub(crate) audience: Vec<String>,
+    pub(crate) algorithms: Vec<String>,
+    pub(crate) keys_file: Option<PathBuf>,
+    pub(crate) jwks_url: Option<String>,
+    pub(crate) refresh: Duration,
+    pub(crate) leeway: Duration,
+}
+
+/// A rate limit; `None` as subject was not allowed or is missing.
+#[derive(Clone, Default)]
+pub(crate) struct RateLimitDraft {
+    pub(crate) by: Option<RateSubject>,
+    pub(crate) requests: u32,
+    pub(crate) per: Duration,
+    pub(crate) burst: Option<u32>,
 }
 
 /// A manifest.
@@ -61,6 +86,9 @@ pub(crate) struct FunctionDraft {
     pub(crate) target: Option<f64>,
     pub(crate) limits: FunctionLimits,
     pub(crate) timeouts: FunctionTimeouts,
+    /// Without its rate limits.
+    pub(crate) access: AccessSpec,
+    pub(crate) rate_limits: Vec<RateLimitDraft>,
 }
 
 /// A route; `None` as path was not allowed or is missing.
@@ -123,6 +151,18 @@ impl GatewayDraft {
                 files: 0,
                 line_bytes: 0,
             },
+            access: AccessSettings {
+                keys: 0,
+                rate_entries: 0,
+                failures: 0,
+                failure_window: Duration::ZERO,
+                jwt_bytes: 0,
+                jwt_cache: 0,
+                jwks_bytes: 0,
+                jwks_timeout: Duration::ZERO,
+                jwks_interval: Duration::ZERO,
+            },
+            jwt: Vec::new(),
         }
     }
 }
@@ -160,6 +200,8 @@ impl FunctionDraft {
                 stream_total: Duration::ZERO,
                 start: Duration::ZERO,
             },
+            access: AccessSpec::default(),
+            rate_limits: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use crate::access;
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::error::ConfigError;
 use crate::page::{Page, Rules, locate};
@@ -19,6 +20,8 @@ pub(crate) struct Function {
     pub(crate) name_line: usize,
     /// One for each route.
     pub(crate) route_lines: Vec<usize>,
+    /// 0 if it names no issuers.
+    pub(crate) issuers_line: usize,
 }
 
 /// A manifest's place.
@@ -49,7 +52,9 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     scaling(&mut rules, &mut draft);
     deadlines(&mut rules, &mut draft);
     program(&mut rules, &mut draft, place.absolute);
-    let name_line = locate(&table, "name").map_or(0, |value| page.line(value.span().start));
+    access::function(&mut rules, &mut draft);
+    let line_of = |key| locate(&table, key).map_or(0, |value| page.line(value.span().start));
+    let (name_line, issuers_line) = (line_of("name"), line_of("access.jwt.issuers"));
     let function = name.filter(|_| page.is_whole()).map(|name| {
         let (routes, route_lines) = routes(std::mem::take(&mut draft.routes));
         let spec = finish(draft, (name, routes), place.absolute);
@@ -58,6 +63,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
             file: place.file.to_owned(),
             name_line,
             route_lines,
+            issuers_line,
         }
     });
     (function, page.into_errors())
@@ -185,6 +191,7 @@ fn finish(
         scaling: draft.scaling,
         limits: draft.limits,
         timeouts: draft.timeouts,
+        access: draft.access,
     }
 }
 

@@ -3,12 +3,13 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
+use crate::access;
 use crate::draft::{AdminDraft, GatewayDraft};
 use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
-use crate::spec::{Address, AdminSpec, GatewaySpec, ListenerSpec};
+use crate::spec::{Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec};
 use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, tls};
 
 /// What a gateway file says.
@@ -16,7 +17,7 @@ pub(crate) struct Gateway {
     pub(crate) spec: GatewaySpec,
     /// Directories of functions as written, each with its line.
     pub(crate) functions: Vec<(String, usize)>,
-    /// The files of the token and of certificates.
+    /// Other files that were read: the token's, those of keys and of certificates.
     pub(crate) files: Vec<PathBuf>,
     /// What is no error and should be known.
     pub(crate) warnings: Vec<String>,
@@ -44,12 +45,14 @@ pub(crate) fn read(file: &Path, home: &Path, text: &str) -> (Gateway, Vec<Config
         page: &mut page,
         table: &table,
     };
+    let (jwt, mut files) = access::issuers(&mut rules, std::mem::take(&mut draft.jwt), home);
     let token_file = draft
         .admin
         .token_file
         .as_ref()
         .map(|path| absolute(home, path));
-    let (spec, mut files, warnings) = finish(&mut rules, draft, home);
+    let (spec, certificates, warnings) = finish(&mut rules, (draft, jwt), home);
+    files.extend(certificates);
     files.extend(token_file);
     (
         Gateway {
@@ -64,7 +67,7 @@ pub(crate) fn read(file: &Path, home: &Path, text: &str) -> (Gateway, Vec<Config
 
 fn finish(
     rules: &mut Rules<'_, '_>,
-    mut draft: GatewayDraft,
+    (mut draft, jwt): (GatewayDraft, Vec<IssuerSpec>),
     home: &Path,
 ) -> (GatewaySpec, Vec<PathBuf>, Vec<String>) {
     let state_dir = absolute(home, &draft.state_dir);
@@ -98,6 +101,8 @@ fn finish(
         adoption: draft.adoption,
         logs: draft.logs,
         ports: draft.ports,
+        access: draft.access,
+        jwt,
     };
     (spec, tls.files, tls.warnings)
 }

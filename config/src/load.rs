@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::MANIFEST;
+use crate::access;
 use crate::error::{ConfigError, Errors};
 use crate::function::{self, Function, Place, absolute, directory};
 use crate::gateway::{self, Gateway};
@@ -30,6 +31,9 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
         loader
             .errors
             .extend(conflicts::find(&mut loader.functions, prefix));
+        loader
+            .errors
+            .extend(access::unknown_issuers(&loader.functions, &gateway.jwt));
     }
     let watched = Errors::check(loader.errors, loader.watched)?;
     let gateway = gateway.expect("a gateway file that cannot be read is an error");

@@ -1,6 +1,7 @@
 //! The one description of every key: its name, type, default, bound and meaning. Reading,
 //! checking, suggestions and the reference are all made from it, so they cannot disagree.
 
+mod access;
 mod check;
 pub(crate) mod gateway;
 mod http2;
@@ -20,7 +21,8 @@ pub(crate) use check::{Fault, text as check_text};
 pub(crate) use rows::{Rows, Table};
 pub(crate) use suggest::suggestion;
 
-/// A table of the file, or (without a name) its beginning.
+/// A table of the file, or (without a name) its beginning. A dotted name is a table in a table,
+/// which comes after it.
 pub(crate) struct Section<T: 'static> {
     pub(crate) name: &'static str,
     pub(crate) meaning: &'static str,

@@ -1,11 +1,16 @@
 //! What was asked for, validated: the only form of the configuration that the rest of Stoker sees.
 
+mod access;
 mod address;
 mod listener;
 mod pattern;
 mod revision;
 mod tls;
 
+pub use access::{
+    AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
+    RateLimitSpec, RateSubject,
+};
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
 pub use tls::{CertificateSpec, ClientDemand, ClientRules, HstsSpec, TlsSpec, TlsVersion};
@@ -63,6 +68,10 @@ pub struct GatewaySpec {
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.
     pub ports: (u16, u16),
+    /// What is held and taken for keys, tokens and rate limits.
+    pub access: AccessSettings,
+    /// Who makes tokens; no two have the same name.
+    pub jwt: Vec<IssuerSpec>,
 }
 
 /// Where to listen.
@@ -205,6 +214,8 @@ pub struct FunctionSpec {
     pub limits: FunctionLimits,
     /// The separate deadlines.
     pub timeouts: FunctionTimeouts,
+    /// Who may call it.
+    pub access: AccessSpec,
 }
 
 /// How a function is spoken to.

@@ -6,6 +6,7 @@
 mod evict;
 mod functions;
 mod gateway;
+mod keys;
 mod listen;
 mod logs;
 mod problem;

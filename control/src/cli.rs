@@ -7,6 +7,7 @@ mod arguments;
 mod functions;
 mod instances;
 mod invoke;
+mod keys;
 mod logs;
 mod operate;
 mod output;
@@ -25,6 +26,7 @@ pub use advertise::{Advertisement, advertise};
 pub use arguments::{
     Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs,
 };
+pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 
 /// What can be asked of, or told to, a running gateway.
 #[derive(Clone, Debug, Subcommand)]
@@ -43,6 +45,9 @@ pub enum Command {
     Evict(EvictArgs),
     /// Read the configuration again
     Reload(ReloadArgs),
+    /// Make, list, rotate and revoke the keys that open functions
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// Runs a command to its end: answers and tables go to the standard output, all else to the
@@ -79,6 +84,7 @@ impl Command {
             Command::Scale(arguments) => operate::scale(arguments, &mut output).await,
             Command::Evict(arguments) => operate::evict(arguments, &mut output).await,
             Command::Reload(arguments) => operate::reload(arguments, &mut output).await,
+            Command::Keys(command) => keys::run(command, &mut output).await,
         }?;
         output.flush()?;
         Ok(code)

@@ -85,6 +85,14 @@ impl Client {
         self.ask(Method::POST, path, body, PATIENCE + time).await
     }
 
+    /// Tells what is at `path` to go.
+    ///
+    /// # Errors
+    /// If nobody answers, or the answer is a problem.
+    pub async fn delete(&self, path: &str) -> Result<Answer, ClientError> {
+        self.ask(Method::DELETE, path, Bytes::new(), PATIENCE).await
+    }
+
     /// Asks for something that comes piece by piece, for as long as it comes.
     ///
     /// # Errors

@@ -204,6 +204,70 @@ pub struct ConfigurationInfo {
     pub errors: Vec<String>,
 }
 
+/// A key, without what would open anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySummary {
+    /// The key begins with `stk_` and this.
+    pub id: String,
+    /// Two keys share it while one replaces the other.
+    pub name: String,
+    /// `function`, `host` or `master`.
+    pub scope: String,
+    /// The function that it opens, if only one.
+    pub function: Option<String>,
+    /// In seconds since 1970.
+    pub created: u64,
+    /// The same; `null` if it does not expire.
+    pub expires: Option<u64>,
+    /// Whether it opens nothing any more.
+    pub expired: bool,
+}
+
+/// A key that was just made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedKey {
+    /// What it is.
+    #[serde(flatten)]
+    pub summary: KeySummary,
+    /// The key itself, which is told only now.
+    pub key: String,
+}
+
+/// Without the key itself, so that no log ever shows it.
+impl std::fmt::Debug for CreatedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedKey")
+            .field("summary", &self.summary)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a new key is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRequest {
+    /// `function`, `host` or `master`.
+    pub scope: String,
+    /// Which, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// `default` if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Seconds from now on; for ever if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+}
+
+/// How a key is to be replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationRequest {
+    /// Seconds that the old key stays valid; a day if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<u64>,
+}
+
 /// A problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemDocument {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::header::{self, HeaderMap, HeaderName};
 use stoker_config::Network;
 
+use crate::client_address::client_address;
 use crate::link::Link;
 use crate::tls::TlsInfo;
 use crate::upstream::FieldSink;
@@ -23,6 +24,8 @@ pub(crate) struct Caller {
     address: String,
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
+    /// The peer's; `None` over a Unix socket.
+    peer: Option<IpAddr>,
     trusted: bool,
     tls: Option<Arc<TlsInfo>>,
     link: Link,
@@ -41,6 +44,7 @@ impl Caller {
             return Caller {
                 address: "unknown".into(),
                 node: "unknown".into(),
+                peer: None,
                 trusted: false,
                 tls,
                 link,
@@ -54,6 +58,7 @@ impl Caller {
         let trusted = trusted.iter().any(|network| network.contains(address));
         Caller {
             address: address.to_string(),
+            peer: Some(address),
             node,
             trusted,
             tls,
@@ -80,6 +85,15 @@ impl Caller {
     /// What the connection's handshake came to; `None` without TLS.
     pub(crate) fn tls(&self) -> Option<&TlsInfo> {
         self.tls.as_deref()
+    }
+
+    /// The address of whoever asked first, as far as that can be believed. `None` over a Unix
+    /// socket.
+    pub(crate) fn client_ip(&self, headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
+        if self.trusted {
+            return client_address(self.peer, headers, trusted);
+        }
+        self.peer
     }
 
     /// Appends the `X-Forwarded-*` and `Forwarded` lines and those about the client's certificate.

@@ -16,7 +16,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// the trusted proxy that told of it is: what it stands for may not gain by that.
 ///
 /// IPv4 addresses mapped to IPv6 come as IPv4.
-pub fn client_address(
+pub(crate) fn client_address(
     peer: Option<IpAddr>,
     headers: &HeaderMap,
     trusted: &[Network],

@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use stoker_config::{Config, FunctionSpec, GatewaySpec};
 
+use crate::access::keys::KeyStore;
+use crate::access::{Access, Guardian, Issuers};
 use crate::body::WaitBuffer;
 use crate::launch::launch_spec;
 use crate::metrics::FunctionMetrics;
@@ -22,6 +24,7 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     waiting: AtomicU32,
     wait_buffer: WaitBuffer,
+    guardian: Guardian,
 }
 
 /// Routes and functions that belong together; replaced as a whole, so that they never disagree.
@@ -33,6 +36,7 @@ pub struct Snapshot {
     pub(crate) tls: Option<Arc<Tls>>,
     /// By name.
     pub functions: BTreeMap<Arc<str>, Arc<Entry>>,
+    pub(crate) issuers: Issuers,
 }
 
 /// A function as it is now.
@@ -42,6 +46,8 @@ pub struct Entry {
     /// Its pool and instances.
     pub function: Arc<Function>,
     pub(crate) metrics: Arc<OnceLock<FunctionMetrics>>,
+    /// `None` if anybody may call it.
+    pub(crate) access: Option<Arc<Access>>,
 }
 
 /// What a new configuration changed.
@@ -68,14 +74,12 @@ impl Gateway {
         let wait_buffer = WaitBuffer::new(gateway.limits.wait_buffer_bytes);
         let register = |spec: Arc<FunctionSpec>| {
             let function = scaler.register(launch_spec(&spec), spec.scaling.clone());
-            Arc::new(Entry {
-                spec,
-                function,
-                metrics: Arc::default(),
-            })
+            Arc::new(Entry::new(spec, function, None))
         };
         let entries = config.functions.into_iter().map(register).collect();
-        let snapshot = Snapshot::new(gateway, entries, None);
+        let guardian = Guardian::new(&gateway);
+        let issuers = Issuers::new(&gateway, None);
+        let snapshot = Snapshot::new(gateway, entries, issuers, None);
         scaler.stop_unclaimed();
         Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -83,6 +87,7 @@ impl Gateway {
             metrics,
             waiting: AtomicU32::new(0),
             wait_buffer,
+            guardian,
         }
     }
 
@@ -103,7 +108,9 @@ impl Gateway {
             let before = old.functions.get(&spec.name);
             entries.push(self.successor(before, spec, &mut applied, &mut retired));
         }
-        let snapshot = Snapshot::new(Arc::new(config.gateway), entries, old.tls.as_ref());
+        let issuers = Issuers::new(&config.gateway, Some(&old.issuers));
+        let gateway = Arc::new(config.gateway);
+        let snapshot = Snapshot::new(gateway, entries, issuers, old.tls.as_ref());
         for (name, entry) in &old.functions {
             if !snapshot.functions.contains_key(name) {
                 applied.removed.push(Arc::clone(name));
@@ -120,6 +127,11 @@ impl Gateway {
     /// What is routed now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// The keys that open functions. They must be read before any is valid.
+    pub fn keys(&self) -> &Arc<KeyStore> {
+        &self.guardian.keys
     }
 
     /// The metrics as text, for Prometheus.
@@ -144,6 +156,10 @@ impl Gateway {
 
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
         self.snapshot.load()
+    }
+
+    pub(crate) fn guardian(&self) -> &Guardian {
+        &self.guardian
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -175,36 +191,37 @@ impl Gateway {
             let function = self
                 .scaler
                 .register(launch_spec(&spec), spec.scaling.clone());
-            return Arc::new(Entry {
-                spec,
-                function,
-                metrics: Arc::default(),
-            });
+            return Arc::new(Entry::new(spec, function, None));
         };
         if before.spec == spec {
             return Arc::clone(before);
         }
         let launch = launch_spec(&spec);
-        let metrics = Arc::clone(&before.metrics);
         if launch == **before.function.launch() {
             applied.changed.push(Arc::clone(&spec.name));
             if before.spec.scaling != spec.scaling {
                 before.function.reconfigure(spec.scaling.clone());
             }
-            return Arc::new(Entry {
-                spec,
-                function: Arc::clone(&before.function),
-                metrics,
-            });
+            let function = Arc::clone(&before.function);
+            return Arc::new(Entry::new(spec, function, Some(before)));
         }
         applied.replaced.push(Arc::clone(&spec.name));
         retired.push(Arc::clone(&before.function));
         let function = self.scaler.register(launch, spec.scaling.clone());
-        Arc::new(Entry {
+        Arc::new(Entry::new(spec, function, Some(before)))
+    }
+}
+
+impl Entry {
+    /// What is counted of a function goes on where `before` was.
+    fn new(spec: Arc<FunctionSpec>, function: Arc<Function>, before: Option<&Arc<Entry>>) -> Self {
+        let access = before.and_then(|before| before.access.as_deref());
+        Entry {
+            access: Access::new(&spec.name, &spec.access, access),
+            metrics: before.map_or_else(Arc::default, |before| Arc::clone(&before.metrics)),
             spec,
             function,
-            metrics,
-        })
+        }
     }
 }
 
@@ -228,7 +245,12 @@ impl Snapshot {
             .map(|routed| routed.target)
     }
 
-    fn new(gateway: Arc<GatewaySpec>, entries: Vec<Arc<Entry>>, before: Option<&Arc<Tls>>) -> Self {
+    fn new(
+        gateway: Arc<GatewaySpec>,
+        entries: Vec<Arc<Entry>>,
+        issuers: Issuers,
+        before: Option<&Arc<Tls>>,
+    ) -> Self {
         let mut router = Router::new(&gateway.function_prefix);
         let mut functions = BTreeMap::new();
         for entry in entries {
@@ -240,6 +262,7 @@ impl Snapshot {
             tls: Tls::new(&gateway.tls, before),
             gateway,
             functions,
+            issuers,
         }
     }
 }
@@ -277,6 +300,14 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         (
             "limits.connections",
             old.limits.connections != new.limits.connections,
+        ),
+        (
+            "access.rate-entries",
+            old.access.rate_entries != new.access.rate_entries,
+        ),
+        (
+            "access.jwt-cache",
+            old.access.jwt_cache != new.access.jwt_cache,
         ),
         (
             "limits.wait-buffer-bytes",

@@ -4,6 +4,7 @@
 //! in `proxy.rs`.
 
 mod accept;
+mod access;
 mod body;
 mod caller;
 mod client_address;
@@ -30,7 +31,7 @@ mod upgrade;
 mod upstream;
 mod watchdog;
 
-pub use client_address::client_address;
+pub use access::keys::{KeyError, KeyInfo, KeyScope, KeyStore, NewKey};
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
 pub use metrics::Metrics;
 pub use server::{BindError, Listeners, Server};

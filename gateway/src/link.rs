@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::access::Place;
 use crate::http2::Streams;
 use crate::io::Turns;
 use crate::server::Open;
@@ -28,6 +29,8 @@ pub(crate) struct OurTurn {
     /// Watches over the request's deadlines. Over HTTP/1.1 it stays armed from turn to turn, so
     /// that most requests set no timer.
     pub(crate) watchdog: Watchdog,
+    /// Of a function whose requests are bounded in number.
+    pub(crate) place: Option<Place>,
     of: Of,
 }
 
@@ -74,12 +77,14 @@ impl Link {
         match &self.protocol {
             Protocol::Http1(turns) => OurTurn {
                 watchdog: turns.take(),
+                place: None,
                 of: Of::Http1(Arc::clone(turns)),
             },
             Protocol::Http2(streams) => {
                 streams.enter();
                 OurTurn {
                     watchdog: Watchdog::default(),
+                    place: None,
                     of: Of::Http2(Arc::clone(streams)),
                 }
             }

@@ -5,7 +5,7 @@ pub(crate) mod grpc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use stoker_core::FailureKind;
 use stoker_scaler::AcquireError;
@@ -27,6 +27,8 @@ pub(crate) struct Problem {
     pub(crate) retry_after: Option<Duration>,
     /// For `Allow`.
     pub(crate) allow: Option<String>,
+    /// Further headers of the answer.
+    pub(crate) headers: Box<HeaderMap>,
     /// What follows on the connection cannot be trusted.
     pub(crate) close: bool,
 }
@@ -35,12 +37,16 @@ pub(crate) struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProblemKind {
     BadRequest,
+    Unauthorized,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     Misdirected,
     RequestTimeout,
     BodyTooLarge,
     HeadTooLarge,
+    TooManyRequests,
+    KeysUnavailable,
     QueueFull,
     QueueTimeout,
     StartFailed,
@@ -57,12 +63,16 @@ impl ProblemKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             ProblemKind::BadRequest => "bad-request",
+            ProblemKind::Unauthorized => "unauthorized",
+            ProblemKind::Forbidden => "forbidden",
             ProblemKind::NotFound => "not-found",
             ProblemKind::MethodNotAllowed => "method-not-allowed",
             ProblemKind::Misdirected => "misdirected",
             ProblemKind::RequestTimeout => "request-timeout",
             ProblemKind::BodyTooLarge => "body-too-large",
             ProblemKind::HeadTooLarge => "head-too-large",
+            ProblemKind::TooManyRequests => "too-many-requests",
+            ProblemKind::KeysUnavailable => "keys-unavailable",
             ProblemKind::QueueFull => "queue-full",
             ProblemKind::QueueTimeout => "queue-timeout",
             ProblemKind::StartFailed => "start-failed",
@@ -79,13 +89,18 @@ impl ProblemKind {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             ProblemKind::BadRequest => StatusCode::BAD_REQUEST,
+            ProblemKind::Unauthorized => StatusCode::UNAUTHORIZED,
+            ProblemKind::Forbidden => StatusCode::FORBIDDEN,
             ProblemKind::NotFound => StatusCode::NOT_FOUND,
             ProblemKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ProblemKind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             ProblemKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             ProblemKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemKind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            ProblemKind::QueueFull | ProblemKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            ProblemKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            ProblemKind::QueueFull | ProblemKind::ShuttingDown | ProblemKind::KeysUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             ProblemKind::QueueTimeout
             | ProblemKind::FirstByteTimeout
             | ProblemKind::TotalTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -99,12 +114,16 @@ impl ProblemKind {
     fn title(self) -> &'static str {
         match self {
             ProblemKind::BadRequest => "The request is not valid",
+            ProblemKind::Unauthorized => "The function needs a key or a token",
+            ProblemKind::Forbidden => "The caller may not do this",
             ProblemKind::NotFound => "No function answers here",
             ProblemKind::MethodNotAllowed => "The function does not take this method here",
             ProblemKind::Misdirected => "The request is for another connection",
             ProblemKind::RequestTimeout => "The request did not arrive in time",
             ProblemKind::BodyTooLarge => "The request's body is too long",
             ProblemKind::HeadTooLarge => "The request's line and headers are too long",
+            ProblemKind::TooManyRequests => "Too many requests",
+            ProblemKind::KeysUnavailable => "Tokens cannot be checked now",
             ProblemKind::QueueFull => "Too many requests are waiting",
             ProblemKind::QueueTimeout => "No instance came free in time",
             ProblemKind::StartFailed => "The function does not start",
@@ -126,6 +145,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: None,
             allow: None,
+            headers: Box::default(),
             close: false,
         }
     }
@@ -180,6 +200,7 @@ impl Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ORIGIN, HeaderValue::from_static("gateway"));
         headers.insert(crate::identity::REQUEST_ID, id.to_header());
+        headers.extend(*self.headers);
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -16,6 +16,7 @@ use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
 use stoker_config::Contract;
 
+use crate::access::{Admission, Refusal};
 use crate::body::RequestBody;
 use crate::caller::Caller;
 use crate::drain;
@@ -67,44 +68,101 @@ async fn serve(
         grpc: grpc::is_call(&parts.headers),
         upgrade: Upgrade::take(&mut parts),
     };
-    let ready = match prepare(gateway, caller, &parts, body, (&id, &wish)) {
-        Ok(ready) => ready,
-        Err(problem) => {
-            gateway.metrics().unrouted(problem.kind.status());
-            return problem.into_response(None, (&id, wish.grpc), turn);
+    let (mut body, mut waited) = (Some(body), false);
+    let mut ready = loop {
+        match prepare(gateway, caller, &parts, &mut body, (&id, &wish)) {
+            Ok(ready) => break ready,
+            Err(Stop {
+                refusal: Refusal::Wait(keys),
+                ..
+            }) if !waited => {
+                waited = true;
+                keys.done().await;
+            }
+            Err(stop) => return stop.into_response(gateway, (&id, wish.grpc), turn),
         }
     };
     let entry = Arc::clone(&ready.entry);
     let grace = ready.limits.stream_grace;
-    match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
+    let mut admission = ready.admission.take();
+    turn.place = admission
+        .as_mut()
+        .and_then(|admission| admission.take_place());
+    let mut response = match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
         Ok(answer) if wish.mistakes(&answer.head) => {
             let detail = "the function answered a request for another protocol as a plain one";
             let problem = Problem::new(ProblemKind::InvalidResponse, detail);
             problem.into_response(Some(&entry.spec.name), (&id, false), turn)
         }
-        Ok(mut answer) => {
-            let drain = answer
-                .streams
-                .then(|| drain::begun(caller.link().shutdown()));
-            let upgrade = wish.upgrade.zip(answer.head.upgrade.take());
-            match (drain, upgrade) {
-                (Some(drain), Some(upgrade)) => {
-                    answer.switch((drain, grace), upgrade, caller, (&id, turn))
-                }
-                (Some(drain), None) => {
-                    answer.transfer.drained = Some(drain::over(drain, grace));
-                    answer.into_response(&id, turn)
-                }
-                (None, _) => answer.into_response(&id, turn),
-            }
-        }
+        Ok(answer) => answer.complete(wish.upgrade, (caller, grace), (&id, turn)),
         Err(problem) => {
             if let Some(metrics) = entry.metrics.get() {
                 metrics.problem(problem.kind.status());
             }
             problem.into_response(Some(&entry.spec.name), (&id, wish.grpc), turn)
         }
+    };
+    if let Some(admission) = &admission {
+        admission.decorate(response.headers_mut());
     }
+    response
+}
+
+/// A request that does not go on, and the function that it was for if that is known.
+struct Stop {
+    entry: Option<Arc<Entry>>,
+    refusal: Refusal,
+}
+
+impl Stop {
+    /// The answer, counted.
+    fn into_response(
+        self,
+        gateway: &Gateway,
+        (id, grpc): (&RequestId, bool),
+        turn: OurTurn,
+    ) -> Response<ResponseBody> {
+        let problem = match self.refusal {
+            Refusal::Preflight(headers) => return preflight(headers, id, turn),
+            Refusal::Problem(problem) => problem,
+            // It waited once, and that is enough.
+            Refusal::Wait(_) => {
+                Problem::new(ProblemKind::KeysUnavailable, "keys are being fetched")
+            }
+        };
+        let status = problem.kind.status();
+        match &self.entry {
+            Some(entry) => {
+                let metrics = || gateway.metrics().function(&entry.spec.name);
+                entry.metrics.get_or_init(metrics).problem(status);
+                problem.into_response(Some(&entry.spec.name), (id, grpc), turn)
+            }
+            None => {
+                gateway.metrics().unrouted(status);
+                problem.into_response(None, (id, grpc), turn)
+            }
+        }
+    }
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Stop {
+            entry: None,
+            refusal: problem.into(),
+        }
+    }
+}
+
+/// The answer to a page's question whether it may ask.
+fn preflight(headers: http::HeaderMap, id: &RequestId, turn: OurTurn) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(bytes::Bytes::new(), turn));
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    *response.headers_mut() = headers;
+    let headers = response.headers_mut();
+    headers.insert(ORIGIN, HeaderValue::from_static("gateway"));
+    headers.insert(REQUEST_ID, id.to_header());
+    response
 }
 
 /// What the request is besides a plain one.
@@ -132,6 +190,8 @@ struct Ready {
     limits: Limits,
     /// It may go on for as long as both sides like.
     stream: bool,
+    /// Of a function that not everybody may call.
+    admission: Option<Box<Admission>>,
 }
 
 /// The gateway's settings that the request goes by.
@@ -143,14 +203,15 @@ struct Limits {
     stream_grace: Duration,
 }
 
-/// Routes and admits: everything that needs no waiting, under one snapshot.
+/// Routes and admits: everything that needs no waiting, under one snapshot. The body is taken only
+/// from a request that goes on.
 fn prepare(
     gateway: &Gateway,
     caller: &Caller,
     parts: &Parts,
-    body: Incoming,
+    body: &mut Option<Incoming>,
     (id, wish): (&RequestId, &Wish),
-) -> Result<Ready, Problem> {
+) -> Result<Ready, Stop> {
     let snapshot = gateway.load();
     admit::head(parts, &snapshot.gateway.limits)?;
     let host = admit::host(parts)?;
@@ -158,12 +219,22 @@ fn prepare(
     let path = route::path(parts)?;
     let routed = route::route(&snapshot, host, &path, parts)?;
     let entry = Arc::clone(routed.target);
+    let admission = admit::access(gateway, &snapshot, &entry, (caller, parts))?;
     let announced = admit::length(
         parts,
         entry.spec.limits.body_bytes,
         caller.link().has_both(),
-    )?;
+    )
+    .map_err(|mut problem| {
+        if let Some(admission) = &admission {
+            admission.decorate(&mut problem.headers);
+        }
+        problem
+    })?;
 
+    let body = body
+        .take()
+        .expect("the body is taken once, as the request goes on once");
     let body = RequestBody::new(body, entry.spec.limits.body_bytes);
     let framing = body.framing(announced);
     let upgrade = wish.upgrade.as_ref().map(|upgrade| &upgrade.protocol);
@@ -175,6 +246,7 @@ fn prepare(
             id,
             framing,
             upgrade: upgrade.filter(|_| entry.spec.contract == Contract::Http),
+            admission: admission.as_deref(),
         },
         &routed,
     )?;
@@ -195,10 +267,29 @@ fn prepare(
         framing,
         limits,
         stream: wish.grpc || upgrade.is_some(),
+        admission,
     })
 }
 
 impl forward::Answer {
+    /// The answer to the caller, or the switch to another protocol.
+    fn complete(
+        mut self,
+        upgrade: Option<Upgrade>,
+        (caller, grace): (&Caller, Duration),
+        (id, turn): (&RequestId, OurTurn),
+    ) -> Response<ResponseBody> {
+        if !self.streams {
+            return self.into_response(id, turn);
+        }
+        let drain = drain::begun(caller.link().shutdown());
+        if let Some(upgrade) = upgrade.zip(self.head.upgrade.take()) {
+            return self.switch((drain, grace), upgrade, caller, (id, turn));
+        }
+        self.transfer.drained = Some(drain::over(drain, grace));
+        self.into_response(id, turn)
+    }
+
     /// Adds what the gateway tells the caller.
     fn sign(&mut self, id: &RequestId) {
         let start = if self.transfer.lease.is_cold() {

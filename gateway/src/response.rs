@@ -125,7 +125,10 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, TransferError>>> {
         let this = &mut *self;
-        let Some(OurTurn { watchdog, .. }) = &mut this.turn else {
+        let Some(OurTurn {
+            watchdog, place, ..
+        }) = &mut this.turn
+        else {
             return Poll::Ready(None);
         };
         let answer = match &mut this.kind {
@@ -141,6 +144,9 @@ impl Body for ResponseBody {
         let Poll::Ready((frame, over)) = answer else {
             return Poll::Pending;
         };
+        if over {
+            drop(place.take());
+        }
         if over && let Kind::Transfer(transfer) = std::mem::replace(&mut this.kind, Kind::Ended) {
             transfer.end(frame.as_ref());
         }

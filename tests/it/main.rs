@@ -1,5 +1,6 @@
 //! The real binary, real functions, real clients: what must hold, each shown by a test.
 
+mod access;
 mod broken;
 mod burst;
 mod codings;
@@ -11,9 +12,12 @@ mod harness;
 mod headers;
 mod hostile;
 mod instance_loss;
+mod jwt;
+mod keys;
 mod many;
 mod memory;
 mod proxy_protocol;
+mod rates;
 mod reload;
 mod routing;
 mod swing;

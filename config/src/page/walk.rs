@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Page, dotted};
+use super::{Page, dotted, locate};
 use crate::schema::{Content, Fault, Key, Preset, Rows, Section, check_text, suggestion};
 
 /// Which table is being read.
@@ -34,7 +34,7 @@ impl Page<'_> {
         for section in sections {
             if section.name.is_empty() {
                 self.beginning(table, sections, section, target);
-            } else if let Some(value) = table.get(section.name) {
+            } else if let Some(value) = locate(table, section.name) {
                 self.section(section, value, target);
             } else if let Content::Keys(keys) = section.content {
                 let place = Place {
@@ -168,7 +168,13 @@ impl Page<'_> {
         name: &Spanned<std::borrow::Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
     ) {
-        let expected = suggestion(place.section, name.get_ref(), &(self.names)());
+        let names = (self.names)();
+        let inner = dotted(place.section, None, name.get_ref());
+        if place.index.is_none() && names.contains(&("", inner.as_str())) {
+            // A table in this one, which is read by itself.
+            return;
+        }
+        let expected = suggestion(place.section, name.get_ref(), &names);
         let whole_table = matches!(value.get_ref(), DeValue::Table(_));
         let span: Range<usize> = if whole_table {
             name.span()

@@ -2,7 +2,7 @@
 
 use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
-use super::{Content, Key, List, Name, Section, Table, http2, key, rules, tls};
+use super::{Content, Key, List, Name, Section, Table, access, http2, key, rules, tls};
 use crate::draft::GatewayDraft;
 use crate::draft::tls::{CertificateDraft, ListenerDraft};
 use crate::units::{DAY, HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
@@ -78,6 +78,8 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "The output of the functions.",
         content: Content::Keys(LOGS),
     },
+    access::GATEWAY,
+    access::ISSUERS,
 ];
 
 /// For suggestions.

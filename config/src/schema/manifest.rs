@@ -2,7 +2,7 @@
 
 use super::Field::{Choice, Flag, List as Texts, Seconds, Size, Span, Text, Whole};
 use super::Preset::{Else, Required, Value};
-use super::{Content, Key, List, Name, Section, Table, key, rules, scaling};
+use super::{Content, Key, List, Name, Section, Table, access, key, rules, scaling};
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::spec::{Contract, Listen, PathPattern};
 use crate::units::{DAY, HOUR, MIB, MILLI, SECOND, TIB, ZERO};
@@ -70,6 +70,11 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "What a request may send and an instance may use.",
         content: Content::Keys(LIMITS),
     },
+    access::ACCESS,
+    access::ACCESS_JWT,
+    access::ACCESS_CLAIMS,
+    access::ACCESS_CORS,
+    access::ACCESS_RATES,
 ];
 
 /// For suggestions.
@@ -170,12 +175,7 @@ pub(crate) const ROUTES: &[Key<RouteDraft>] = &[
             rule: "a method such as \"GET\"",
             least: 0,
             clear: |d| d.methods.clear(),
-            push: |d, v| {
-                let method = rules::is_method(v).then(|| v.to_ascii_uppercase());
-                // Twice the same means the same as once.
-                method.as_ref().is_some_and(|v| d.methods.contains(v))
-                    || rules::push(&mut d.methods, method)
-            },
+            push: |d, v| rules::push_method(&mut d.methods, v),
         }),
         "The request's methods; none for all.",
     ),

@@ -33,6 +33,35 @@ pub(crate) const TOKEN: &str = "a token of at least 16 characters: visible ASCII
 
 pub(crate) const PATH: &str = "a path";
 
+pub(crate) const ALGORITHM: &str = "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, \
+    EdDSA, HS256, HS384 and HS512";
+
+pub(crate) const OWN_HEADER: &str = "a header's name that neither HTTP nor the gateway uses itself, \
+    such as \"X-User-Id\"";
+
+/// Headers that say how a message is to be read, who sent it or who asks.
+const TAKEN_HEADERS: [&str; 19] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "te",
+    "traceparent",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
 /// `[A-Za-z_][A-Za-z0-9_]*`, and not one of the contract's own.
 pub(crate) fn is_variable(text: &str) -> bool {
     crate::spec::is_identifier(text)
@@ -69,6 +98,70 @@ pub(crate) fn is_method(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// Stores a method in upper case; twice the same means the same as once.
+pub(crate) fn push_method(list: &mut Vec<String>, text: &str) -> bool {
+    let method = is_method(text).then(|| text.to_ascii_uppercase());
+    method.as_ref().is_some_and(|method| list.contains(method)) || push(list, method)
+}
+
+/// In lower case: a header's name, which is a token like a method, or `*`.
+pub(crate) fn header_or_any(text: &str) -> Option<String> {
+    (text == "*" || is_header(text)).then(|| text.to_ascii_lowercase())
+}
+
+/// Whether the gateway may tell a function something in this header.
+pub(crate) fn is_own_header(text: &str) -> bool {
+    is_header(text) && !text.starts_with("proxy-") && !TAKEN_HEADERS.contains(&text)
+}
+
+fn is_header(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// In lower case: scheme, host and perhaps a port, as RFC 6454 section 6.2 has it, or `*`.
+pub(crate) fn origin(text: &str) -> Option<String> {
+    let text = text.to_ascii_lowercase();
+    let (scheme, rest) = match text.split_once("://") {
+        Some(parts) => parts,
+        None => return (text == "*").then_some(text),
+    };
+    let scheme_fits = !scheme.is_empty()
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let rest_fits = !rest.is_empty()
+        && rest
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
+    (scheme_fits && rest_fits).then_some(text)
+}
+
+/// A URL that can be fetched: `http` or `https`, a host, no user, no fragment.
+pub(crate) fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with(['/', ':', '?'])
+            && rest
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"@#\"<>\\".contains(&b))
+    })
+}
+
+/// A signature algorithm of JWA (RFC 7518) that can be verified here; `none` is none.
+pub(crate) fn algorithm(text: &str) -> Option<String> {
+    let known = [
+        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256",
+        "HS384", "HS512",
+    ];
+    known.contains(&text).then(|| text.to_owned())
 }
 
 /// In lower case: a host's name, `*.` and a host's name, or an IP address (IPv6 in brackets).

@@ -9,7 +9,7 @@ use super::{Contract, FunctionLimits, FunctionSpec, Listen};
 
 impl FunctionSpec {
     /// Sixteen hex digits over all that an instance is started with; the same in every process.
-    /// Routes, scaling, deadlines and `limits.body-bytes` are the gateway's business and may
+    /// Routes, access, scaling, deadlines and `limits.body-bytes` are the gateway's business and may
     /// change under running instances.
     pub fn revision(&self) -> String {
         // Taken apart by name, so that a new field cannot be forgotten here.
@@ -26,6 +26,7 @@ impl FunctionSpec {
             scaling: _,
             limits,
             timeouts,
+            access: _,
         } = self;
         let mut hash = Fnv::new();
         hash.text(name.as_bytes());

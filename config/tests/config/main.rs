@@ -5,6 +5,7 @@
     reason = "the helpers of tests may fail like tests"
 )]
 
+mod access;
 mod errors;
 mod gateway;
 mod load;

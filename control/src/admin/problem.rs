@@ -25,6 +25,9 @@ pub(super) enum Kind {
     Unauthorized,
     UnknownRoute,
     UnknownFunction,
+    UnknownKey,
+    KeyConflict,
+    InvalidKey,
     MethodNotAllowed,
     RequestTimeout,
     BodyTooLarge,
@@ -105,6 +108,7 @@ impl Kind {
                 StatusCode::NOT_FOUND,
                 "There is no such function",
             ),
+            Kind::UnknownKey | Kind::KeyConflict | Kind::InvalidKey => self.key_facts(),
             Kind::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -147,6 +151,23 @@ impl Kind {
             ),
         }
     }
+
+    /// The same of those about keys.
+    fn key_facts(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Kind::UnknownKey => ("unknown-key", StatusCode::NOT_FOUND, "There is no such key"),
+            Kind::KeyConflict => (
+                "key-conflict",
+                StatusCode::CONFLICT,
+                "The keys that there are do not allow it",
+            ),
+            _ => (
+                "invalid-key",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "There cannot be such a key",
+            ),
+        }
+    }
 }
 
 impl IntoResponse for Problem {
@@ -183,6 +204,9 @@ mod tests {
             Kind::Unauthorized,
             Kind::UnknownRoute,
             Kind::UnknownFunction,
+            Kind::UnknownKey,
+            Kind::KeyConflict,
+            Kind::InvalidKey,
             Kind::MethodNotAllowed,
             Kind::RequestTimeout,
             Kind::BodyTooLarge,

@@ -8,11 +8,11 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde_json::json;
 
 use super::problem::{Kind, Problem};
-use super::{App, aside, evict, functions, gateway, logs, scale};
+use super::{App, aside, evict, functions, gateway, keys, logs, scale};
 
 /// What Prometheus expects of the text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
@@ -32,6 +32,9 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/functions/{name}/evict", post(evict::one))
         .route("/v1/evict", post(evict::all))
         .route("/v1/instances", get(functions::instances))
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/keys/{id}/rotate", post(keys::rotate))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .with_state(app)

@@ -305,3 +305,51 @@ async fn sends_the_standard_input() {
             .ends_with(" application/octet-stream from the pipe")
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_shown_once() {
+    let world = World::with(&["hello"]).await;
+    let (code, key, err) = run(
+        &world,
+        "keys create --function hello --name ci --expires 90d",
+    )
+    .await;
+    assert_eq!(code, 0, "{err}");
+    assert!(key.starts_with("stk_") && key.len() == 86, "{key}");
+    assert!(
+        err.contains("\"ci\" for function hello; it is not shown again"),
+        "{err}"
+    );
+    let id = &key[4..20];
+    let (_, out, _) = run(&world, "keys list").await;
+    assert!(
+        out.starts_with("ID") && out.contains(id) && !out.contains(key.trim()),
+        "{out}"
+    );
+    assert!(
+        out.contains("in 89d23h") || out.contains("in 90d0h"),
+        "{out}"
+    );
+    let rotated = json(&world, &format!("keys rotate {id} --overlap 1h")).await;
+    assert!(rotated["key"].as_str().unwrap().starts_with("stk_"));
+    let (code, out, _) = run(&world, &format!("keys revoke {id}")).await;
+    assert_eq!((code, out), (0, format!("key {id} \"ci\" is revoked\n")));
+    assert_eq!(
+        json(&world, "keys list --function hello")
+            .await
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(json(&world, "keys list --function other").await, json!([]));
+    let (code, _, err) = run(&world, "keys revoke 0").await;
+    assert_eq!((code, err.as_str()), (1, "stoker: there is no key \"0\"\n"));
+    for wrong in [
+        "keys create",
+        "keys create --host --master",
+        "keys create --host --expires 9",
+    ] {
+        assert_eq!(run(&world, wrong).await.0, 2, "{wrong}");
+    }
+}

@@ -8,6 +8,7 @@
 mod api;
 mod cli;
 mod driver;
+mod keys;
 mod listeners;
 mod logs;
 mod operate;

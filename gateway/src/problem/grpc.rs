@@ -41,11 +41,13 @@ pub(super) fn response(problem: &Problem, id: &RequestId, turn: OurTurn) -> Resp
 fn status(kind: ProblemKind) -> u16 {
     const INVALID_ARGUMENT: u16 = 3;
     const DEADLINE_EXCEEDED: u16 = 4;
+    const PERMISSION_DENIED: u16 = 7;
     const RESOURCE_EXHAUSTED: u16 = 8;
     const FAILED_PRECONDITION: u16 = 9;
     const UNIMPLEMENTED: u16 = 12;
     const INTERNAL: u16 = 13;
     const UNAVAILABLE: u16 = 14;
+    const UNAUTHENTICATED: u16 = 16;
     match kind {
         ProblemKind::BadRequest => INVALID_ARGUMENT,
         ProblemKind::NotFound | ProblemKind::MethodNotAllowed => UNIMPLEMENTED,
@@ -53,10 +55,15 @@ fn status(kind: ProblemKind) -> u16 {
         | ProblemKind::QueueTimeout
         | ProblemKind::FirstByteTimeout
         | ProblemKind::TotalTimeout => DEADLINE_EXCEEDED,
-        ProblemKind::BodyTooLarge | ProblemKind::HeadTooLarge => RESOURCE_EXHAUSTED,
+        ProblemKind::Unauthorized => UNAUTHENTICATED,
+        ProblemKind::Forbidden => PERMISSION_DENIED,
+        ProblemKind::BodyTooLarge | ProblemKind::HeadTooLarge | ProblemKind::TooManyRequests => {
+            RESOURCE_EXHAUSTED
+        }
         ProblemKind::InvalidResponse => INTERNAL,
         ProblemKind::Misdirected => FAILED_PRECONDITION,
         ProblemKind::QueueFull
+        | ProblemKind::KeysUnavailable
         | ProblemKind::StartFailed
         | ProblemKind::ShuttingDown
         | ProblemKind::ConnectFailed

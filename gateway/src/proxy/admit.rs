@@ -1,11 +1,16 @@
 //! Step two: may it come in.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use http::header;
 use http::request::Parts;
 use stoker_config::GatewayLimits;
 
+use super::Stop;
+use crate::access::{Admission, Asking};
 use crate::caller::Caller;
-use crate::gateway::Snapshot;
+use crate::gateway::{Entry, Gateway, Snapshot};
 use crate::problem::{Problem, ProblemKind};
 
 /// The host that is asked for: of the request line if it names one, else of `Host`; empty for
@@ -76,6 +81,33 @@ pub(super) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem>
         return Err(problem);
     }
     Ok(())
+}
+
+/// Whether the caller may call the function; `None` if anybody may.
+pub(super) fn access(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    entry: &Arc<Entry>,
+    (caller, parts): (&Caller, &Parts),
+) -> Result<Option<Box<Admission>>, Stop> {
+    let Some(access) = &entry.access else {
+        return Ok(None);
+    };
+    let settings = &snapshot.gateway;
+    let asking = Asking {
+        parts,
+        address: caller.client_ip(&parts.headers, &settings.trusted_proxies),
+        now: Instant::now(),
+        issuers: &snapshot.issuers,
+        settings: &settings.access,
+    };
+    match gateway.guardian().admit(access, &asking) {
+        Ok(admission) => Ok(Some(admission)),
+        Err(refusal) => Err(Stop {
+            entry: Some(Arc::clone(entry)),
+            refusal,
+        }),
+    }
 }
 
 /// Refuses a body that is too long or whose end is ambiguous; answers whether there is one at all.

@@ -7,6 +7,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use stoker_config::Contract;
 
+use crate::access::Admission;
 use crate::caller::{Caller, passes};
 use crate::gateway::Entry;
 use crate::identity::RequestId;
@@ -22,6 +23,16 @@ pub(super) struct HeadParts<'a> {
     pub(super) id: &'a RequestId,
     pub(super) framing: Framing,
     pub(super) upgrade: Option<&'a HeaderValue>,
+    pub(super) admission: Option<&'a Admission>,
+}
+
+impl HeadParts<'_> {
+    /// The query without what is not for the function.
+    fn query(&self) -> Option<&str> {
+        let query = self.parts.uri.query();
+        self.admission
+            .map_or(query, |admission| admission.query(query))
+    }
 }
 
 /// The head as the function is to see it.
@@ -43,7 +54,7 @@ fn encode_http1(from: &HeadParts<'_>, routed: &Routed<'_, Entry>) -> BytesMut {
     out.extend_from_slice(from.parts.method.as_str().as_bytes());
     out.extend_from_slice(b" ");
     out.extend_from_slice(routed.path.as_bytes());
-    if let Some(query) = from.parts.uri.query() {
+    if let Some(query) = from.query() {
         out.extend_from_slice(b"?");
         out.extend_from_slice(query.as_bytes());
     }
@@ -78,7 +89,7 @@ fn encode_http2(
     if takes_trailers(&from.parts.headers) {
         fields.field("te", b"trailers");
     }
-    let target = match from.parts.uri.query() {
+    let target = match from.query() {
         Some(query) => Cow::Owned(format!("{}?{query}", routed.path)),
         None => Cow::Borrowed(routed.path),
     };
@@ -107,11 +118,17 @@ fn encode_http2(
 /// The fields that do not depend on how the function is spoken to.
 fn encode_fields(from: &HeadParts<'_>, routed: &Routed<'_, Entry>, out: &mut impl FieldSink) {
     let headers = &from.parts.headers;
-    copy_fields(headers, out, |name| passes(name) && *name != header::HOST);
+    copy_fields(headers, out, |name| {
+        let admitted = |admission: &Admission| admission.passes(name);
+        passes(name) && *name != header::HOST && from.admission.is_none_or(admitted)
+    });
     for (name, value) in &routed.parameters {
         out.open(&format!("stoker-parameter-{name}"));
         out.push(value.as_bytes());
         out.close();
+    }
+    if let Some(admission) = from.admission {
+        admission.encode(out);
     }
     from.caller.encode(out, headers, from.host);
     from.id.encode(out);

@@ -52,6 +52,7 @@ pub(super) async fn forward(
         framing,
         limits,
         stream,
+        admission: _,
     } = ready;
     let timeouts = &entry.spec.timeouts;
     let patience = Patience::of(timeouts, stream);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::Method;
 use http::request::Parts;
 
+use crate::access::cors;
 use crate::gateway::{Entry, Snapshot};
 use crate::path;
 use crate::problem::{Problem, ProblemKind};
@@ -26,9 +27,13 @@ pub(super) fn route<'a>(
     path: &'a str,
     parts: &Parts,
 ) -> Result<Routed<'a, Entry>, Problem> {
-    snapshot
-        .router
-        .route(host, path, parts.method.as_str())
+    let route = |method| snapshot.router.route(host, path, method);
+    route(parts.method.as_str())
+        .or_else(|no_route| match cors::preflight_method(parts).map(route) {
+            // A question about a method goes where the method would.
+            Some(Ok(routed)) if answers_preflights(routed.target) => Ok(routed),
+            _ => Err(no_route),
+        })
         .map_err(|no_route| match no_route {
             NoRoute::NotFound => {
                 let detail = format!("no function has a route for {path}");
@@ -42,4 +47,11 @@ pub(super) fn route<'a>(
                 problem
             }
         })
+}
+
+fn answers_preflights(entry: &Entry) -> bool {
+    entry
+        .access
+        .as_ref()
+        .is_some_and(|access| access.has_cors())
 }

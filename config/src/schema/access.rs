@@ -1,0 +1,402 @@
+//! The keys about who may call.
+
+use super::Field::{Choice, Flag, List as Texts, Seconds, Size, Span, Text, Whole};
+use super::Preset::{Else, Required, Value};
+use super::{Content, Key, List, Section, Table, key, rules};
+use crate::draft::{FunctionDraft, GatewayDraft, IssuerDraft, RateLimitDraft};
+use crate::spec::{AccessLevel, RateSubject};
+use crate::units::{DAY, HOUR, KIB, MIB, MILLI, MINUTE, SECOND, ZERO, narrow, wide};
+
+/// Of a manifest.
+pub(crate) const ACCESS: Section<FunctionDraft> = Section {
+    name: "access",
+    meaning: "Who may call the function. Without any of these anybody may, and it costs nothing.",
+    content: Content::Keys(MANIFEST),
+};
+
+/// Of a manifest.
+pub(crate) const ACCESS_JWT: Section<FunctionDraft> = Section {
+    name: "access.jwt",
+    meaning: "JSON Web Tokens, sent as `Authorization: Bearer`. With issuers one of their tokens \
+        is needed, unless a key is presented that opens the function's `level`.",
+    content: Content::Keys(JWT_RULE),
+};
+
+/// Of a manifest.
+pub(crate) const ACCESS_CLAIMS: Section<FunctionDraft> = Section {
+    name: "access.claims",
+    meaning: "What the function is told of a token: the name of a claim and that of a header, such \
+        as `sub = \"X-User-Id\"`. Callers cannot send these headers themselves.",
+    content: Content::Names {
+        rule: "a claim's name of 1 to 128 visible characters",
+        allowed: |name| {
+            (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic())
+        },
+        set: |d, name, value| {
+            let header = value.to_ascii_lowercase();
+            d.access.jwt.claims.push((name.to_owned(), header));
+        },
+    },
+};
+
+/// Of a manifest.
+pub(crate) const ACCESS_CORS: Section<FunctionDraft> = Section {
+    name: "access.cors",
+    meaning: "Pages of other origins that may use the function from a browser. The gateway answers \
+        their preflights itself, and its headers take the place of the function's own.",
+    content: Content::Keys(CORS),
+};
+
+/// Of a manifest.
+pub(crate) const ACCESS_RATES: Section<FunctionDraft> = Section {
+    name: "access.rate-limits",
+    meaning: "Token buckets; a request needs a token of each of them.",
+    content: Content::Rows(&Table {
+        keys: RATES,
+        main: "by",
+        add: |d: &mut FunctionDraft, row: RateLimitDraft, _| d.rate_limits.push(row),
+    }),
+};
+
+/// Of the gateway file.
+pub(crate) const GATEWAY: Section<GatewayDraft> = Section {
+    name: "access",
+    meaning: "What the gateway holds and takes for keys, tokens and rate limits of all functions.",
+    content: Content::Keys(SETTINGS),
+};
+
+/// Of the gateway file.
+pub(crate) const ISSUERS: Section<GatewayDraft> = Section {
+    name: "jwt",
+    meaning: "Who makes JSON Web Tokens. Manifests name them in `[access.jwt]`.",
+    content: Content::Rows(&Table {
+        keys: ISSUER,
+        main: "name",
+        add: |d: &mut GatewayDraft, row: IssuerDraft, (index, _)| d.jwt.push((row, index)),
+    }),
+};
+
+const MANIFEST: &[Key<FunctionDraft>] = &[
+    key(
+        "level",
+        Value("'anonymous'"),
+        Choice(&[
+            ("anonymous", |d| d.access.level = AccessLevel::Anonymous),
+            ("function", |d| d.access.level = AccessLevel::Function),
+            ("host", |d| d.access.level = AccessLevel::Host),
+            ("master", |d| d.access.level = AccessLevel::Master),
+        ]),
+        "Which keys open it: none needed; its own, host keys and the master key; host keys and the \
+         master key; the master key only.",
+    ),
+    key(
+        "methods",
+        Value("[]"),
+        Texts(List {
+            rule: "a method such as \"GET\"",
+            least: 0,
+            clear: |d| d.access.methods.clear(),
+            push: |d, v| rules::push_method(&mut d.access.methods, v),
+        }),
+        "The only methods, on all routes; none for all.",
+    ),
+    key(
+        "allow",
+        Value("[]"),
+        Texts(List {
+            rule: rules::NETWORK,
+            least: 0,
+            clear: |d| d.access.allow.clear(),
+            push: |d, v| rules::push(&mut d.access.allow, v.parse().ok()),
+        }),
+        "Whose addresses may call; none for all. Callers over a Unix socket have no address.",
+    ),
+    key(
+        "deny",
+        Value("[]"),
+        Texts(List {
+            rule: rules::NETWORK,
+            least: 0,
+            clear: |d| d.access.deny.clear(),
+            push: |d, v| rules::push(&mut d.access.deny, v.parse().ok()),
+        }),
+        "Whose may not, also if they are in `allow`.",
+    ),
+    key(
+        "concurrent-requests",
+        Else("no limit"),
+        Whole(1, 1_000_000, |d, v| {
+            d.access.concurrent_requests = Some(narrow(v))
+        }),
+        "Requests at once, those that wait for an instance included; more are refused.",
+    ),
+];
+
+const JWT_RULE: &[Key<FunctionDraft>] = &[
+    key(
+        "issuers",
+        Value("[]"),
+        Texts(List {
+            rule: "the name of a `[[jwt]]` of the gateway file",
+            least: 0,
+            clear: |d| d.access.jwt.issuers.clear(),
+            push: |d, v| {
+                let name = rules::is_function_name(v).then(|| v.to_owned());
+                rules::push(&mut d.access.jwt.issuers, name)
+            },
+        }),
+        "Whose tokens are taken.",
+    ),
+    key(
+        "scopes",
+        Value("[]"),
+        Texts(List {
+            rule: "a scope of visible characters",
+            least: 0,
+            clear: |d| d.access.jwt.scopes.clear(),
+            push: |d, v| {
+                let scope = !v.is_empty() && v.bytes().all(|b| b.is_ascii_graphic());
+                rules::push(&mut d.access.jwt.scopes, scope.then(|| v.to_owned()))
+            },
+        }),
+        "All of them must be in the token's `scope` (RFC 8693) or `scp`.",
+    ),
+    key(
+        "forward",
+        Value("true"),
+        Flag(|d, v| d.access.jwt.forward = v),
+        "The function sees the token itself.",
+    ),
+];
+
+const CORS: &[Key<FunctionDraft>] = &[
+    key(
+        "origins",
+        Value("[]"),
+        Texts(List {
+            rule: "an origin such as \"https://example.org\", or \"*\"",
+            least: 0,
+            clear: |d| d.access.cors.origins.clear(),
+            push: |d, v| rules::push(&mut d.access.cors.origins, rules::origin(v)),
+        }),
+        "Whose pages; none turns this off.",
+    ),
+    key(
+        "methods",
+        Value("['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']"),
+        Texts(List {
+            rule: "a method such as \"GET\"",
+            least: 0,
+            clear: |d| d.access.cors.methods.clear(),
+            push: |d, v| rules::push_method(&mut d.access.cors.methods, v),
+        }),
+        "What they may do.",
+    ),
+    key(
+        "headers",
+        Value("['authorization', 'content-type', 'x-functions-key', 'x-request-id']"),
+        Texts(List {
+            rule: "a header's name, or \"*\"",
+            least: 0,
+            clear: |d| d.access.cors.headers.clear(),
+            push: |d, v| rules::push(&mut d.access.cors.headers, rules::header_or_any(v)),
+        }),
+        "What they may send.",
+    ),
+    key(
+        "expose",
+        Value("[]"),
+        Texts(List {
+            rule: "a header's name, or \"*\"",
+            least: 0,
+            clear: |d| d.access.cors.expose.clear(),
+            push: |d, v| rules::push(&mut d.access.cors.expose, rules::header_or_any(v)),
+        }),
+        "What they may read besides the headers that they always may.",
+    ),
+    key(
+        "credentials",
+        Value("false"),
+        Flag(|d, v| d.access.cors.credentials = v),
+        "With cookies and the like; not together with \"*\".",
+    ),
+    key(
+        "max-age",
+        Value("'10m'"),
+        Seconds(ZERO, DAY, |d, v| d.access.cors.max_age = v),
+        "How long a browser may remember what a preflight said.",
+    ),
+];
+
+const RATES: &[Key<RateLimitDraft>] = &[
+    key(
+        "by",
+        Required,
+        Choice(&[
+            ("key", |d| d.by = Some(RateSubject::Key)),
+            ("address", |d| d.by = Some(RateSubject::Address)),
+            ("function", |d| d.by = Some(RateSubject::Function)),
+        ]),
+        "A bucket for each key and each token's subject, for each address of a caller (of IPv6, \
+         each /64), or one for all.",
+    ),
+    key(
+        "requests",
+        Required,
+        Whole(1, 1_000_000_000, |d, v| d.requests = narrow(v)),
+        "So many `per` that time, evenly.",
+    ),
+    key(
+        "per",
+        Value("'1s'"),
+        Span(MILLI, DAY, |d, v| d.per = v),
+        "The time.",
+    ),
+    key(
+        "burst",
+        Else("as `requests`"),
+        Whole(1, 1_000_000_000, |d, v| d.burst = Some(narrow(v))),
+        "The bucket's size: requests at once after a pause.",
+    ),
+];
+
+const SETTINGS: &[Key<GatewayDraft>] = &[
+    key(
+        "keys",
+        Value("10000"),
+        Whole(1, 1_000_000, |d, v| d.access.keys = wide(v)),
+        "Keys in the store.",
+    ),
+    key(
+        "rate-entries",
+        Value("100000"),
+        Whole(64, 10_000_000, |d, v| d.access.rate_entries = wide(v)),
+        "Buckets that are not full. With more, the fullest is forgotten, which is to its caller's \
+         advantage. At about 100 bytes each.",
+    ),
+    key(
+        "failures",
+        Value("20"),
+        Whole(1, 1_000_000, |d, v| d.access.failures = narrow(v)),
+        "Wrong keys and tokens from one address within `failure-window`; then it is refused \
+         unheard for a while.",
+    ),
+    key(
+        "failure-window",
+        Value("'1m'"),
+        Span(SECOND, DAY, |d, v| d.access.failure_window = v),
+        "The time for `failures`.",
+    ),
+    key(
+        "jwt-bytes",
+        Value("'8KiB'"),
+        Size(256, 64 * KIB, |d, v| d.access.jwt_bytes = wide(v)),
+        "A longer token is refused.",
+    ),
+    key(
+        "jwt-cache",
+        Value("10000"),
+        Whole(16, 1_000_000, |d, v| d.access.jwt_cache = wide(v)),
+        "Verified tokens that are remembered until they expire.",
+    ),
+    key(
+        "jwks-bytes",
+        Value("'256KiB'"),
+        Size(KIB, 4 * MIB, |d, v| d.access.jwks_bytes = wide(v)),
+        "A longer set of keys is refused.",
+    ),
+    key(
+        "jwks-timeout",
+        Value("'5s'"),
+        Span(MILLI, MINUTE, |d, v| d.access.jwks_timeout = v),
+        "For fetching a set of keys, and how long a request waits for one.",
+    ),
+    key(
+        "jwks-interval",
+        Value("'30s'"),
+        Span(SECOND, HOUR, |d, v| d.access.jwks_interval = v),
+        "Between two fetches that tokens with unknown keys cause, and before one that failed is \
+         tried again.",
+    ),
+];
+
+const ISSUER: &[Key<IssuerDraft>] = &[
+    key(
+        "name",
+        Required,
+        Text(rules::FUNCTION_NAME, |d, v| {
+            rules::put(
+                &mut d.name,
+                rules::is_function_name(v).then(|| v.to_owned()),
+            )
+        }),
+        "What manifests call it.",
+    ),
+    key(
+        "issuer",
+        Required,
+        Text("what its tokens have as `iss`", |d, v| {
+            rules::put(&mut d.issuer, Some(v.to_owned()).filter(|v| !v.is_empty()))
+        }),
+        "The `iss` of its tokens, to the letter.",
+    ),
+    key(
+        "audience",
+        Required,
+        Texts(List {
+            rule: "what its tokens have as `aud`",
+            least: 1,
+            clear: |d| d.audience.clear(),
+            push: |d, v| {
+                let some = Some(v.to_owned()).filter(|v| !v.is_empty());
+                rules::push(&mut d.audience, some)
+            },
+        }),
+        "One of them must be in the `aud` of a token.",
+    ),
+    key(
+        "algorithms",
+        Value("['RS256', 'PS256', 'ES256', 'EdDSA']"),
+        Texts(List {
+            rule: rules::ALGORITHM,
+            least: 1,
+            clear: |d| d.algorithms.clear(),
+            push: |d, v| rules::push(&mut d.algorithms, rules::algorithm(v)),
+        }),
+        "How its tokens may be signed; no others are taken. HS* only with `keys-file`.",
+    ),
+    key(
+        "keys-file",
+        Else("none"),
+        Text(rules::PATH, |d, v| {
+            rules::put(&mut d.keys_file, rules::path(v).map(Some))
+        }),
+        "A JSON Web Key Set (RFC 7517), relative to this file. Either this or `jwks-url`.",
+    ),
+    key(
+        "jwks-url",
+        Else("none"),
+        Text(
+            "an address such as \"https://issuer.example/.well-known/jwks.json\"",
+            |d, v| {
+                rules::put(
+                    &mut d.jwks_url,
+                    rules::is_url(v).then(|| Some(v.to_owned())),
+                )
+            },
+        ),
+        "Where such a set is fetched. For `https` the system's root certificates count.",
+    ),
+    key(
+        "refresh",
+        Value("'1h'"),
+        Span(SECOND, DAY.saturating_mul(7), |d, v| d.refresh = v),
+        "How often the set is fetched. If that fails, the last one stays in use.",
+    ),
+    key(
+        "leeway",
+        Value("'30s'"),
+        Seconds(ZERO, MINUTE.saturating_mul(10), |d, v| d.leeway = v),
+        "By how much the issuer's clock may differ from ours.",
+    ),
+];
