@@ -9,8 +9,9 @@ use std::time::Duration;
 use stoker_core::{Backoff, Policy, ScaleSpec};
 
 use crate::spec::{
-    Address, AdoptionSpec, Contract, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Listen, LogSpec, Network, PathPattern,
+    AccessLogFormat, AccessLogSpec, Address, AdoptionSpec, Contract, FunctionLimits,
+    FunctionTimeouts, GatewayLimits, GatewayTimeouts, Listen, LogSpec, MetricsSpec, Network,
+    PathPattern, TracesSpec,
 };
 
 /// A gateway file.
@@ -27,6 +28,9 @@ pub(crate) struct GatewayDraft {
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) logs: LogSpec,
+    pub(crate) access_log: AccessLogSpec,
+    pub(crate) traces: TracesSpec,
+    pub(crate) metrics: MetricsSpec,
 }
 
 /// The administrators' listener.
@@ -100,7 +104,38 @@ impl GatewayDraft {
                 files: 0,
                 line_bytes: 0,
             },
+            access_log: blank_access_log(),
+            traces: blank_traces(),
+            metrics: MetricsSpec { functions: 0 },
         }
+    }
+}
+
+fn blank_access_log() -> AccessLogSpec {
+    AccessLogSpec {
+        target: None,
+        format: AccessLogFormat::Json,
+        sample: 0.0,
+        keep_errors: false,
+        slow: Duration::ZERO,
+        headers: Vec::new(),
+        redact: Vec::new(),
+        buffer_bytes: 0,
+        file_bytes: 0,
+        files: 0,
+    }
+}
+
+fn blank_traces() -> TracesSpec {
+    TracesSpec {
+        endpoint: None,
+        sample: 0.0,
+        service_name: String::new(),
+        headers: Vec::new(),
+        timeout: Duration::ZERO,
+        queue: 0,
+        batch: 0,
+        interval: Duration::ZERO,
     }
 }
 

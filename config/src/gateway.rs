@@ -8,7 +8,7 @@ use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
-use crate::spec::{Address, AdminSpec, GatewaySpec};
+use crate::spec::{AccessLogTarget, Address, AdminSpec, GatewaySpec};
 use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX};
 
 /// What a gateway file says.
@@ -68,6 +68,9 @@ fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> Ga
         }
     }
     check_listeners(rules, &draft.listen, &admin);
+    if let Some(AccessLogTarget::File(path)) = &mut draft.access_log.target {
+        *path = absolute(home, path);
+    }
     let mut line = draft.logs.line_bytes as u64;
     rules.at_most(
         ("logs.line-bytes", &mut line),
@@ -86,6 +89,9 @@ fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> Ga
         adoption: draft.adoption,
         logs: draft.logs,
         ports: draft.ports,
+        access_log: draft.access_log,
+        traces: draft.traces,
+        metrics: draft.metrics,
     }
 }
 

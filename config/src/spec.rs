@@ -3,8 +3,12 @@
 mod address;
 mod pattern;
 mod revision;
+mod telemetry;
 
 pub(crate) use pattern::is_identifier;
+pub use telemetry::{
+    AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
+};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,6 +57,12 @@ pub struct GatewaySpec {
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.
     pub ports: (u16, u16),
+    /// One line per request.
+    pub access_log: AccessLogSpec,
+    /// Traces over OTLP.
+    pub traces: TracesSpec,
+    /// What Prometheus sees.
+    pub metrics: MetricsSpec,
 }
 
 /// Where to listen.

@@ -2,7 +2,7 @@
 
 use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
-use super::{Content, Key, List, Name, Section, key, rules};
+use super::{Content, Key, List, Name, Section, key, rules, telemetry};
 use crate::draft::GatewayDraft;
 use crate::units::{HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
 
@@ -40,6 +40,21 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         name: "logs",
         meaning: "The output of the functions.",
         content: Content::Keys(LOGS),
+    },
+    Section {
+        name: "access-log",
+        meaning: "One line per request.",
+        content: Content::Keys(telemetry::ACCESS_LOG),
+    },
+    Section {
+        name: "traces",
+        meaning: "OpenTelemetry traces over OTLP (HTTP with protobuf).",
+        content: Content::Keys(telemetry::TRACES),
+    },
+    Section {
+        name: "metrics",
+        meaning: "What `/metrics` shows.",
+        content: Content::Keys(telemetry::METRICS),
     },
 ];
 

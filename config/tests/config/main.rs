@@ -11,4 +11,5 @@ mod load;
 mod manifest;
 mod revision;
 mod speed;
+mod telemetry;
 mod tree;
