@@ -20,7 +20,7 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// The other end of a caller's connection.
 pub(crate) struct Caller {
     /// `unknown` over a Unix socket.
-    address: String,
+    address: Arc<str>,
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
     trusted: bool,
@@ -44,11 +44,16 @@ impl Caller {
         };
         let trusted = trusted.iter().any(|network| network.contains(address));
         Caller {
-            address: address.to_string(),
+            address: address.to_string().into(),
             node,
             trusted,
             turns: Arc::default(),
         }
+    }
+
+    /// Where it connects from, without the port.
+    pub(crate) fn address(&self) -> &Arc<str> {
+        &self.address
     }
 
     /// Whose turn it is on the connection.

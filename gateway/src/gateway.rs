@@ -7,18 +7,20 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use stoker_config::{Config, FunctionSpec, GatewaySpec};
+use stoker_scaler::FunctionView;
 
 use crate::body::WaitBuffer;
 use crate::launch::launch_spec;
-use crate::metrics::FunctionMetrics;
+use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::router::Router;
-use crate::{Function, Metrics, Scaler};
+use crate::{Function, Metrics, Scaler, Telemetry};
 
 /// The data plane's shared state.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     scaler: Arc<Scaler>,
     metrics: Arc<Metrics>,
+    telemetry: Arc<Telemetry>,
     waiting: AtomicU32,
     wait_buffer: WaitBuffer,
 }
@@ -38,7 +40,8 @@ pub struct Entry {
     pub spec: Arc<FunctionSpec>,
     /// Its pool and instances.
     pub function: Arc<Function>,
-    pub(crate) metrics: Arc<OnceLock<FunctionMetrics>>,
+    /// Made with the first request.
+    pub(crate) series: Arc<OnceLock<Arc<Series>>>,
 }
 
 /// What a new configuration changed.
@@ -57,8 +60,19 @@ pub struct Applied {
 }
 
 impl Gateway {
-    /// A gateway with the functions of `config`.
+    /// A gateway with the functions of `config`, without access log and traces.
     pub fn new(config: Config, scaler: Arc<Scaler>, metrics: Arc<Metrics>) -> Self {
+        Gateway::with_telemetry(config, scaler, metrics, Telemetry::off())
+    }
+
+    /// A gateway with the functions of `config`, which tells `telemetry` of its requests.
+    pub fn with_telemetry(
+        config: Config,
+        scaler: Arc<Scaler>,
+        metrics: Arc<Metrics>,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        metrics.set_functions(config.gateway.metrics.functions);
         let gateway = Arc::new(config.gateway);
         let wait_buffer = WaitBuffer::new(gateway.limits.wait_buffer_bytes);
         let register = |spec: Arc<FunctionSpec>| {
@@ -66,7 +80,7 @@ impl Gateway {
             Arc::new(Entry {
                 spec,
                 function,
-                metrics: Arc::default(),
+                series: Arc::default(),
             })
         };
         let entries = config.functions.into_iter().map(register).collect();
@@ -76,6 +90,7 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             scaler,
             metrics,
+            telemetry,
             waiting: AtomicU32::new(0),
             wait_buffer,
         }
@@ -104,10 +119,16 @@ impl Gateway {
                 retired.push(Arc::clone(&entry.function));
             }
         }
+        self.metrics
+            .set_functions(snapshot.gateway.metrics.functions);
         self.snapshot.store(Arc::new(snapshot));
+        // Before the revisions that go now: their last counts are for the next scrape.
+        let alive = self.revisions().into_iter().map(|(name, _)| name);
+        self.metrics.prune(&alive.collect());
         for function in retired {
             function.retire();
         }
+        self.telemetry.reopen();
         applied
     }
 
@@ -121,13 +142,27 @@ impl Gateway {
     /// # Errors
     /// If a metric cannot be encoded.
     pub fn encode_metrics(&self) -> Result<String, prometheus::Error> {
-        let snapshot = self.snapshot.load();
-        let used = snapshot.functions.iter().filter_map(|(name, entry)| {
-            let view = entry.function.view();
-            let used = entry.metrics.get().is_some() || !view.instances.is_empty();
-            used.then_some((&**name, view))
-        });
-        self.metrics.encode(used)
+        self.metrics.encode(Now {
+            revisions: self.revisions(),
+            functions: self.snapshot.load().functions.len(),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            wait_buffer: self.wait_buffer.level(),
+        })
+    }
+
+    /// What every revision with requests or instances has counted so far.
+    pub fn stats(&self) -> Vec<FunctionStats> {
+        self.metrics.stats()
+    }
+
+    /// What Prometheus sees.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The access log and the traces.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
     }
 
     /// The scaler behind it.
@@ -139,8 +174,23 @@ impl Gateway {
         self.snapshot.load()
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
+    /// Where the requests of a function are counted.
+    pub(crate) fn series<'a>(&self, entry: &'a Entry) -> &'a Arc<Series> {
+        entry.series.get_or_init(|| {
+            let launch = entry.function.launch();
+            self.metrics.series(&launch.function, &launch.revision)
+        })
+    }
+
+    /// Every revision that is registered, as it is now; retired ones until they are gone.
+    fn revisions(&self) -> Vec<(Name, FunctionView)> {
+        let functions = self.scaler.functions();
+        let with_view = |function: &Arc<Function>| {
+            let launch = function.launch();
+            let name = (Arc::clone(&launch.function), Arc::clone(&launch.revision));
+            (name, function.view())
+        };
+        functions.iter().map(with_view).collect()
     }
 
     pub(crate) fn wait_buffer(&self) -> &WaitBuffer {
@@ -171,14 +221,13 @@ impl Gateway {
             return Arc::new(Entry {
                 spec,
                 function,
-                metrics: Arc::default(),
+                series: Arc::default(),
             });
         };
         if before.spec == spec {
             return Arc::clone(before);
         }
         let launch = launch_spec(&spec);
-        let metrics = Arc::clone(&before.metrics);
         if launch == **before.function.launch() {
             applied.changed.push(Arc::clone(&spec.name));
             if before.spec.scaling != spec.scaling {
@@ -187,7 +236,7 @@ impl Gateway {
             return Arc::new(Entry {
                 spec,
                 function: Arc::clone(&before.function),
-                metrics,
+                series: Arc::clone(&before.series),
             });
         }
         applied.replaced.push(Arc::clone(&spec.name));
@@ -196,7 +245,8 @@ impl Gateway {
         Arc::new(Entry {
             spec,
             function,
-            metrics,
+            // Another revision is counted apart.
+            series: Arc::default(),
         })
     }
 }
@@ -255,6 +305,8 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         ("admin", old.admin != new.admin),
         ("adoption", old.adoption != new.adoption),
         ("logs", old.logs != new.logs),
+        ("access-log", old.access_log != new.access_log),
+        ("traces", old.traces != new.traces),
         (
             "limits.connections",
             old.limits.connections != new.limits.connections,

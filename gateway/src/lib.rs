@@ -17,12 +17,14 @@ mod proxy;
 mod response;
 mod router;
 mod server;
+mod telemetry;
 mod upstream;
 mod watchdog;
 
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
-pub use metrics::Metrics;
+pub use metrics::{FunctionStats, Latencies, Metrics};
 pub use server::{BindError, Listeners, Server};
+pub use telemetry::{Telemetry, TelemetryError};
 pub use upstream::Connection;
 
 /// A revision of a function, with connections of ours.

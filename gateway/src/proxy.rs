@@ -18,7 +18,7 @@ use crate::caller::Caller;
 use crate::gateway::{Entry, Gateway};
 use crate::identity::{REQUEST_ID, RequestId};
 use crate::io::OurTurn;
-use crate::phases::Phases;
+use crate::metrics::Record;
 use crate::problem::{ORIGIN, Problem};
 use crate::response::ResponseBody;
 
@@ -33,24 +33,29 @@ pub(crate) async fn serve(
     caller: &Caller,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let phases = Phases::new(Instant::now());
+    let mut record = Record::new(Instant::now());
     let mut turn = caller.turns().take();
     let (parts, body) = request.into_parts();
-    let id = RequestId::of(&parts.headers);
-    let ready = match prepare(gateway, caller, &parts, body, &id) {
+    let mut id = RequestId::of(&parts.headers);
+    let telemetry = gateway.telemetry();
+    telemetry.sample(&mut id);
+    let prepared = prepare(gateway, caller, &parts, body, &id);
+    let entry = prepared.as_ref().ok().map(|ready| &*ready.entry);
+    record.set_journal(telemetry.journal(caller, parts, &id, entry));
+    let ready = match prepared {
         Ok(ready) => ready,
         Err(problem) => {
-            gateway.metrics().unrouted(problem.kind.status());
+            gateway.metrics().unrouted(problem.kind);
+            record.problem(problem.kind);
             return problem.into_response(None, &id, turn);
         }
     };
     let entry = Arc::clone(&ready.entry);
-    match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
+    record.routed(Arc::clone(gateway.series(&entry)));
+    match forward::forward(gateway, ready, &mut record, &mut turn.watchdog).await {
         Ok(answer) => answer.into_response(&id, turn),
         Err(problem) => {
-            if let Some(metrics) = entry.metrics.get() {
-                metrics.problem(problem.kind.status());
-            }
+            record.problem(problem.kind);
             problem.into_response(Some(&entry.spec.name), &id, turn)
         }
     }
@@ -107,9 +112,6 @@ fn prepare(
         },
         &routed,
     );
-    entry
-        .metrics
-        .get_or_init(|| gateway.metrics().function(&entry.spec.name));
     let limits = Limits {
         header_bytes: snapshot.gateway.limits.header_bytes,
         waiters: snapshot.gateway.limits.waiters,

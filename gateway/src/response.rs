@@ -137,6 +137,7 @@ impl Transfer {
             if let Some(Ok(data)) = &piece {
                 self.record.add_bytes(data.len());
             }
+            self.record.set_request_bytes(self.exchange.request_bytes());
             return Poll::Ready(piece.map(|piece| piece.map_err(TransferError::Exchange)));
         }
         let idle = self.exchange.last_progress() + self.idle;
@@ -157,13 +158,15 @@ impl Transfer {
             mut record,
             ..
         } = *self;
+        record.set_request_bytes(exchange.request_bytes());
         record.complete();
         if let Some(connection) = exchange.into_reusable(Instant::now()) {
             lease.keep_connection(connection);
         }
     }
 
-    fn fail(self: Box<Self>, error: &TransferError) {
+    fn fail(mut self: Box<Self>, error: &TransferError) {
+        self.record.cut_short();
         let function = self.record.function();
         eprintln!("stoker: {function}: the response was cut short: {error}");
     }

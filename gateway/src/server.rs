@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::io::CallerIo;
+use crate::metrics::ListenerMetrics;
 use crate::proxy;
 
 /// Sockets that are bound and do not accept yet.
@@ -116,6 +117,15 @@ impl Server {
             gateway: Arc::clone(&gateway),
             connections: Arc::clone(&connections),
             limit: settings.limits.connections,
+            listeners: listeners
+                .addresses()
+                .map(|address| {
+                    (
+                        address.clone(),
+                        gateway.metrics().listener(&address.to_string()),
+                    )
+                })
+                .collect(),
         };
         let mut service = Service::new("gateway".into(), app);
         let mut fds = Fds::new();
@@ -181,6 +191,7 @@ struct App {
     gateway: Arc<Gateway>,
     connections: Arc<Connections>,
     limit: u32,
+    listeners: Vec<(Address, Arc<ListenerMetrics>)>,
 }
 
 #[async_trait::async_trait]
@@ -191,7 +202,14 @@ impl ServerApp for App {
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         // Beyond the limit the connection is closed: that is all it may cost.
-        let _open = self.enter()?;
+        let metrics = self.listener(&stream);
+        let Some(_open) = self.enter() else {
+            if let Some(metrics) = metrics {
+                metrics.refuse();
+            }
+            return None;
+        };
+        let _counted = metrics.map(ListenerMetrics::open);
         let snapshot = self.gateway.snapshot();
         let settings = &snapshot.gateway;
         let peer = stream.get_socket_digest().and_then(|digest| {
@@ -233,6 +251,26 @@ impl ServerApp for App {
 }
 
 impl App {
+    /// Where the connections of the stream's listener are counted.
+    fn listener(&self, stream: &Stream) -> Option<&Arc<ListenerMetrics>> {
+        if let [(_, only)] = &self.listeners[..] {
+            return Some(only);
+        }
+        let digest = stream.get_socket_digest()?;
+        let local = digest.local_addr()?;
+        let of = |address: &Address| match address {
+            Address::Tcp(bound) => local.as_inet().is_some_and(|local| {
+                bound.port() == local.port()
+                    && (bound.ip().is_unspecified() || bound.ip() == local.ip())
+            }),
+            Address::Unix(path) => local
+                .as_unix()
+                .is_some_and(|local| local.as_pathname() == Some(path)),
+        };
+        let found = self.listeners.iter().find(|(address, _)| of(address));
+        found.map(|(_, metrics)| metrics)
+    }
+
     fn enter(&self) -> Option<Open> {
         let open = Open(Arc::clone(&self.connections));
         let before = self.connections.open.fetch_add(1, Ordering::AcqRel);

@@ -82,7 +82,7 @@ pub(super) const ACCESS_LOG: &[Key<Draft>] = &[
             push: |d, v| rules::push(&mut d.access_log.redact, rules::redacted_name(v)),
         }),
         "Query parameters and headers whose values are replaced by `***`, in whatever case they \
-         are written. `code`, `authorization`, `proxy-authorization`, `cookie` and \
+         are written; in traces too. `code`, `authorization`, `proxy-authorization`, `cookie` and \
          `x-functions-key` always are.",
     ),
     key(

@@ -88,7 +88,7 @@ pub(super) fn encode_head(from: &HeadParts<'_>, routed: &Routed<'_, Entry>) -> B
 pub(super) async fn forward(
     gateway: &Gateway,
     ready: Ready,
-    mut phases: Phases,
+    record: &mut Record,
     watchdog: &mut Watchdog,
 ) -> Result<Answer, Problem> {
     let Ready {
@@ -100,8 +100,8 @@ pub(super) async fn forward(
         limits,
     } = ready;
     let timeouts = &entry.spec.timeouts;
-    let total = phases.arrived + timeouts.total;
-    let deadline = (phases.arrived + timeouts.queue).min(total);
+    let total = record.phases.arrived + timeouts.total;
+    let deadline = (record.phases.arrived + timeouts.queue).min(total);
     let seeker = Seeker {
         gateway,
         entry: &entry,
@@ -110,10 +110,9 @@ pub(super) async fn forward(
     };
 
     let mut lease = seeker.slot(&mut body).await?;
-    let leased = Instant::now();
+    record.leased(&lease);
     let connection = seeker.connection(&mut lease, &mut body).await?;
-    let mut connected = Instant::now();
-    let mut exchange = Exchange::new(connection, head, body, framing, connected);
+    let mut exchange = Exchange::new(connection, head, body, framing, record.connected());
     let deadlines = Deadlines {
         total,
         first_byte: timeouts.first_byte,
@@ -136,18 +135,12 @@ pub(super) async fn forward(
         attempts += 1;
         let connection = seeker.connection(&mut lease, exchange.body_mut()).await?;
         exchange.retarget(connection);
-        connected = Instant::now();
+        record.connected();
     };
     lease.answered();
 
-    let now = Instant::now();
-    phases.queue = leased - phases.arrived;
-    phases.connect = connected - leased;
-    phases.first_byte = now - connected;
-    if lease.is_cold() {
-        phases.set_start(lease.instance().timings());
-    }
-    let record = Record::new(&entry.metrics, &phases, lease.is_cold(), head.status);
+    let record = record.answered(&lease, head.status);
+    let phases = record.phases;
     let transfer = Box::new(Transfer {
         exchange,
         lease,

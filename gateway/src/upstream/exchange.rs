@@ -92,6 +92,11 @@ impl Exchange {
         &mut self.body
     }
 
+    /// Bytes of the caller's body that came in so far.
+    pub(crate) fn request_bytes(&self) -> u64 {
+        self.body.seen()
+    }
+
     /// When a byte last went either way.
     pub(crate) fn last_progress(&self) -> Instant {
         self.last_progress
