@@ -1,9 +1,11 @@
 //! The real binary, real functions, real clients: what must hold, each shown by a test.
 
+mod access_log;
 mod broken;
 mod burst;
 mod codings;
 mod commands;
+mod dashboards;
 mod deadlines;
 mod examples;
 mod gateway_end;
@@ -16,4 +18,5 @@ mod memory;
 mod reload;
 mod routing;
 mod swing;
+mod traces;
 mod waiting;
