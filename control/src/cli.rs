@@ -11,6 +11,7 @@ mod logs;
 mod operate;
 mod output;
 mod table;
+mod top;
 
 use std::error::Error;
 use std::io;
@@ -23,7 +24,7 @@ use output::Output;
 
 pub use advertise::{Advertisement, advertise};
 pub use arguments::{
-    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs,
+    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs, TopArgs,
 };
 
 /// What can be asked of, or told to, a running gateway.
@@ -33,6 +34,8 @@ pub enum Command {
     Ls(LsArgs),
     /// List the instances of a function, or of all
     Ps(PsArgs),
+    /// Watch the functions: rates, errors, latencies, instances and queues
+    Top(TopArgs),
     /// Print the output of a function, and follow it
     Logs(LogsArgs),
     /// Send a request to a function, through the gateway
@@ -74,6 +77,7 @@ impl Command {
         let code = match self {
             Command::Ls(arguments) => functions::list(arguments, &mut output).await,
             Command::Ps(arguments) => instances::list(arguments, &mut output).await,
+            Command::Top(arguments) => top::top(arguments, &mut output).await,
             Command::Logs(arguments) => logs::print(arguments, &mut output).await,
             Command::Invoke(arguments) => invoke::invoke(arguments, &mut output).await,
             Command::Scale(arguments) => operate::scale(arguments, &mut output).await,

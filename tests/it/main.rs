@@ -18,5 +18,6 @@ mod memory;
 mod reload;
 mod routing;
 mod swing;
+mod top;
 mod traces;
 mod waiting;
