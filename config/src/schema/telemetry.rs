@@ -176,6 +176,6 @@ pub(super) const METRICS: &[Key<Draft>] = &[key(
     "functions",
     Value("1000"),
     Whole(1, 100_000, |d, v| d.metrics.functions = wide(v)),
-    "Functions with series of their own, each with about 100 of them. The others share those of \
+    "Functions with series of their own, each with up to 240 of them. The others share those of \
      `function=\"_other\"`.",
 )];
