@@ -20,7 +20,7 @@ use stoker_scaler::driver::LaunchSpec;
 use stoker_scaler::{FunctionView, Notice};
 
 use crate::problem::ProblemKind;
-use board::{Board, OTHER};
+use board::Board;
 use families::{Families, PerRevision};
 use gauges::Gauges;
 use process::Process;
@@ -95,15 +95,11 @@ impl Metrics {
         self.gauges.reset();
         let mut alive = HashSet::new();
         for (name, view) in now.revisions {
-            let own = self.board.has(&name);
-            if own || !view.instances.is_empty() {
-                // Instances without series are of functions that there was no room for.
-                let labels = if own {
-                    [&*name.0, &*name.1]
-                } else {
-                    [OTHER; 2]
-                };
-                self.gauges.add(&labels, &view);
+            if self.board.has(&name) || !view.instances.is_empty() {
+                // Its own, or those of all that there was no room for.
+                let series = self.board.series(&name.0, &name.1);
+                self.gauges
+                    .add(&[&series.function, &series.revision], &view);
             }
             alive.insert(name);
         }

@@ -11,7 +11,7 @@ use super::series::Series;
 
 /// The name that functions without series of their own are counted under. No function is called
 /// so, for names have no underscore.
-pub(super) const OTHER: &str = "_other";
+const OTHER: &str = "_other";
 
 /// A function's name and a revision's.
 pub(crate) type Name = (Arc<str>, Arc<str>);

@@ -65,7 +65,7 @@ impl AccessLog {
             AccessLogTarget::Stdout => Sink::Stdout,
             AccessLogTarget::File(path) => {
                 let mut file = RotatingFile::new(path.clone(), spec.file_bytes, spec.files);
-                file.append(b"").map_err(|error| {
+                file.prepare().map_err(|error| {
                     let what = format!("cannot open the access log {}", path.display());
                     TelemetryError::new(what, error)
                 })?;

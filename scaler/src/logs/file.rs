@@ -34,6 +34,17 @@ impl RotatingFile {
         }
     }
 
+    /// Opens the file, if it is not open, so that an error is known before there are lines.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn prepare(&mut self) -> io::Result<()> {
+        if self.open.is_none() {
+            self.open = Some(self.open()?);
+        }
+        Ok(())
+    }
+
     /// Opens the file anew for the next lines: somebody may have moved it away.
     pub fn close(&mut self) {
         self.open = None;
@@ -42,7 +53,7 @@ impl RotatingFile {
     /// Appends whole lines, and rotates between them when the file is full.
     ///
     /// After an error some of the lines may be there. The file is opened anew the next time, which
-    /// also helps if somebody took it away. No lines at all still have the file opened.
+    /// also helps if somebody took it away.
     ///
     /// # Errors
     /// If the file cannot be opened, written or rotated.
@@ -55,9 +66,6 @@ impl RotatingFile {
     }
 
     fn try_append(&mut self, mut lines: &[u8]) -> io::Result<()> {
-        if self.open.is_none() {
-            self.open = Some(self.open()?);
-        }
         while !lines.is_empty() {
             let mut open = match self.open.take() {
                 Some(open) => open,
