@@ -10,8 +10,8 @@ use stoker_config::{Address, Config, GatewaySpec, ListenerSpec};
 use stoker_control::admin::{AdminListeners, AdminState, Readiness};
 use stoker_control::cli::advertise;
 use stoker_control::reload::Reloader;
-use stoker_gateway::{Gateway, Listeners, Metrics, Server};
-use stoker_scaler::driver::Driver;
+use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
+use stoker_scaler::driver::{Driver, LaunchSpec};
 use stoker_scaler::logs::{LogSettings, Logs, Stream};
 use stoker_scaler::process::{Output, OutputStream, ProcessDriver, ProcessSettings};
 use stoker_scaler::spawner::{self, SpawnerSettings};
@@ -85,6 +85,8 @@ impl Parts {
         logs: Arc<Logs>,
     ) -> Result<Parts, Box<dyn Error>> {
         let metrics = Arc::new(Metrics::new()?);
+        let runtime = tokio::runtime::Handle::current();
+        let telemetry = Telemetry::start(&config.gateway, &metrics, &runtime)?;
         let scaler = Scaler::new(ScalerSettings {
             driver: Arc::clone(driver) as Arc<dyn Driver>,
             runtime: tokio::runtime::Handle::current(),
@@ -94,7 +96,8 @@ impl Parts {
         .await;
         let listen = bound(&listeners, &config.gateway);
         let (watched, read_at) = (config.watched.clone(), config.read_at);
-        let gateway = Arc::new(Gateway::new(config, Arc::clone(&scaler), metrics));
+        let gateway = Gateway::with_telemetry(config, Arc::clone(&scaler), metrics, telemetry);
+        let gateway = Arc::new(gateway);
         gateway.keys().load()?;
         let reloader = Reloader::spawn(file.to_owned(), watched, read_at, Arc::clone(&gateway));
         let server = Server::start(listeners, &listen, Arc::clone(&gateway));
@@ -147,11 +150,15 @@ impl Parts {
         {
             eprintln!("stoker: some instances did not end in time and are killed");
         }
+        gateway.telemetry().shut_down(TELEMETRY_PATIENCE).await;
         drop(end);
         administration.await??;
         Ok(())
     }
 }
+
+/// For the last lines of the access log, and for the last spans.
+const TELEMETRY_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// SIGTERM to SIGKILL for instances that no function has settings for.
 const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -195,8 +202,9 @@ fn capture(logs: &Arc<Logs>) -> Arc<dyn Fn(Output) + Send + Sync> {
 /// Counts what the scaler tells and writes it to the function's log.
 fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
     let (logs, metrics) = (Arc::clone(logs), Arc::clone(metrics));
-    Arc::new(move |function, notice| {
-        metrics.note(function, &notice);
+    Arc::new(move |launch: &LaunchSpec, notice| {
+        metrics.note(launch, &notice);
+        let function = &*launch.function;
         match notice {
             Notice::Started { id, pid, timings } => {
                 let took = timings.prepare + timings.spawn + timings.listen;

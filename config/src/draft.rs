@@ -11,8 +11,9 @@ use std::time::Duration;
 use stoker_core::{Backoff, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessSettings, AccessSpec, Address, AdoptionSpec, Contract, FunctionLimits, FunctionTimeouts,
-    GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec, Network, PathPattern, RateSubject,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, Contract,
+    FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec,
+    MetricsSpec, Network, PathPattern, RateSubject, TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -38,6 +39,9 @@ pub(crate) struct GatewayDraft {
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
     pub(crate) jwt: Vec<(IssuerDraft, usize)>,
+    pub(crate) access_log: AccessLogSpec,
+    pub(crate) traces: TracesSpec,
+    pub(crate) metrics: MetricsSpec,
 }
 
 /// The administrators' listener.
@@ -163,7 +167,38 @@ impl GatewayDraft {
                 jwks_interval: Duration::ZERO,
             },
             jwt: Vec::new(),
+            access_log: blank_access_log(),
+            traces: blank_traces(),
+            metrics: MetricsSpec { functions: 0 },
         }
+    }
+}
+
+fn blank_access_log() -> AccessLogSpec {
+    AccessLogSpec {
+        target: None,
+        format: AccessLogFormat::Json,
+        sample: 0.0,
+        keep_errors: false,
+        slow: Duration::ZERO,
+        headers: Vec::new(),
+        redact: Vec::new(),
+        buffer_bytes: 0,
+        file_bytes: 0,
+        files: 0,
+    }
+}
+
+fn blank_traces() -> TracesSpec {
+    TracesSpec {
+        endpoint: None,
+        sample: 0.0,
+        service_name: String::new(),
+        headers: Vec::new(),
+        timeout: Duration::ZERO,
+        queue: 0,
+        batch: 0,
+        interval: Duration::ZERO,
     }
 }
 

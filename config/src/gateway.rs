@@ -9,7 +9,7 @@ use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
-use crate::spec::{Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec};
+use crate::spec::{AccessLogTarget, Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec};
 use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, tls};
 
 /// What a gateway file says.
@@ -78,6 +78,9 @@ fn finish(
     let threads = draft.threads.unwrap_or_else(cores);
     let certificates = (draft.tls, draft.certificates);
     let tls = tls::finish(rules, certificates, (home, threads));
+    if let Some(AccessLogTarget::File(path)) = &mut draft.access_log.target {
+        *path = absolute(home, path);
+    }
     let mut line = draft.logs.line_bytes as u64;
     rules.at_most(
         ("logs.line-bytes", &mut line),
@@ -103,6 +106,9 @@ fn finish(
         ports: draft.ports,
         access: draft.access,
         jwt,
+        access_log: draft.access_log,
+        traces: draft.traces,
+        metrics: draft.metrics,
     };
     (spec, tls.files, tls.warnings)
 }

@@ -11,6 +11,7 @@ pub(crate) mod rules;
 mod scaling;
 mod show;
 mod suggest;
+mod telemetry;
 pub(crate) mod tls;
 
 use std::time::Duration;

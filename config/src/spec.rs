@@ -5,6 +5,7 @@ mod address;
 mod listener;
 mod pattern;
 mod revision;
+mod telemetry;
 mod tls;
 
 pub use access::{
@@ -13,6 +14,9 @@ pub use access::{
 };
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
+pub use telemetry::{
+    AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
+};
 pub use tls::{CertificateSpec, ClientDemand, ClientRules, HstsSpec, TlsSpec, TlsVersion};
 
 use std::collections::BTreeMap;
@@ -72,6 +76,12 @@ pub struct GatewaySpec {
     pub access: AccessSettings,
     /// Who makes tokens; no two have the same name.
     pub jwt: Vec<IssuerSpec>,
+    /// One line per request.
+    pub access_log: AccessLogSpec,
+    /// Traces over OTLP.
+    pub traces: TracesSpec,
+    /// What Prometheus sees.
+    pub metrics: MetricsSpec,
 }
 
 /// Where to listen.

@@ -15,6 +15,7 @@ mod readiness;
 mod routes;
 mod scale;
 mod server;
+mod stats;
 mod token;
 
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub struct AdminState {
 struct App {
     state: AdminState,
     followers: Arc<Semaphore>,
+    /// When the counters began, in milliseconds since 1970.
+    since_ms: u64,
     /// True once the server ends.
     ending: watch::Receiver<bool>,
 }
@@ -63,9 +66,15 @@ impl App {
         Arc::new(App {
             state,
             followers,
+            since_ms: now_ms(),
             ending,
         })
     }
+}
+
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Does what takes long with ten thousand functions, away from the threads that drive the scaler.

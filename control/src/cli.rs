@@ -12,6 +12,7 @@ mod logs;
 mod operate;
 mod output;
 mod table;
+mod top;
 
 use std::error::Error;
 use std::io;
@@ -24,7 +25,7 @@ use output::Output;
 
 pub use advertise::{Advertisement, advertise};
 pub use arguments::{
-    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs,
+    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs, TopArgs,
 };
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 
@@ -35,6 +36,8 @@ pub enum Command {
     Ls(LsArgs),
     /// List the instances of a function, or of all
     Ps(PsArgs),
+    /// Watch the functions: rates, errors, latencies, instances and queues
+    Top(TopArgs),
     /// Print the output of a function, and follow it
     Logs(LogsArgs),
     /// Send a request to a function, through the gateway
@@ -79,6 +82,7 @@ impl Command {
         let code = match self {
             Command::Ls(arguments) => functions::list(arguments, &mut output).await,
             Command::Ps(arguments) => instances::list(arguments, &mut output).await,
+            Command::Top(arguments) => top::top(arguments, &mut output).await,
             Command::Logs(arguments) => logs::print(arguments, &mut output).await,
             Command::Invoke(arguments) => invoke::invoke(arguments, &mut output).await,
             Command::Scale(arguments) => operate::scale(arguments, &mut output).await,

@@ -1,6 +1,10 @@
 //! The admin API's JSON, as server and client share it.
 
+mod stats;
+
 use serde::{Deserialize, Serialize};
+
+pub use stats::{FunctionStats, Latencies, Stats};
 
 /// A function in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

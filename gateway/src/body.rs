@@ -63,6 +63,11 @@ impl RequestBody {
         }
     }
 
+    /// Bytes that came in so far.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// The next piece; `None` at the end.
     pub(crate) fn poll_data(
         &mut self,
@@ -156,6 +161,11 @@ impl WaitBuffer {
             used: Arc::default(),
             limit,
         }
+    }
+
+    /// Bytes that are held now, and how many there may be.
+    pub(crate) fn level(&self) -> (usize, usize) {
+        (self.used.load(Ordering::Relaxed), self.limit)
     }
 
     fn is_full(&self) -> bool {

@@ -21,7 +21,7 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// The other end of a caller's connection.
 pub(crate) struct Caller {
     /// `unknown` over a Unix socket.
-    address: String,
+    address: Arc<str>,
     /// The same as RFC 7239 wants it: IPv6 in brackets and quotes.
     node: String,
     /// The peer's; `None` over a Unix socket.
@@ -57,7 +57,7 @@ impl Caller {
         };
         let trusted = trusted.iter().any(|network| network.contains(address));
         Caller {
-            address: address.to_string(),
+            address: address.to_string().into(),
             peer: Some(address),
             node,
             trusted,
@@ -65,6 +65,15 @@ impl Caller {
             link,
             redirect: None,
         }
+    }
+
+    /// The address of [`Self::client_ip`] in words.
+    pub(crate) fn client(&self, headers: &HeaderMap, trusted: &[Network]) -> Arc<str> {
+        if !self.trusted {
+            return Arc::clone(&self.address);
+        }
+        let address = self.client_ip(headers, trusted);
+        address.map_or_else(|| Arc::clone(&self.address), |ip| ip.to_string().into())
     }
 
     /// Every request is sent to this port by HTTPS.

@@ -7,21 +7,23 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use stoker_config::{Config, FunctionSpec, GatewaySpec};
+use stoker_scaler::FunctionView;
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
 use crate::body::WaitBuffer;
 use crate::launch::launch_spec;
-use crate::metrics::FunctionMetrics;
+use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::router::Router;
 use crate::tls::Tls;
-use crate::{Function, Metrics, Scaler};
+use crate::{Function, Metrics, Scaler, Telemetry};
 
 /// The data plane's shared state.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     scaler: Arc<Scaler>,
     metrics: Arc<Metrics>,
+    telemetry: Arc<Telemetry>,
     waiting: AtomicU32,
     wait_buffer: WaitBuffer,
     guardian: Guardian,
@@ -45,7 +47,8 @@ pub struct Entry {
     pub spec: Arc<FunctionSpec>,
     /// Its pool and instances.
     pub function: Arc<Function>,
-    pub(crate) metrics: Arc<OnceLock<FunctionMetrics>>,
+    /// Made with the first request.
+    pub(crate) series: Arc<OnceLock<Arc<Series>>>,
     /// `None` if anybody may call it.
     pub(crate) access: Option<Arc<Access>>,
 }
@@ -68,8 +71,19 @@ pub struct Applied {
 }
 
 impl Gateway {
-    /// A gateway with the functions of `config`.
+    /// A gateway with the functions of `config`, without access log and traces.
     pub fn new(config: Config, scaler: Arc<Scaler>, metrics: Arc<Metrics>) -> Self {
+        Gateway::with_telemetry(config, scaler, metrics, Telemetry::off())
+    }
+
+    /// A gateway with the functions of `config`, which tells `telemetry` of its requests.
+    pub fn with_telemetry(
+        config: Config,
+        scaler: Arc<Scaler>,
+        metrics: Arc<Metrics>,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        metrics.set_functions(config.gateway.metrics.functions);
         let gateway = Arc::new(config.gateway);
         let wait_buffer = WaitBuffer::new(gateway.limits.wait_buffer_bytes);
         let register = |spec: Arc<FunctionSpec>| {
@@ -85,6 +99,7 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             scaler,
             metrics,
+            telemetry,
             waiting: AtomicU32::new(0),
             wait_buffer,
             guardian,
@@ -117,10 +132,16 @@ impl Gateway {
                 retired.push(Arc::clone(&entry.function));
             }
         }
+        self.metrics
+            .set_functions(snapshot.gateway.metrics.functions);
         self.snapshot.store(Arc::new(snapshot));
+        // Before the revisions that go now: their last counts are for the next scrape.
+        let alive = self.revisions().into_iter().map(|(name, _)| name);
+        self.metrics.prune(&alive.collect());
         for function in retired {
             function.retire();
         }
+        self.telemetry.reopen();
         applied
     }
 
@@ -140,13 +161,28 @@ impl Gateway {
     /// If a metric cannot be encoded.
     pub fn encode_metrics(&self) -> Result<String, prometheus::Error> {
         let snapshot = self.snapshot.load();
-        let used = snapshot.functions.iter().filter_map(|(name, entry)| {
-            let view = entry.function.view();
-            let used = entry.metrics.get().is_some() || !view.instances.is_empty();
-            used.then_some((&**name, view))
-        });
-        self.metrics.note_certificates(&snapshot.gateway.tls);
-        self.metrics.encode(used)
+        self.metrics.encode(Now {
+            revisions: self.revisions(),
+            functions: snapshot.functions.len(),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            wait_buffer: self.wait_buffer.level(),
+            certificates: &snapshot.gateway.tls.certificates,
+        })
+    }
+
+    /// What every revision with requests or instances has counted so far.
+    pub fn stats(&self) -> Vec<FunctionStats> {
+        self.metrics.stats()
+    }
+
+    /// What Prometheus sees.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The access log and the traces.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
     }
 
     /// The scaler behind it.
@@ -162,8 +198,23 @@ impl Gateway {
         &self.guardian
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
+    /// Where the requests of a function are counted.
+    pub(crate) fn series<'a>(&self, entry: &'a Entry) -> &'a Arc<Series> {
+        entry.series.get_or_init(|| {
+            let launch = entry.function.launch();
+            self.metrics.series(&launch.function, &launch.revision)
+        })
+    }
+
+    /// Every revision that is registered, as it is now; retired ones until they are gone.
+    fn revisions(&self) -> Vec<(Name, FunctionView)> {
+        let functions = self.scaler.functions();
+        let with_view = |function: &Arc<Function>| {
+            let launch = function.launch();
+            let name = (Arc::clone(&launch.function), Arc::clone(&launch.revision));
+            (name, function.view())
+        };
+        functions.iter().map(with_view).collect()
     }
 
     pub(crate) fn wait_buffer(&self) -> &WaitBuffer {
@@ -213,12 +264,15 @@ impl Gateway {
 }
 
 impl Entry {
-    /// What is counted of a function goes on where `before` was.
+    /// What is counted of a revision goes on where `before` was.
     fn new(spec: Arc<FunctionSpec>, function: Arc<Function>, before: Option<&Arc<Entry>>) -> Self {
         let access = before.and_then(|before| before.access.as_deref());
         Entry {
             access: Access::new(&spec.name, &spec.access, access),
-            metrics: before.map_or_else(Arc::default, |before| Arc::clone(&before.metrics)),
+            // Another revision is counted apart.
+            series: before
+                .filter(|before| Arc::ptr_eq(&before.function, &function))
+                .map_or_else(Arc::default, |before| Arc::clone(&before.series)),
             spec,
             function,
         }
@@ -297,6 +351,8 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         ("admin", old.admin != new.admin),
         ("adoption", old.adoption != new.adoption),
         ("logs", old.logs != new.logs),
+        ("access-log", old.access_log != new.access_log),
+        ("traces", old.traces != new.traces),
         (
             "limits.connections",
             old.limits.connections != new.limits.connections,

@@ -18,9 +18,12 @@ const ID_LIMIT: usize = 128;
 
 /// The id and the trace context of one request. A made id is the trace's id too, so that either
 /// finds the other.
+#[derive(Clone)]
 pub(crate) struct RequestId {
     kept: Option<HeaderValue>,
     traceparent: Option<HeaderValue>,
+    /// The gateway has spans of it.
+    traced: bool,
     /// 32 hexadecimal digits of the trace, 16 of the span.
     digits: [u8; 48],
 }
@@ -48,8 +51,55 @@ impl RequestId {
         RequestId {
             kept,
             traceparent,
+            traced: false,
             digits,
         }
+    }
+
+    /// The gateway makes spans of it: the function is told the one that it is called in.
+    pub(crate) fn set_traced(&mut self) {
+        self.traced = true;
+    }
+
+    /// Whether the gateway makes spans of it.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.traced
+    }
+
+    /// The trace's id: 32 hexadecimal digits.
+    pub(crate) fn trace_id(&self) -> &[u8] {
+        match &self.traceparent {
+            Some(value) => &value.as_bytes()[3..35],
+            None => &self.digits[..32],
+        }
+    }
+
+    /// The id of the span that the function is called in: 16 hexadecimal digits.
+    pub(crate) fn span_id(&self) -> &[u8] {
+        &self.digits[32..]
+    }
+
+    /// The caller's span, 16 hexadecimal digits, and whether the caller has it traced (W3C Trace
+    /// Context, section 3.2.2.5.1).
+    pub(crate) fn parent(&self) -> Option<(&[u8], bool)> {
+        let value = self.traceparent.as_ref()?.as_bytes();
+        let sampled = matches!(
+            value[54],
+            b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'
+        );
+        Some((&value[36..52], sampled))
+    }
+
+    /// A number of the request's own, evenly spread: what decides whether it is in a sample.
+    pub(crate) fn lot(&self) -> u64 {
+        let digits = &self.digits[16..32];
+        digits.iter().fold(0, |lot, &digit| {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                _ => digit - b'a' + 10,
+            };
+            lot << 4 | u64::from(value)
+        })
     }
 
     /// The id as text.
@@ -75,11 +125,14 @@ impl RequestId {
     pub(crate) fn encode(&self, out: &mut impl FieldSink) {
         out.field(REQUEST_ID.as_str(), self.as_str().as_bytes());
         match &self.traceparent {
-            Some(value) => out.field(TRACEPARENT.as_str(), value.as_bytes()),
-            None => {
+            Some(value) if !self.traced => out.field(TRACEPARENT.as_str(), value.as_bytes()),
+            _ => {
                 let mut value = *b"00-................................-................-00";
-                value[3..35].copy_from_slice(&self.digits[..32]);
-                value[36..52].copy_from_slice(&self.digits[32..]);
+                value[3..35].copy_from_slice(self.trace_id());
+                value[36..52].copy_from_slice(self.span_id());
+                if self.traced {
+                    value[54] = b'1';
+                }
                 out.field(TRACEPARENT.as_str(), &value);
             }
         }
@@ -166,6 +219,28 @@ mod tests {
             out,
             format!("x-request-id: abc-1\r\ntraceparent: {trace}\r\n").as_bytes()
         );
+    }
+
+    #[test]
+    fn a_traced_request_names_our_span() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let mut id = RequestId::of(&headers(&[("traceparent", trace)]));
+        assert_eq!(id.parent(), Some((&b"00f067aa0ba902b7"[..], true)));
+        id.set_traced();
+        let mut out = BytesMut::new();
+        id.encode(&mut out);
+        let text = String::from_utf8(out.to_vec()).unwrap();
+        let span = std::str::from_utf8(id.span_id()).unwrap();
+        let told = format!("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-{span}-01\r\n");
+        assert!(text.ends_with(&told), "{text}");
+        assert_ne!(span, "00f067aa0ba902b7");
+
+        let mut made = RequestId::of(&HeaderMap::new());
+        assert_eq!(made.parent(), None);
+        made.set_traced();
+        out.clear();
+        made.encode(&mut out);
+        assert!(out.ends_with(b"-01\r\n"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod proxy_protocol;
 mod response;
 mod router;
 mod server;
+mod telemetry;
 mod tls;
 mod trailers;
 mod tunnel;
@@ -33,8 +34,9 @@ mod watchdog;
 
 pub use access::keys::{KeyError, KeyInfo, KeyScope, KeyStore, NewKey};
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
-pub use metrics::Metrics;
+pub use metrics::{FunctionStats, Latencies, Metrics};
 pub use server::{BindError, Listeners, Server};
+pub use telemetry::{Telemetry, TelemetryError};
 pub use upstream::{Client, Connection, Socket};
 
 /// A revision of a function, with connections of ours.

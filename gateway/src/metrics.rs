@@ -1,37 +1,66 @@
 //! What Prometheus sees.
 
+mod board;
 mod families;
+mod gauges;
+mod process;
 mod record;
+mod series;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod wide;
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use http::StatusCode;
-use prometheus::{Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
-use stoker_config::TlsSpec;
+use parking_lot::Mutex;
+use prometheus::{Encoder, Registry, TextEncoder};
+use stoker_config::CertificateSpec;
+use stoker_scaler::driver::LaunchSpec;
 use stoker_scaler::{FunctionView, Notice};
 
-use families::{Families, Gauges};
-use record::{CLASSES, Timings};
+use crate::problem::ProblemKind;
+use board::Board;
+use families::{Families, PerRevision};
+use gauges::Gauges;
+use process::Process;
+use wide::Wide;
 
-pub(crate) use record::{FunctionMetrics, Record};
+pub(crate) use board::Name;
+pub(crate) use record::Record;
+pub(crate) use series::Series;
+pub use stats::{FunctionStats, Latencies};
+pub(crate) use wide::{ListenerMetrics, OpenConnection, TelemetryCounters};
 
-/// Every metric of the gateway. Functions appear with their first request or instance, so that the
-/// number of series follows what is used, not what is registered.
+/// Functions with series of their own until the configuration says how many.
+const FUNCTIONS: usize = 1000;
+
+/// Every metric of the gateway. Revisions appear with their first request or instance, so that the
+/// number of series follows what is used, not what is registered; they go when the last instance of
+/// a retired one has gone.
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
-    bytes: IntCounterVec,
-    duration: HistogramVec,
-    first_byte: HistogramVec,
-    queue: HistogramVec,
-    start: HistogramVec,
-    starts: IntCounterVec,
-    exits: IntCounterVec,
-    unrouted: IntCounterVec,
-    handshakes: IntCounterVec,
-    expiry: IntGaugeVec,
+    board: Board,
     gauges: Gauges,
+    wide: Wide,
+    process: Process,
+    /// One exposition at a time, for gauges are set anew for each.
+    encoding: Mutex<()>,
+}
+
+/// What is read when Prometheus asks.
+pub(crate) struct Now<'a> {
+    /// Every revision that is registered, retired ones too.
+    pub(crate) revisions: Vec<(Name, FunctionView)>,
+    /// Functions of the configuration.
+    pub(crate) functions: usize,
+    /// Requests that wait in the whole gateway.
+    pub(crate) waiting: u32,
+    /// Bytes in the wait buffer, and how many there may be.
+    pub(crate) wait_buffer: (usize, usize),
+    /// The certificates that are in force.
+    pub(crate) certificates: &'a [CertificateSpec],
 }
 
 impl Metrics {
@@ -41,155 +70,102 @@ impl Metrics {
     /// If two metrics have the same name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let families = Families::default();
-        let by_start = &["function", "start"];
         Ok(Metrics {
-            requests: families.counter(
-                "stoker_requests_total",
-                "Requests by class of status and by who answered: function, gateway, or incomplete.",
-                &["function", "code", "origin"],
-            )?,
-            bytes: families.counter(
-                "stoker_response_bytes_total",
-                "Bytes of bodies sent.",
-                &["function"],
-            )?,
-            duration: families.histogram(
-                "stoker_request_duration_seconds",
-                "From the arrival of a request to the end of its answer.",
-                by_start,
-            )?,
-            first_byte: families.histogram(
-                "stoker_first_byte_seconds",
-                "From the arrival of a request to the head of its answer.",
-                by_start,
-            )?,
-            queue: families.histogram(
-                "stoker_queue_duration_seconds",
-                "From the arrival of a request to its slot.",
-                by_start,
-            )?,
-            start: families.histogram(
-                "stoker_start_duration_seconds",
-                "Parts of the starts of instances.",
-                &["function", "phase"],
-            )?,
-            starts: families.counter(
-                "stoker_starts_total",
-                "Starts of instances, by result.",
-                &["function", "result"],
-            )?,
-            exits: families.counter(
-                "stoker_exits_total",
-                "Instances that ended, by whether Stoker wanted it.",
-                &["function", "wanted"],
-            )?,
-            unrouted: families.counter(
-                "stoker_unrouted_requests_total",
-                "Requests answered by the gateway before a function was found.",
-                &["code"],
-            )?,
-            handshakes: families.counter(
-                "stoker_tls_handshakes_total",
-                "TLS handshakes, by result: ok, failed, timeout.",
-                &["result"],
-            )?,
-            expiry: families.gauge(
-                "stoker_certificate_expiry_timestamp_seconds",
-                "When the certificate expires, in seconds since 1970.",
-                &["certificate"],
-            )?,
+            board: Board::new(PerRevision::new(&families)?, FUNCTIONS),
             gauges: Gauges::new(&families)?,
+            wide: Wide::new(&families)?,
+            process: Process::new(&families)?,
+            encoding: Mutex::new(()),
             registry: families.registry,
         })
     }
 
-    /// The text exposition, with `views` for the gauges.
-    ///
-    /// # Errors
-    /// If a metric cannot be encoded.
-    pub fn encode<'a>(
-        &self,
-        views: impl IntoIterator<Item = (&'a str, FunctionView)>,
-    ) -> Result<String, prometheus::Error> {
+    /// Counts what the scaler tells of a revision.
+    pub fn note(&self, launch: &LaunchSpec, notice: &Notice<'_>) {
+        self.series(&launch.function, &launch.revision).note(notice);
+    }
+
+    /// Counts instances of a revision that an operator told to go.
+    pub fn evicted(&self, launch: &LaunchSpec, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.series(&launch.function, &launch.revision)
+            .evicted(count);
+    }
+
+    /// The text exposition. Series of revisions that are gone are shown a last time.
+    pub(crate) fn encode(&self, now: Now<'_>) -> Result<String, prometheus::Error> {
+        let _one = self.encoding.lock();
         self.gauges.reset();
-        for (function, view) in views {
-            self.gauges.set(function, &view);
+        let mut alive = HashSet::new();
+        for (name, view) in now.revisions {
+            if self.board.has(&name) || !view.instances.is_empty() {
+                // Its own, or those of all that there was no room for.
+                let series = self.board.series(&name.0, &name.1);
+                self.gauges
+                    .add(&[&series.function, &series.revision], &view);
+            }
+            alive.insert(name);
         }
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.wide.functions.set(count(now.functions));
+        self.wide.waiting.set(now.waiting.into());
+        self.wide.wait_buffer.set(count(now.wait_buffer.0));
+        self.wide.wait_buffer_limit.set(count(now.wait_buffer.1));
+        self.wide.note_certificates(now.certificates);
+        self.process.read();
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        self.board.prune(|name| !alive.contains(name));
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Counts what the scaler tells.
-    pub fn note(&self, function: &str, notice: &Notice<'_>) {
-        match notice {
-            Notice::Started { timings, .. } => {
-                self.starts.with_label_values(&[function, "ready"]).inc();
-                for (phase, time) in [
-                    ("prepare", timings.prepare),
-                    ("spawn", timings.spawn),
-                    ("listen", timings.listen),
-                ] {
-                    self.start
-                        .with_label_values(&[function, phase])
-                        .observe(time.as_secs_f64());
-                }
-            }
-            Notice::StartFailed { .. } => {
-                self.starts.with_label_values(&[function, "failed"]).inc();
-            }
-            Notice::Adopted { .. } => self.starts.with_label_values(&[function, "adopted"]).inc(),
-            Notice::Exited { wanted, .. } => {
-                let wanted = if *wanted { "yes" } else { "no" };
-                self.exits.with_label_values(&[function, wanted]).inc();
-            }
-            Notice::Decided(_) => {}
-        }
+    /// Forgets the series of revisions other than these: what no scrape has come for.
+    pub(crate) fn prune(&self, alive: &HashSet<Name>) {
+        self.board.prune(|name| !alive.contains(name));
+    }
+
+    /// From now on so many functions have series of their own.
+    pub(crate) fn set_functions(&self, limit: usize) {
+        self.board.set_limit(limit);
+    }
+
+    /// What every revision with requests or instances has counted so far.
+    pub(crate) fn stats(&self) -> Vec<FunctionStats> {
+        let all = self.board.all();
+        let mut stats: Vec<_> = all.iter().map(|series| stats::of(series)).collect();
+        stats.sort_by(|a, b| (&a.function, &a.revision).cmp(&(&b.function, &b.revision)));
+        stats
     }
 
     /// Counts a TLS handshake.
     pub(crate) fn handshake(&self, result: &str) {
-        self.handshakes.with_label_values(&[result]).inc();
+        self.wide.handshakes.with_label_values(&[result]).inc();
     }
 
-    /// Sets the certificates that are in force.
-    pub(crate) fn note_certificates(&self, tls: &TlsSpec) {
-        self.expiry.reset();
-        for certificate in &tls.certificates {
-            let since = certificate.expires.duration_since(SystemTime::UNIX_EPOCH);
-            let seconds = since.map_or(0, |since| since.as_secs());
-            let file = certificate.certificate.to_string_lossy();
-            self.expiry
-                .with_label_values(&[&*file])
-                .set(i64::try_from(seconds).unwrap_or(i64::MAX));
-        }
+    /// Counts a request that was sent to HTTPS.
+    pub(crate) fn redirected(&self) {
+        let labels = ["308", "redirected"];
+        self.wide.unrouted.with_label_values(&labels).inc();
     }
 
     /// Counts an answer given before a function was found.
-    pub(crate) fn unrouted(&self, status: StatusCode) {
-        self.unrouted.with_label_values(&[status.as_str()]).inc();
+    pub(crate) fn unrouted(&self, kind: ProblemKind) {
+        let labels = [kind.status().as_str().to_owned(), kind.name().to_owned()];
+        self.wide.unrouted.with_label_values(&labels).inc();
     }
 
-    pub(crate) fn function(&self, function: &Arc<str>) -> FunctionMetrics {
-        let name: &str = function;
-        let requests = |origin: &str| {
-            CLASSES.map(|class| self.requests.with_label_values(&[name, class, origin]))
-        };
-        let timings = |start: &str| Timings {
-            duration: self.duration.with_label_values(&[name, start]),
-            first_byte: self.first_byte.with_label_values(&[name, start]),
-            queue: self.queue.with_label_values(&[name, start]),
-        };
-        FunctionMetrics {
-            function: Arc::clone(function),
-            from_function: requests("function"),
-            from_gateway: requests("gateway"),
-            incomplete: self
-                .requests
-                .with_label_values(&[name, "none", "incomplete"]),
-            bytes: self.bytes.with_label_values(&[name]),
-            warm: timings("warm"),
-            cold: timings("cold"),
-        }
+    /// The series of a revision.
+    pub(crate) fn series(&self, function: &Arc<str>, revision: &Arc<str>) -> Arc<Series> {
+        self.board.series(function, revision)
+    }
+
+    /// The connections of the listener of this name.
+    pub(crate) fn listener(&self, name: &str) -> Arc<ListenerMetrics> {
+        self.wide.listener(name)
+    }
+
+    /// How the access log and the traces fare.
+    pub(crate) fn telemetry(&self) -> &TelemetryCounters {
+        &self.wide.telemetry
     }
 }

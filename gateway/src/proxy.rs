@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use http::header::{HeaderValue, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use stoker_config::Contract;
 
@@ -23,7 +23,7 @@ use crate::drain;
 use crate::gateway::{Entry, Gateway};
 use crate::identity::{REQUEST_ID, RequestId};
 use crate::link::OurTurn;
-use crate::phases::Phases;
+use crate::metrics::Record;
 use crate::problem::{ORIGIN, Problem, ProblemKind, grpc};
 use crate::response::{ResponseBody, Transfer};
 use crate::tls::TlsInfo;
@@ -60,45 +60,45 @@ async fn serve(
     caller: &Caller,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let phases = Phases::new(Instant::now());
+    let mut record = Record::new(Instant::now());
     let mut turn = caller.link().begin();
     let (mut parts, body) = request.into_parts();
-    let id = RequestId::of(&parts.headers);
+    let mut id = RequestId::of(&parts.headers);
+    let telemetry = gateway.telemetry();
+    telemetry.sample(&mut id);
     let wish = Wish {
         grpc: grpc::is_call(&parts.headers),
         upgrade: Upgrade::take(&mut parts),
     };
-    let (mut body, mut waited) = (Some(body), false);
-    let mut ready = loop {
-        match prepare(gateway, caller, &parts, &mut body, (&id, &wish)) {
-            Ok(ready) => break ready,
-            Err(Stop {
-                refusal: Refusal::Wait(keys),
-                ..
-            }) if !waited => {
-                waited = true;
-                keys.done().await;
-            }
-            Err(stop) => return stop.into_response(gateway, (&id, wish.grpc), turn),
-        }
+    let prepared = ask(gateway, caller, &parts, body, (&id, &wish)).await;
+    let entry = match &prepared {
+        Ok(ready) => Some(&*ready.entry),
+        Err(stop) => stop.entry.as_deref(),
+    };
+    record.set_journal(telemetry.journal(gateway, caller, parts, (&id, entry)));
+    let mut ready = match prepared {
+        Ok(ready) => ready,
+        Err(stop) => return stop.into_response(gateway, record, (&id, wish.grpc), turn),
     };
     let entry = Arc::clone(&ready.entry);
+    record.routed(Arc::clone(gateway.series(&entry)));
     let grace = ready.limits.stream_grace;
     let mut admission = ready.admission.take();
     turn.place = admission
         .as_mut()
         .and_then(|admission| admission.take_place());
-    let mut response = match forward::forward(gateway, ready, phases, &mut turn.watchdog).await {
+    let answer = forward::forward(gateway, ready, &mut record, &mut turn.watchdog).await;
+    let mut response = match answer {
         Ok(answer) if wish.mistakes(&answer.head) => {
             let detail = "the function answered a request for another protocol as a plain one";
             let problem = Problem::new(ProblemKind::InvalidResponse, detail);
+            let mut transfer = answer.transfer;
+            transfer.record.problem(problem.kind);
             problem.into_response(Some(&entry.spec.name), (&id, false), turn)
         }
         Ok(answer) => answer.complete(wish.upgrade, (caller, grace), (&id, turn)),
         Err(problem) => {
-            if let Some(metrics) = entry.metrics.get() {
-                metrics.problem(problem.kind.status());
-            }
+            record.problem(problem.kind);
             problem.into_response(Some(&entry.spec.name), (&id, wish.grpc), turn)
         }
     };
@@ -106,6 +106,27 @@ async fn serve(
         admission.decorate(response.headers_mut());
     }
     response
+}
+
+/// Routes and admits, waiting once for keys that are being fetched.
+async fn ask(
+    gateway: &Gateway,
+    caller: &Caller,
+    parts: &Parts,
+    body: Incoming,
+    of: (&RequestId, &Wish),
+) -> Result<Ready, Stop> {
+    let mut body = Some(body);
+    match prepare(gateway, caller, parts, &mut body, of) {
+        Err(Stop {
+            refusal: Refusal::Wait(keys),
+            ..
+        }) => {
+            keys.done().await;
+            prepare(gateway, caller, parts, &mut body, of)
+        }
+        prepared => prepared,
+    }
 }
 
 /// A request that does not go on, and the function that it was for if that is known.
@@ -119,29 +140,28 @@ impl Stop {
     fn into_response(
         self,
         gateway: &Gateway,
+        mut record: Record,
         (id, grpc): (&RequestId, bool),
         turn: OurTurn,
     ) -> Response<ResponseBody> {
         let problem = match self.refusal {
-            Refusal::Preflight(headers) => return preflight(headers, id, turn),
+            Refusal::Preflight(headers) => {
+                record.own(StatusCode::NO_CONTENT);
+                return preflight(headers, id, turn);
+            }
             Refusal::Problem(problem) => problem,
             // It waited once, and that is enough.
             Refusal::Wait(_) => {
                 Problem::new(ProblemKind::KeysUnavailable, "keys are being fetched")
             }
         };
-        let status = problem.kind.status();
         match &self.entry {
-            Some(entry) => {
-                let metrics = || gateway.metrics().function(&entry.spec.name);
-                entry.metrics.get_or_init(metrics).problem(status);
-                problem.into_response(Some(&entry.spec.name), (id, grpc), turn)
-            }
-            None => {
-                gateway.metrics().unrouted(status);
-                problem.into_response(None, (id, grpc), turn)
-            }
+            Some(entry) => record.routed(Arc::clone(gateway.series(entry))),
+            None => gateway.metrics().unrouted(problem.kind),
         }
+        record.problem(problem.kind);
+        let function = self.entry.as_ref().map(|entry| &*entry.spec.name);
+        problem.into_response(function, (id, grpc), turn)
     }
 }
 
@@ -157,7 +177,7 @@ impl From<Problem> for Stop {
 /// The answer to a page's question whether it may ask.
 fn preflight(headers: http::HeaderMap, id: &RequestId, turn: OurTurn) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::full(bytes::Bytes::new(), turn));
-    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    *response.status_mut() = StatusCode::NO_CONTENT;
     *response.headers_mut() = headers;
     let headers = response.headers_mut();
     headers.insert(ORIGIN, HeaderValue::from_static("gateway"));
@@ -250,9 +270,6 @@ fn prepare(
         },
         &routed,
     )?;
-    entry
-        .metrics
-        .get_or_init(|| gateway.metrics().function(&entry.spec.name));
     let limits = Limits {
         header_bytes: snapshot.gateway.limits.header_bytes,
         waiters: snapshot.gateway.limits.waiters,

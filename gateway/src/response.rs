@@ -215,6 +215,7 @@ impl Transfer {
             {
                 self.record.add_bytes(data.len());
             }
+            self.record.set_request_bytes(self.exchange.request_bytes());
             let over = !matches!(piece, Some(Ok(_))) || self.exchange.is_over();
             let piece = piece.map(|piece| piece.map_err(TransferError::Exchange));
             return Poll::Ready((piece, over));
@@ -250,13 +251,15 @@ impl Transfer {
             mut record,
             ..
         } = *self;
+        record.set_request_bytes(exchange.request_bytes());
         record.complete();
         if let Some(connection) = exchange.into_reusable(Instant::now()) {
             lease.keep_connection(connection);
         }
     }
 
-    fn fail(self: Box<Self>, error: &TransferError) {
+    fn fail(mut self: Box<Self>, error: &TransferError) {
+        self.record.cut_short();
         let function = self.record.function();
         eprintln!("stoker: {function}: the response was cut short: {error}");
     }

@@ -35,6 +35,7 @@ use crate::gateway::Gateway;
 use crate::http2::{self, Streams};
 use crate::io::{CallerIo, Turns, Waits};
 use crate::link::Link;
+use crate::metrics::{ListenerMetrics, OpenConnection};
 use crate::proxy;
 use crate::tls::Handshakes;
 
@@ -125,6 +126,7 @@ impl Server {
                 gateway: Arc::clone(&gateway),
                 connections: Arc::clone(&connections),
                 limit: settings.limits.connections,
+                metrics: gateway.metrics().listener(&address.to_string()),
                 preamble: Preamble {
                     listener: listener.clone(),
                     handshakes: Arc::clone(&handshakes),
@@ -197,6 +199,7 @@ struct App {
     connections: Arc<Connections>,
     limit: u32,
     preamble: Preamble,
+    metrics: Arc<ListenerMetrics>,
 }
 
 #[async_trait::async_trait]
@@ -274,20 +277,33 @@ impl App {
     }
 
     fn enter(&self) -> Option<Open> {
-        let open = Open(Arc::clone(&self.connections));
+        let mut open = Open {
+            connections: Arc::clone(&self.connections),
+            counted: None,
+        };
         let before = self.connections.open.fetch_add(1, Ordering::AcqRel);
-        (before < self.limit).then_some(open)
+        if before >= self.limit {
+            self.metrics.refuse();
+            return None;
+        }
+        open.counted = Some(self.metrics.open());
+        Some(open)
     }
 }
 
 /// One open connection, counted until this is dropped.
 #[derive(Default)]
-pub(crate) struct Open(Arc<Connections>);
+pub(crate) struct Open {
+    connections: Arc<Connections>,
+    /// Among those of its listener.
+    counted: Option<OpenConnection>,
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
-        self.0.closed.notify_waiters();
+        self.counted = None;
+        self.connections.open.fetch_sub(1, Ordering::AcqRel);
+        self.connections.closed.notify_waiters();
     }
 }
 

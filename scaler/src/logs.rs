@@ -28,6 +28,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+pub use file::RotatingFile;
 pub use follow::Follower;
 pub use line::{LogLine, ParseLogLineError, Stream};
 pub use time::LogTime;

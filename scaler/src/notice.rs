@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use stoker_core::{Decision, InstanceId, StartFailure};
 
-use crate::driver::StartTimings;
+use crate::driver::{LaunchSpec, StartTimings};
 
-/// Receives every notice, on whichever thread it arises; must not block.
-pub type Notices = Arc<dyn Fn(&str, Notice<'_>) + Send + Sync>;
+/// Receives every notice with the function and the revision that it is about, on whichever thread
+/// it arises; must not block.
+pub type Notices = Arc<dyn Fn(&LaunchSpec, Notice<'_>) + Send + Sync>;
 
 /// Something an operator may want to know about a function.
 #[derive(Debug)]

@@ -91,6 +91,11 @@ impl<C: Send + 'static> Scaler<C> {
         self.shared.clock
     }
 
+    /// Every function that is registered; a retired one until nothing of it is left.
+    pub fn functions(&self) -> Vec<Arc<Function<C>>> {
+        self.shared.lock().functions.values().cloned().collect()
+    }
+
     /// A new revision, with the instances of the same revision that the former gateway left.
     pub fn register(&self, launch: LaunchSpec, scaling: ScaleSpec) -> Arc<Function<C>> {
         let mut registry = self.shared.lock();

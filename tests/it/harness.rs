@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod gateway;
+pub(crate) mod otlp;
 pub(crate) mod process;
 mod record;
 mod response;

@@ -1,10 +1,12 @@
 //! The real binary, real functions, real clients: what must hold, each shown by a test.
 
 mod access;
+mod access_log;
 mod broken;
 mod burst;
 mod codings;
 mod commands;
+mod dashboards;
 mod deadlines;
 mod examples;
 mod gateway_end;
@@ -22,4 +24,6 @@ mod reload;
 mod routing;
 mod swing;
 mod tls;
+mod top;
+mod traces;
 mod waiting;

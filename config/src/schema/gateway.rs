@@ -2,7 +2,7 @@
 
 use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
-use super::{Content, Key, List, Name, Section, Table, access, http2, key, rules, tls};
+use super::{Content, Key, List, Name, Section, Table, access, http2, key, rules, telemetry, tls};
 use crate::draft::GatewayDraft;
 use crate::draft::tls::{CertificateDraft, ListenerDraft};
 use crate::units::{DAY, HOUR, KIB, MIB, MILLI, TIB, ZERO, narrow, wide};
@@ -80,6 +80,21 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     access::GATEWAY,
     access::ISSUERS,
+    Section {
+        name: "access-log",
+        meaning: "One line per request.",
+        content: Content::Keys(telemetry::ACCESS_LOG),
+    },
+    Section {
+        name: "traces",
+        meaning: "OpenTelemetry traces over OTLP (HTTP with protobuf).",
+        content: Content::Keys(telemetry::TRACES),
+    },
+    Section {
+        name: "metrics",
+        meaning: "What `/metrics` shows.",
+        content: Content::Keys(telemetry::METRICS),
+    },
 ];
 
 /// For suggestions.

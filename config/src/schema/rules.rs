@@ -164,6 +164,32 @@ pub(crate) fn algorithm(text: &str) -> Option<String> {
     known.contains(&text).then(|| text.to_owned())
 }
 
+/// In lower case: a field name of RFC 9110 section 5.1, of sane length.
+pub(crate) fn header_name(text: &str) -> Option<String> {
+    let good = (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    good.then(|| text.to_ascii_lowercase())
+}
+
+/// `Name: value`, the name in lower case.
+pub(crate) fn header_line(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once(':')?;
+    let value = value.trim();
+    let visible = value.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+    Some((header_name(name)?, value.to_owned())).filter(|_| visible)
+}
+
+/// In lower case: what can stand before the `=` of a query parameter.
+pub(crate) fn redacted_name(text: &str) -> Option<String> {
+    let good = (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"=&%".contains(&b));
+    good.then(|| text.to_ascii_lowercase())
+}
+
 /// In lower case: a host's name, `*.` and a host's name, or an IP address (IPv6 in brackets).
 pub(crate) fn host(text: &str) -> Option<String> {
     let name = text.strip_prefix("*.").unwrap_or(text);

@@ -12,5 +12,6 @@ mod load;
 mod manifest;
 mod revision;
 mod speed;
+mod telemetry;
 mod tls;
 mod tree;

@@ -53,7 +53,8 @@ pub(super) async fn all(State(app): State<Arc<App>>, asked: Asked) -> Answer {
 async fn evict(app: &App, entries: Vec<Arc<Entry>>, wait: Duration) -> Answer {
     let until = Instant::now() + wait;
     let telling = aside(|| entries.into_iter().filter_map(Leaving::tell).collect());
-    let mut leaving: Vec<Leaving> = telling.await?;
+    let telling: Vec<Leaving> = telling.await?;
+    let mut leaving: Vec<_> = telling.into_iter().map(|one| one.count(app)).collect();
     let evicted: usize = leaving.iter().map(|leaving| leaving.ids.len()).sum();
     let evicted = u32::try_from(evicted).unwrap_or(u32::MAX);
     let mut pause = FIRST_PAUSE;
@@ -103,6 +104,13 @@ impl Leaving {
             }
         }
         (!ids.is_empty()).then_some(Leaving { entry, ids })
+    }
+
+    /// Has it counted.
+    fn count(self, app: &App) -> Self {
+        let metrics = app.state.gateway.metrics();
+        metrics.evicted(self.entry.function.launch(), self.ids.len());
+        self
     }
 
     /// Forgets those that are gone; false once all are.

@@ -43,6 +43,23 @@ pub struct PsArgs {
     pub connection: Connection,
 }
 
+/// Of `top`.
+#[derive(Clone, Debug, Args)]
+pub struct TopArgs {
+    /// Print one table and end, also where there is no terminal
+    #[arg(long)]
+    pub once: bool,
+    /// Between two looks; with --once or --json, the time that rates are measured over
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub interval: Duration,
+    /// Begin with this order: requests, errors, warm, cold, in-flight, waiting, instances or name
+    #[arg(long, value_name = "COLUMN", default_value = "requests")]
+    pub sort: super::top::Sort,
+    /// Which gateway.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
 /// Of `logs`.
 #[derive(Clone, Debug, Args)]
 pub struct LogsArgs {
@@ -147,6 +164,14 @@ fn wait(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
         wait if wait <= most => Ok(wait),
         _ => Err("give at most 300s".to_owned()),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let (least, most) = (Duration::from_millis(100), Duration::from_secs(60));
+    match parse_duration(text)? {
+        time if (least..=most).contains(&time) => Ok(time),
+        _ => Err("give from 100ms to 60s".to_owned()),
     }
 }
 

@@ -183,10 +183,13 @@ async fn metrics_are_for_prometheus() {
     drop(world.function("f").acquire(later()).await.unwrap());
     let answer = world.client.get("/metrics").await.unwrap();
     let text = std::str::from_utf8(&answer.body).unwrap();
-    assert!(
-        text.contains("stoker_instances{function=\"f\",state=\"ready\"} 1"),
-        "{text}"
-    );
+    let ready = text.lines().any(|line| {
+        line.starts_with("stoker_instances{function=\"f\",revision=\"")
+            && line.ends_with(",state=\"ready\"} 1")
+    });
+    assert!(ready, "{text}");
+    let stats: Value = world.client.get("/v1/stats").await.unwrap().json().unwrap();
+    assert_eq!(stats["functions"][0]["function"], "f");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ impl World {
         let driver = FakeDriver::new(tree.path("f.sock"));
         let metrics = Arc::new(Metrics::new().unwrap());
         let (count, starts) = watch::channel((0, 0));
-        let notices = move |_: &str, notice: Notice<'_>| {
+        let notices = move |_: &stoker_scaler::driver::LaunchSpec, notice: Notice<'_>| {
             count.send_modify(|(started, failed)| match notice {
                 Notice::Started { .. } => *started += 1,
                 Notice::StartFailed { .. } => *failed += 1,

@@ -1,14 +1,18 @@
-//! Making metrics, and those that are set when they are asked for.
+//! Making metrics, and the families that have series per function and revision.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
-use stoker_core::InstanceState;
-use stoker_scaler::FunctionView;
+use prometheus::core::Collector;
+use prometheus::{
+    Counter, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
+};
 
 /// Upper bounds in seconds: from 50 microseconds, for a warm answer is that quick.
-const BUCKETS: [f64; 20] = [
+pub(super) const BUCKETS: [f64; 20] = [
     0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
     2.0, 5.0, 10.0, 30.0, 60.0, 300.0,
 ];
+
+type Result<T> = std::result::Result<T, prometheus::Error>;
 
 /// Makes metrics and registers them.
 #[derive(Default)]
@@ -17,118 +21,134 @@ pub(super) struct Families {
 }
 
 impl Families {
-    pub(super) fn counter(
+    pub(super) fn counters(
         &self,
         name: &str,
         help: &str,
         labels: &[&str],
-    ) -> Result<IntCounterVec, prometheus::Error> {
-        let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-        self.registry.register(Box::new(metric.clone()))?;
-        Ok(metric)
+    ) -> Result<IntCounterVec> {
+        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 
-    pub(super) fn histogram(
+    pub(super) fn counter(&self, name: &str, help: &str) -> Result<IntCounter> {
+        self.register(IntCounter::new(name, help)?)
+    }
+
+    /// One that has fractions.
+    pub(super) fn amount(&self, name: &str, help: &str) -> Result<Counter> {
+        self.register(Counter::new(name, help)?)
+    }
+
+    pub(super) fn histograms(
         &self,
         name: &str,
         help: &str,
         labels: &[&str],
-    ) -> Result<HistogramVec, prometheus::Error> {
+    ) -> Result<HistogramVec> {
         let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        let metric = HistogramVec::new(options, labels)?;
-        self.registry.register(Box::new(metric.clone()))?;
-        Ok(metric)
+        self.register(HistogramVec::new(options, labels)?)
     }
 
-    pub(super) fn gauge(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<IntGaugeVec, prometheus::Error> {
-        let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
+        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge> {
+        self.register(IntGauge::new(name, help)?)
+    }
+
+    /// One that has fractions.
+    pub(super) fn level(&self, name: &str, help: &str) -> Result<Gauge> {
+        self.register(Gauge::new(name, help)?)
+    }
+
+    fn register<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M> {
         self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
 }
 
-/// What is read off the pools when Prometheus asks.
-pub(super) struct Gauges {
-    instances: IntGaugeVec,
-    waiting: IntGaugeVec,
-    in_flight: IntGaugeVec,
-    desired: IntGaugeVec,
+/// The families with series per function and revision, besides the gauges.
+pub(super) struct PerRevision {
+    pub(super) requests: IntCounterVec,
+    pub(super) problems: IntCounterVec,
+    pub(super) request_bytes: IntCounterVec,
+    pub(super) response_bytes: IntCounterVec,
+    pub(super) duration: HistogramVec,
+    pub(super) first_byte: HistogramVec,
+    pub(super) queue: HistogramVec,
+    pub(super) start: HistogramVec,
+    pub(super) starts: IntCounterVec,
+    pub(super) start_failures: IntCounterVec,
+    pub(super) exits: IntCounterVec,
+    pub(super) evictions: IntCounterVec,
 }
 
-impl Gauges {
-    pub(super) fn new(families: &Families) -> Result<Self, prometheus::Error> {
-        let by_function = &["function"];
-        Ok(Gauges {
-            instances: families.gauge(
-                "stoker_instances",
-                "Instances now, by state.",
-                &["function", "state"],
+impl PerRevision {
+    pub(super) fn new(families: &Families) -> Result<Self> {
+        let own: &[&str] = &["function", "revision"];
+        let by_start: &[&str] = &["function", "revision", "start"];
+        Ok(PerRevision {
+            requests: families.counters(
+                "stoker_requests_total",
+                "Requests by class of status and by who answered: function, gateway, or incomplete.",
+                &["function", "revision", "code", "origin"],
             )?,
-            waiting: families.gauge(
-                "stoker_waiting_requests",
-                "Requests waiting now.",
-                by_function,
+            problems: families.counters(
+                "stoker_problems_total",
+                "The gateway's own answers, by the last part of their type.",
+                &["function", "revision", "problem"],
             )?,
-            in_flight: families.gauge(
-                "stoker_in_flight_requests",
-                "Slots in use now.",
-                by_function,
+            request_bytes: families.counters(
+                "stoker_request_bytes_total",
+                "Bytes of bodies that functions were sent.",
+                own,
             )?,
-            desired: families.gauge(
-                "stoker_desired_instances",
-                "Instances wanted now.",
-                by_function,
+            response_bytes: families.counters(
+                "stoker_response_bytes_total",
+                "Bytes of bodies that functions answered with.",
+                own,
+            )?,
+            duration: families.histograms(
+                "stoker_request_duration_seconds",
+                "From the arrival of a request to the end of its answer.",
+                by_start,
+            )?,
+            first_byte: families.histograms(
+                "stoker_first_byte_seconds",
+                "From the arrival of a request to the head of its answer.",
+                by_start,
+            )?,
+            queue: families.histograms(
+                "stoker_queue_duration_seconds",
+                "From the arrival of a request to its slot.",
+                by_start,
+            )?,
+            start: families.histograms(
+                "stoker_start_duration_seconds",
+                "Parts of the starts of instances.",
+                &["function", "revision", "phase"],
+            )?,
+            starts: families.counters(
+                "stoker_starts_total",
+                "Starts of instances, by result.",
+                &["function", "revision", "result"],
+            )?,
+            start_failures: families.counters(
+                "stoker_start_failures_total",
+                "Starts that failed, by kind.",
+                &["function", "revision", "kind"],
+            )?,
+            exits: families.counters(
+                "stoker_exits_total",
+                "Instances that ended, by whether Stoker wanted it.",
+                &["function", "revision", "wanted"],
+            )?,
+            evictions: families.counters(
+                "stoker_evictions_total",
+                "Instances that an operator told to go.",
+                own,
             )?,
         })
-    }
-
-    /// Forgets functions that are gone.
-    pub(super) fn reset(&self) {
-        for gauge in [
-            &self.instances,
-            &self.waiting,
-            &self.in_flight,
-            &self.desired,
-        ] {
-            gauge.reset();
-        }
-    }
-
-    pub(super) fn set(&self, function: &str, view: &FunctionView) {
-        for (state, name) in [
-            (InstanceState::Starting, "starting"),
-            (InstanceState::Ready, "ready"),
-            (InstanceState::Draining, "draining"),
-            (InstanceState::Stopping, "stopping"),
-        ] {
-            let alike = view
-                .pool
-                .instances
-                .iter()
-                .filter(|instance| instance.state == state);
-            let count = i64::try_from(alike.count()).unwrap_or(i64::MAX);
-            self.instances
-                .with_label_values(&[function, name])
-                .set(count);
-        }
-        self.waiting
-            .with_label_values(&[function])
-            .set(view.pool.waiting.into());
-        self.in_flight
-            .with_label_values(&[function])
-            .set(view.pool.in_flight.into());
-        let desired = view
-            .pool
-            .last_decision
-            .as_ref()
-            .map_or(0, |decision| decision.desired);
-        self.desired
-            .with_label_values(&[function])
-            .set(desired.into());
     }
 }

@@ -1,114 +1,202 @@
-//! What is counted with every request.
+//! What is counted and told of every request.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use prometheus::{Histogram, IntCounter};
+use stoker_scaler::Lease;
 
+use super::Series;
+use crate::Connection;
 use crate::phases::Phases;
+use crate::problem::ProblemKind;
+use crate::telemetry::{Journal, Outcome};
 
-/// The classes of status codes, as labels.
-pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-
-/// The series of one function, found once.
-pub(crate) struct FunctionMetrics {
-    pub(super) function: Arc<str>,
-    pub(super) from_function: [IntCounter; 5],
-    pub(super) from_gateway: [IntCounter; 5],
-    pub(super) incomplete: IntCounter,
-    pub(super) bytes: IntCounter,
-    pub(super) warm: Timings,
-    pub(super) cold: Timings,
-}
-
-/// The histograms of warm or of cold requests.
-pub(super) struct Timings {
-    pub(super) duration: Histogram,
-    pub(super) first_byte: Histogram,
-    pub(super) queue: Histogram,
-}
-
-/// One request that reached a function, counted when this is dropped.
+/// One request from its arrival to its end, counted and told when this is dropped.
+///
+/// It goes with the request through the phases, then with the body of the answer, so that every
+/// way out is seen: an answer, a problem, or a caller that left.
 pub(crate) struct Record {
-    metrics: Arc<OnceLock<FunctionMetrics>>,
-    arrived: Instant,
+    pub(crate) phases: Phases,
+    series: Option<Arc<Series>>,
+    /// For the access log and traces; none if neither wants this request.
+    journal: Option<Box<Journal>>,
+    stage: Stage,
     cold: bool,
-    status: StatusCode,
-    bytes: u64,
-    complete: bool,
+    request_bytes: u64,
+    response_bytes: u64,
+}
+
+/// How far it came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its function is not known, or another record has taken over.
+    Silent,
+    /// It waits for a slot, a connection or an answer.
+    Waiting,
+    /// The gateway answered.
+    Problem,
+    /// The gateway answered, with nothing wrong.
+    Own(StatusCode),
+    /// The function's answer is on its way.
+    Answered(StatusCode),
+    /// It was cut short on the function's side.
+    CutShort(StatusCode),
+    /// The whole answer was handed over.
+    Complete(StatusCode),
 }
 
 impl Record {
-    /// `metrics` must have been set.
-    pub(crate) fn new(
-        metrics: &Arc<OnceLock<FunctionMetrics>>,
-        phases: &Phases,
-        cold: bool,
-        status: StatusCode,
-    ) -> Self {
-        if let Some(metrics) = metrics.get() {
-            let timings = metrics.timings(cold);
-            timings.queue.observe(phases.queue.as_secs_f64());
-            let first_byte: Duration = phases.queue + phases.connect + phases.first_byte;
-            timings.first_byte.observe(first_byte.as_secs_f64());
-        }
-        let metrics = Arc::clone(metrics);
+    /// Of a request that has just arrived.
+    pub(crate) fn new(arrived: Instant) -> Self {
         Record {
-            metrics,
-            arrived: phases.arrived,
-            cold,
-            status,
-            bytes: 0,
-            complete: false,
+            phases: Phases::new(arrived),
+            series: None,
+            journal: None,
+            stage: Stage::Silent,
+            cold: false,
+            request_bytes: 0,
+            response_bytes: 0,
         }
     }
 
+    /// Its function is known: from now on its end is counted.
+    pub(crate) fn routed(&mut self, series: Arc<Series>) {
+        self.series = Some(series);
+        self.stage = Stage::Waiting;
+    }
+
+    /// It will be told.
+    pub(crate) fn set_journal(&mut self, journal: Option<Box<Journal>>) {
+        self.journal = journal;
+    }
+
+    /// It has a slot.
+    pub(crate) fn leased(&mut self, lease: &Lease<Connection>) {
+        self.phases.queue = self.phases.arrived.elapsed();
+        self.take_lease(lease);
+    }
+
+    /// It has a connection, perhaps not its first one. Answers what time it is.
+    pub(crate) fn connected(&mut self) -> Instant {
+        let now = Instant::now();
+        self.phases.connect = (now - self.phases.arrived).saturating_sub(self.phases.queue);
+        if let Some(journal) = &mut self.journal {
+            journal.connected = true;
+        }
+        now
+    }
+
+    /// The head of the answer is there. What becomes of its body, the record that is returned sees;
+    /// this one sees nothing any more.
+    pub(crate) fn answered(&mut self, lease: &Lease<Connection>, status: StatusCode) -> Record {
+        let phases = &mut self.phases;
+        let before = phases.queue + phases.connect;
+        phases.first_byte = phases.arrived.elapsed().saturating_sub(before);
+        self.take_lease(lease);
+        if self.cold {
+            self.phases.set_start(lease.instance().timings());
+        }
+        let phases = &self.phases;
+        if let Some(series) = &self.series {
+            let first_byte = phases.queue + phases.connect + phases.first_byte;
+            series.answered(self.cold, phases.queue, first_byte);
+        }
+        self.stage = Stage::Answered(status);
+        let arrived = self.phases.arrived;
+        std::mem::replace(self, Record::new(arrived))
+    }
+
+    /// The gateway answers in the function's place.
+    pub(crate) fn problem(&mut self, kind: ProblemKind) {
+        self.stage = Stage::Problem;
+        if let Some(series) = &self.series {
+            series.problem(kind.status(), kind.name());
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.problem = Some(kind);
+        }
+    }
+
+    /// The gateway answers, with nothing wrong.
+    pub(crate) fn own(&mut self, status: StatusCode) {
+        self.stage = Stage::Own(status);
+    }
+
+    /// So many bytes of the answer's body were handed over.
     pub(crate) fn add_bytes(&mut self, count: usize) {
-        self.bytes += count as u64;
+        self.response_bytes += count as u64;
+    }
+
+    /// So many bytes of the request's body came in so far.
+    pub(crate) fn set_request_bytes(&mut self, count: u64) {
+        self.request_bytes = count;
     }
 
     /// The whole answer was handed over.
     pub(crate) fn complete(&mut self) {
-        self.complete = true;
+        if let Stage::Answered(status) = self.stage {
+            self.stage = Stage::Complete(status);
+        }
+    }
+
+    /// The answer broke off, not by the caller's doing.
+    pub(crate) fn cut_short(&mut self) {
+        if let Stage::Answered(status) = self.stage {
+            self.stage = Stage::CutShort(status);
+        }
     }
 
     pub(crate) fn function(&self) -> &str {
-        self.metrics.get().map_or("", |metrics| &metrics.function)
+        self.series.as_ref().map_or("", |series| series.function())
+    }
+
+    fn take_lease(&mut self, lease: &Lease<Connection>) {
+        self.cold = lease.is_cold();
+        if let Some(journal) = &mut self.journal {
+            journal.instance = Some(lease.instance().id());
+            journal.start = lease
+                .is_cold()
+                .then(|| lease.instance().timings())
+                .flatten();
+        }
+    }
+
+    fn count(&self, series: &Series, total: Duration) {
+        match self.stage {
+            Stage::Silent | Stage::Problem | Stage::Own(_) => {}
+            Stage::Waiting | Stage::Answered(_) | Stage::CutShort(_) => series.interrupted(),
+            Stage::Complete(status) => series.completed(status, self.cold, total),
+        }
+        series.moved(self.request_bytes, self.response_bytes);
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let Some(metrics) = self.metrics.get() else {
+        if self.series.is_none() && self.journal.is_none() {
+            return;
+        }
+        let total = self.phases.arrived.elapsed();
+        if let Some(series) = &self.series {
+            self.count(series, total);
+        }
+        let Some(mut journal) = self.journal.take() else {
             return;
         };
-        metrics.bytes.inc_by(self.bytes);
-        if self.complete {
-            metrics.from_function[class(self.status)].inc();
-            let duration = self.arrived.elapsed();
-            metrics
-                .timings(self.cold)
-                .duration
-                .observe(duration.as_secs_f64());
-        } else {
-            metrics.incomplete.inc();
-        }
+        (journal.status, journal.outcome) = match self.stage {
+            Stage::Silent | Stage::Waiting => (None, Outcome::ClientLeft),
+            Stage::Problem => (journal.problem.map(ProblemKind::status), Outcome::Complete),
+            Stage::Answered(status) => (Some(status), Outcome::ClientLeft),
+            Stage::CutShort(status) => (Some(status), Outcome::CutShort),
+            Stage::Own(status) => (Some(status), Outcome::Complete),
+            Stage::Complete(status) => (Some(status), Outcome::Complete),
+        };
+        journal.phases = self.phases;
+        journal.cold = self.cold;
+        journal.total = total;
+        journal.request_bytes = self.request_bytes;
+        journal.response_bytes = self.response_bytes;
+        journal.finish();
     }
-}
-
-impl FunctionMetrics {
-    /// Counts an answer that the gateway gave in the function's place.
-    pub(crate) fn problem(&self, status: StatusCode) {
-        self.from_gateway[class(status)].inc();
-    }
-
-    fn timings(&self, cold: bool) -> &Timings {
-        if cold { &self.cold } else { &self.warm }
-    }
-}
-
-/// The place of a status among [`CLASSES`]; odd ones count as 5xx.
-fn class(status: StatusCode) -> usize {
-    usize::from(status.as_u16() / 100).wrapping_sub(1).min(4)
 }

@@ -41,7 +41,7 @@ pub(super) struct Answer {
 pub(super) async fn forward(
     gateway: &Gateway,
     ready: Ready,
-    mut phases: Phases,
+    record: &mut Record,
     watchdog: &mut Watchdog,
 ) -> Result<Answer, Problem> {
     let Ready {
@@ -56,8 +56,8 @@ pub(super) async fn forward(
     } = ready;
     let timeouts = &entry.spec.timeouts;
     let patience = Patience::of(timeouts, stream);
-    let total = phases.arrived + patience.total;
-    let deadline = (phases.arrived + timeouts.queue).min(total);
+    let total = record.phases.arrived + patience.total;
+    let deadline = (record.phases.arrived + timeouts.queue).min(total);
     let seeker = Seeker {
         gateway,
         entry: &entry,
@@ -67,35 +67,28 @@ pub(super) async fn forward(
     };
 
     let mut lease = seeker.slot(&mut body).await?;
-    let leased = Instant::now();
+    record.leased(&lease);
     let connection = seeker.connection(&mut lease, &mut body).await?;
+    record.connected();
     let mut trip = Trip {
         exchange: start(connection, head, body, framing)?,
         lease,
-        connected: Instant::now(),
         deadlines: Deadlines {
             total,
             first_byte: patience.first_byte,
             body: patience.body.unwrap_or(limits.body_timeout),
         },
     };
-    let head = trip.head(&seeker, &method, watchdog).await?;
+    let head = trip.head(&seeker, &method, (record, watchdog)).await?;
     let Trip {
         mut lease,
         exchange,
-        connected,
         ..
     } = trip;
     lease.answered();
 
-    let now = Instant::now();
-    phases.queue = leased - phases.arrived;
-    phases.connect = connected - leased;
-    phases.first_byte = now - connected;
-    if lease.is_cold() {
-        phases.set_start(lease.instance().timings());
-    }
-    let record = Record::new(&entry.metrics, &phases, lease.is_cold(), head.status);
+    let record = record.answered(&lease, head.status);
+    let phases = record.phases;
     let streams = stream || is_event_stream(&head.headers);
     let patience = Patience::of(timeouts, streams);
     let transfer = Box::new(Transfer {
@@ -131,8 +124,6 @@ fn start(
 struct Trip {
     lease: Lease<Connection>,
     exchange: Exchange,
-    /// When it had its last connection.
-    connected: Instant,
     deadlines: Deadlines,
 }
 
@@ -142,7 +133,7 @@ impl Trip {
         &mut self,
         seeker: &Seeker<'_>,
         method: &http::Method,
-        watchdog: &mut Watchdog,
+        (record, watchdog): (&mut Record, &mut Watchdog),
     ) -> Result<ResponseHead, Problem> {
         let mut attempts = 1;
         loop {
@@ -165,7 +156,7 @@ impl Trip {
             let body = self.exchange.body_mut();
             let connection = seeker.connection(&mut self.lease, body).await?;
             self.exchange.retarget(connection);
-            self.connected = Instant::now();
+            record.connected();
         }
     }
 }

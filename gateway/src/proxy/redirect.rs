@@ -29,7 +29,7 @@ pub(super) fn redirect(
     match location(&parts, port) {
         Ok(location) => {
             let status = StatusCode::PERMANENT_REDIRECT;
-            gateway.metrics().unrouted(status);
+            gateway.metrics().redirected();
             let mut response = Response::new(ResponseBody::full(Bytes::new(), turn));
             *response.status_mut() = status;
             let headers = response.headers_mut();
@@ -39,7 +39,7 @@ pub(super) fn redirect(
             response
         }
         Err(problem) => {
-            gateway.metrics().unrouted(problem.kind.status());
+            gateway.metrics().unrouted(problem.kind);
             problem.into_response(None, (&id, false), turn)
         }
     }

@@ -95,6 +95,14 @@ impl Exchange {
         }
     }
 
+    /// Bytes of the caller's body that came in so far.
+    pub(crate) fn request_bytes(&self) -> u64 {
+        match self {
+            Exchange::Http1(exchange) => exchange.body().seen(),
+            Exchange::Http2(exchange) => exchange.body().seen(),
+        }
+    }
+
     /// When a byte last went either way.
     pub(crate) fn last_progress(&self) -> Instant {
         match self {

@@ -86,6 +86,11 @@ impl Exchange {
         &mut self.body
     }
 
+    /// The caller's body.
+    pub(crate) fn body(&self) -> &RequestBody {
+        &self.body
+    }
+
     /// When a byte last went either way.
     pub(crate) fn last_progress(&self) -> Instant {
         self.last_progress

@@ -137,6 +137,10 @@ impl Exchange {
         &mut self.body
     }
 
+    pub(super) fn body(&self) -> &RequestBody {
+        &self.body
+    }
+
     pub(super) fn last_progress(&self) -> Instant {
         self.last_progress
     }

@@ -123,6 +123,6 @@ impl<C: Send + 'static> Function<C> {
     }
 
     pub(super) fn notice(&self, notice: Notice<'_>) {
-        (self.shared.notices)(&self.name, notice);
+        (self.shared.notices)(&self.launch, notice);
     }
 }

@@ -1,18 +1,19 @@
-//! One function's files: the current one and the older ones beside it.
+//! A file that rotates: the current one and the older ones beside it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::{LogSettings, file_path};
-
-/// Appends to a function's current file, which is opened when there is something to append.
+/// Appends lines to a file and rotates it: `NAME` becomes `NAME.1`, that `NAME.2`, and so on. The
+/// file is opened when there is something to append.
 #[derive(Debug)]
-pub(super) struct RotatingFile {
-    settings: Arc<LogSettings>,
-    function: Arc<str>,
+pub struct RotatingFile {
+    path: PathBuf,
+    /// Size that a file does not exceed, unless by a single line.
+    file_bytes: u64,
+    /// Files kept, the current one included.
+    files: u32,
     open: Option<Open>,
 }
 
@@ -23,19 +24,40 @@ struct Open {
 }
 
 impl RotatingFile {
-    pub(super) fn new(settings: Arc<LogSettings>, function: Arc<str>) -> Self {
+    /// At `path`, with at most `files` files, at least one, of at most `file_bytes` bytes.
+    pub fn new(path: PathBuf, file_bytes: u64, files: u32) -> Self {
         RotatingFile {
-            settings,
-            function,
+            path,
+            file_bytes,
+            files: files.max(1),
             open: None,
         }
+    }
+
+    /// Opens the file, if it is not open, so that an error is known before there are lines.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn prepare(&mut self) -> io::Result<()> {
+        if self.open.is_none() {
+            self.open = Some(self.open()?);
+        }
+        Ok(())
+    }
+
+    /// Opens the file anew for the next lines: somebody may have moved it away.
+    pub fn close(&mut self) {
+        self.open = None;
     }
 
     /// Appends whole lines, and rotates between them when the file is full.
     ///
     /// After an error some of the lines may be there. The file is opened anew the next time, which
     /// also helps if somebody took it away.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the file cannot be opened, written or rotated.
+    pub fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let result = self.try_append(lines);
         if result.is_err() {
             self.open = None;
@@ -49,7 +71,7 @@ impl RotatingFile {
                 Some(open) => open,
                 None => self.open()?,
             };
-            let fitting = fitting(lines, open.bytes, self.settings.file_bytes);
+            let fitting = fitting(lines, open.bytes, self.file_bytes);
             if fitting == 0 {
                 drop(open);
                 self.rotate()?;
@@ -87,7 +109,7 @@ impl RotatingFile {
 
     /// Makes the current file the first of the older ones, and forgets the oldest.
     fn rotate(&self) -> io::Result<()> {
-        let oldest = self.settings.files - 1;
+        let oldest = self.files - 1;
         // More than one goes if there used to be more.
         let mut index = oldest;
         while remove(self.path(index))? {
@@ -103,7 +125,11 @@ impl RotatingFile {
     }
 
     fn path(&self, index: u32) -> PathBuf {
-        file_path(&self.settings.dir, &self.function, index)
+        let mut path = self.path.clone().into_os_string();
+        if index > 0 {
+            path.push(format!(".{index}"));
+        }
+        path.into()
     }
 }
 
@@ -139,12 +165,7 @@ mod tests {
     use super::*;
 
     fn file(dir: &TempDir, file_bytes: u64, files: u32) -> RotatingFile {
-        let settings = LogSettings {
-            file_bytes,
-            files,
-            ..LogSettings::new(dir.path())
-        };
-        RotatingFile::new(Arc::new(settings), Arc::from("f"))
+        RotatingFile::new(dir.path().join("f.log"), file_bytes, files)
     }
 
     #[test]

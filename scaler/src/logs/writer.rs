@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stoker_core::InstanceId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::LogSettings;
 use super::file::RotatingFile;
 use super::follow::Followers;
 use super::line::{Head, LogLine, Stream};
 use super::split::Splitter;
 use super::time::LogTime;
+use super::{LogSettings, file_path};
 
 /// A batch that grew beyond this is given back after its use.
 const KEEP_BATCH_BYTES: usize = 256 << 10;
@@ -212,7 +212,11 @@ impl Writer {
         self.functions
             .entry(name.clone())
             .or_insert_with(|| Function {
-                file: RotatingFile::new(self.settings.clone(), name.clone()),
+                file: RotatingFile::new(
+                    file_path(&self.settings.dir, name, 0),
+                    self.settings.file_bytes,
+                    self.settings.files,
+                ),
                 pipes: 0,
                 missing: 0,
             })

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use stoker_core::{InstanceId, ScaleSpec};
-use stoker_scaler::driver::Stop;
+use stoker_scaler::driver::{LaunchSpec, Stop};
 use stoker_scaler::{Notice, Notices};
 use tokio::sync::mpsc;
 
@@ -121,7 +121,7 @@ async fn one_that_ends_while_it_is_adopted_is_gone() {
     let driver: Arc<OnceLock<Arc<Fake>>> = Arc::default();
     let doomed = Arc::clone(&driver);
     // The thread that adopts it goes on when another one has dealt with its end.
-    let notices: Notices = Arc::new(move |_: &str, notice: Notice<'_>| {
+    let notices: Notices = Arc::new(move |_: &LaunchSpec, notice: Notice<'_>| {
         match notice {
             Notice::Adopted { id, .. } if id == LEFT => {
                 let driver = doomed.get().unwrap();

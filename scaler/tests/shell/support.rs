@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use stoker_core::{InstanceId, ScaleSpec};
-use stoker_scaler::driver::{Observed, Stop};
+use stoker_scaler::driver::{LaunchSpec, Observed, Stop};
 use stoker_scaler::{AcquireError, Notice, Notices, ScalerSettings};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -67,7 +67,7 @@ impl World {
     /// With what a former gateway left.
     pub(crate) async fn after(observed: Vec<Observed>) -> World {
         let (tell, told) = mpsc::unbounded_channel();
-        let notices = move |_: &str, notice: Notice<'_>| {
+        let notices = move |_: &LaunchSpec, notice: Notice<'_>| {
             if let Some(notice) = Told::of(&notice) {
                 tell.send(notice).ok();
             }

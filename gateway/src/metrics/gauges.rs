@@ -1,0 +1,88 @@
+//! What is read off the pools and the process when Prometheus asks.
+
+use std::collections::HashMap;
+
+use prometheus::IntGaugeVec;
+use stoker_core::InstanceState;
+use stoker_scaler::FunctionView;
+
+use super::families::Families;
+
+/// What is read off the pools when Prometheus asks.
+pub(super) struct Gauges {
+    instances: IntGaugeVec,
+    waiting: IntGaugeVec,
+    in_flight: IntGaugeVec,
+    desired: IntGaugeVec,
+    backoff: IntGaugeVec,
+}
+
+impl Gauges {
+    pub(super) fn new(families: &Families) -> Result<Self, prometheus::Error> {
+        let own = &["function", "revision"];
+        Ok(Gauges {
+            instances: families.gauges(
+                "stoker_instances",
+                "Instances now, by state.",
+                &["function", "revision", "state"],
+            )?,
+            waiting: families.gauges(
+                "stoker_waiting_requests",
+                "Requests waiting for an instance now.",
+                own,
+            )?,
+            in_flight: families.gauges("stoker_in_flight_requests", "Slots in use now.", own)?,
+            desired: families.gauges("stoker_desired_instances", "Instances wanted now.", own)?,
+            backoff: families.gauges(
+                "stoker_start_backoff",
+                "1 while failed starts hold the next one back.",
+                own,
+            )?,
+        })
+    }
+
+    /// Forgets revisions that are gone.
+    pub(super) fn reset(&self) {
+        for gauge in [
+            &self.instances,
+            &self.waiting,
+            &self.in_flight,
+            &self.desired,
+            &self.backoff,
+        ] {
+            gauge.reset();
+        }
+    }
+
+    /// Adds a revision; several may share a name.
+    pub(super) fn add(&self, own: &[&str; 2], view: &FunctionView) {
+        let mut counts: HashMap<_, i64> = HashMap::new();
+        for instance in &view.pool.instances {
+            *counts.entry(name(instance.state)).or_default() += 1;
+        }
+        for state in ["starting", "ready", "draining", "stopping"] {
+            let count = counts.get(state).copied().unwrap_or_default();
+            let labels = [own[0], own[1], state];
+            self.instances.with_label_values(&labels).add(count);
+        }
+        let pool = &view.pool;
+        let desired = pool.last_decision.as_ref().map_or(0, |last| last.desired);
+        for (gauge, value) in [
+            (&self.waiting, pool.waiting),
+            (&self.in_flight, pool.in_flight),
+            (&self.desired, desired),
+            (&self.backoff, u32::from(pool.backoff_until.is_some())),
+        ] {
+            gauge.with_label_values(own).add(value.into());
+        }
+    }
+}
+
+fn name(state: InstanceState) -> &'static str {
+    match state {
+        InstanceState::Starting => "starting",
+        InstanceState::Ready => "ready",
+        InstanceState::Draining => "draining",
+        InstanceState::Stopping => "stopping",
+    }
+}

@@ -1,0 +1,130 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::*;
+
+fn name(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+fn nothing() -> Now<'static> {
+    Now {
+        revisions: Vec::new(),
+        functions: 0,
+        waiting: 0,
+        wait_buffer: (0, 0),
+        certificates: &[],
+    }
+}
+
+#[test]
+fn cold_and_warm_are_apart_and_problems_have_kinds() {
+    let metrics = Metrics::new().unwrap();
+    let series = metrics.series(&name("f"), &name("r1"));
+    series.answered(true, Duration::from_millis(3), Duration::from_millis(7));
+    series.completed(StatusCode::OK, true, Duration::from_millis(8));
+    series.problem(StatusCode::SERVICE_UNAVAILABLE, "queue-full");
+    series.problem(StatusCode::SERVICE_UNAVAILABLE, "queue-full");
+    series.moved(10, 20);
+    metrics.unrouted(ProblemKind::NotFound);
+    let text = metrics.encode(nothing()).unwrap();
+    for line in [
+        "stoker_requests_total{code=\"2xx\",function=\"f\",origin=\"function\",revision=\"r1\"} 1",
+        "stoker_requests_total{code=\"5xx\",function=\"f\",origin=\"gateway\",revision=\"r1\"} 2",
+        "stoker_requests_total{code=\"5xx\",function=\"f\",origin=\"function\",revision=\"r1\"} 0",
+        "stoker_problems_total{function=\"f\",problem=\"queue-full\",revision=\"r1\"} 2",
+        "stoker_first_byte_seconds_bucket{function=\"f\",revision=\"r1\",start=\"cold\",le=\"0.01\"} 1",
+        "stoker_request_bytes_total{function=\"f\",revision=\"r1\"} 10",
+        "stoker_response_bytes_total{function=\"f\",revision=\"r1\"} 20",
+        "stoker_unrouted_requests_total{code=\"404\",problem=\"not-found\"} 1",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("start=\"warm\""), "nothing was warm");
+}
+
+#[test]
+fn a_revision_that_is_gone_is_shown_once_more() {
+    let metrics = Metrics::new().unwrap();
+    let series = metrics.series(&name("f"), &name("old"));
+    series.interrupted();
+    series.answered(false, Duration::ZERO, Duration::ZERO);
+    series.problem(StatusCode::BAD_GATEWAY, "start-failed");
+    series.evicted(1);
+    drop(series);
+    let last = metrics.encode(nothing()).unwrap();
+    assert!(last.contains("revision=\"old\""));
+    let text = metrics.encode(nothing()).unwrap();
+    assert!(!text.contains("revision=\"old\""), "{text}");
+
+    metrics.series(&name("f"), &name("older"));
+    metrics.prune(&HashSet::new());
+    let text = metrics.encode(nothing()).unwrap();
+    assert!(!text.contains("revision=\"older\""), "{text}");
+}
+
+#[test]
+fn functions_beyond_the_bound_share_series() {
+    let metrics = Metrics::new().unwrap();
+    metrics.set_functions(2);
+    let count = |function: &str, revision: &str| {
+        let series = metrics.series(&name(function), &name(revision));
+        series.completed(StatusCode::OK, false, Duration::ZERO);
+    };
+    for (function, revision) in [("a", "1"), ("b", "1"), ("c", "1"), ("d", "1"), ("a", "2")] {
+        count(function, revision);
+    }
+    let stats = metrics.stats();
+    let named: Vec<_> = stats
+        .iter()
+        .map(|one| (&*one.function, &*one.revision, one.from_function[1]))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("_other", "_other", 2),
+            ("a", "1", 1),
+            ("a", "2", 1),
+            ("b", "1", 1)
+        ]
+    );
+    // Room that is left is room for others.
+    let alive = [(name("a"), name("2"))].into_iter().collect();
+    metrics.prune(&alive);
+    count("c", "1");
+    let stats = metrics.stats();
+    let functions: Vec<_> = stats.iter().map(|one| &*one.function).collect();
+    assert_eq!(functions, ["_other", "a", "c"]);
+}
+
+#[test]
+fn the_process_is_there() {
+    let text = Metrics::new().unwrap().encode(nothing()).unwrap();
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().parse::<f64>().ok())
+            .unwrap()
+    };
+    assert!(value("process_resident_memory_bytes ") > 1e5);
+    assert!(value("process_open_fds ") >= 3.0);
+    assert!(value("process_start_time_seconds ") > 1e9);
+    assert!(text.contains("stoker_build_info{version="));
+}
+
+#[test]
+fn latencies_are_cumulated() {
+    let metrics = Metrics::new().unwrap();
+    let series = metrics.series(&name("f"), &name("r"));
+    for millis in [1, 3, 400_000] {
+        series.answered(false, Duration::ZERO, Duration::from_millis(millis));
+    }
+    let stats = metrics.stats();
+    let warm = &stats[0].warm;
+    assert_eq!(warm.count, 3);
+    assert_eq!(warm.buckets.last().map(|bucket| bucket.1), Some(2));
+    assert!(warm.buckets.contains(&(0.001, 1)), "{:?}", warm.buckets);
+    assert_eq!(stats[0].cold, Latencies::default());
+}

@@ -1,0 +1,210 @@
+//! One line of the access log.
+
+use http::header::{HOST, HeaderName, REFERER, USER_AGENT};
+use http::{HeaderMap, Version};
+use stoker_config::{AccessLogFormat, AccessLogSpec};
+
+use super::journal::Journal;
+use super::redact::{HIDDEN, Redaction};
+use super::text::{combined, combined_time, json, millis, number, rfc3339};
+
+/// How lines look.
+pub(super) struct LineFormat {
+    format: AccessLogFormat,
+    redaction: Redaction,
+    /// Further request headers.
+    headers: Vec<HeaderName>,
+}
+
+impl LineFormat {
+    pub(super) fn new(spec: &AccessLogSpec) -> Self {
+        let names = spec.headers.iter();
+        LineFormat {
+            format: spec.format,
+            redaction: Redaction::new(&spec.redact),
+            headers: names.filter_map(|name| name.parse().ok()).collect(),
+        }
+    }
+
+    /// Appends the line of a request, with its end.
+    pub(super) fn write(&self, out: &mut Vec<u8>, journal: &Journal) {
+        match self.format {
+            AccessLogFormat::Json => self.json(out, journal),
+            AccessLogFormat::Combined => self.combined(out, journal),
+        }
+        out.push(b'\n');
+    }
+
+    fn json(&self, out: &mut Vec<u8>, journal: &Journal) {
+        let parts = &journal.parts;
+        out.extend_from_slice(b"{\"time\":\"");
+        rfc3339(out, journal.arrived);
+        out.extend_from_slice(b"\",\"id\":\"");
+        json(out, journal.id.as_str().as_bytes());
+        out.extend_from_slice(b"\",\"trace_id\":\"");
+        out.extend_from_slice(journal.id.trace_id());
+        text(out, "\",\"client\":\"", journal.client.as_bytes());
+        text(out, "\",\"method\":\"", parts.method.as_str().as_bytes());
+        if let Some(host) = host(journal) {
+            text(out, "\",\"host\":\"", host);
+        }
+        text(out, "\",\"path\":\"", parts.uri.path().as_bytes());
+        if let Some(query) = parts.uri.query() {
+            out.push(b'?');
+            self.redaction.query(out, query.as_bytes(), json);
+        }
+        text(out, "\",\"protocol\":\"", protocol(parts.version));
+        out.extend_from_slice(b"\",\"status\":");
+        number(out, journal.shown_status().into());
+        if let Some(origin) = journal.origin() {
+            quoted(out, ",\"origin\":\"", origin.as_bytes());
+        }
+        if let Some(problem) = journal.problem {
+            quoted(out, ",\"problem\":\"", problem.name().as_bytes());
+        }
+        if let Some(launch) = &journal.launch {
+            quoted(out, ",\"function\":\"", launch.function.as_bytes());
+            quoted(out, ",\"revision\":\"", launch.revision.as_bytes());
+        }
+        if let Some(instance) = journal.instance {
+            out.extend_from_slice(b",\"instance\":\"");
+            number(out, instance.pool().into());
+            out.push(b'-');
+            number(out, instance.count().into());
+            out.extend_from_slice(b"\",\"cold\":");
+            out.extend_from_slice(if journal.cold { b"true" } else { b"false" });
+        }
+        times(out, journal);
+        out.extend_from_slice(b",\"request_bytes\":");
+        number(out, journal.request_bytes);
+        out.extend_from_slice(b",\"response_bytes\":");
+        number(out, journal.response_bytes);
+        self.json_headers(out, &parts.headers);
+        if let Some(key) = &journal.key_id {
+            quoted(out, ",\"key_id\":\"", key.as_bytes());
+        }
+        quoted(out, ",\"outcome\":\"", journal.outcome.name().as_bytes());
+        out.push(b'}');
+    }
+
+    fn json_headers(&self, out: &mut Vec<u8>, headers: &HeaderMap) {
+        if let Some(agent) = self.shown(headers, &USER_AGENT) {
+            quoted(out, ",\"user_agent\":\"", agent);
+        }
+        if let Some(referer) = self.shown(headers, &REFERER) {
+            out.extend_from_slice(b",\"referer\":\"");
+            self.redaction.url(out, referer, json);
+            out.push(b'"');
+        }
+        let mut any = false;
+        for name in &self.headers {
+            let Some(value) = self.shown(headers, name) else {
+                continue;
+            };
+            out.extend_from_slice(if any { b"," } else { b",\"headers\":{" });
+            any = true;
+            // A header's name is a token: none of it needs to be escaped.
+            quoted(out, "\"", name.as_str().as_bytes());
+            quoted(out, ":\"", value);
+        }
+        if any {
+            out.push(b'}');
+        }
+    }
+
+    /// `CLIENT - KEY [TIME] "REQUEST" STATUS BYTES "REFERER" "USER-AGENT"`.
+    fn combined(&self, out: &mut Vec<u8>, journal: &Journal) {
+        let parts = &journal.parts;
+        out.extend_from_slice(journal.client.as_bytes());
+        out.extend_from_slice(b" - ");
+        match &journal.key_id {
+            Some(key) => combined(out, key.replace(' ', "_").as_bytes()),
+            None => out.push(b'-'),
+        }
+        out.extend_from_slice(b" [");
+        combined_time(out, journal.arrived);
+        out.extend_from_slice(b"] \"");
+        combined(out, parts.method.as_str().as_bytes());
+        out.push(b' ');
+        combined(out, parts.uri.path().as_bytes());
+        if let Some(query) = parts.uri.query() {
+            out.push(b'?');
+            self.redaction.query(out, query.as_bytes(), combined);
+        }
+        out.push(b' ');
+        out.extend_from_slice(protocol(parts.version));
+        out.extend_from_slice(b"\" ");
+        number(out, journal.shown_status().into());
+        out.push(b' ');
+        number(out, journal.response_bytes);
+        for name in [&REFERER, &USER_AGENT] {
+            out.extend_from_slice(b" \"");
+            match self.shown(&parts.headers, name) {
+                Some(value) => self.redaction.url(out, value, combined),
+                None => out.push(b'-'),
+            }
+            out.push(b'"');
+        }
+    }
+
+    /// The value of a header, unless it is hidden.
+    fn shown<'a>(&self, headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+        let value = headers.get(name)?;
+        match self.redaction.hides(name.as_str()) {
+            true => Some(HIDDEN),
+            false => Some(value.as_bytes()),
+        }
+    }
+}
+
+fn times(out: &mut Vec<u8>, journal: &Journal) {
+    let phases = &journal.phases;
+    out.extend_from_slice(b",\"queue_ms\":");
+    millis(out, journal.queue());
+    if let Some(start) = &journal.start {
+        out.extend_from_slice(b",\"start_ms\":");
+        millis(out, start.prepare + start.spawn + start.listen);
+    }
+    if journal.connected {
+        out.extend_from_slice(b",\"connect_ms\":");
+        millis(out, phases.connect);
+    }
+    if journal.origin() == Some("function") {
+        out.extend_from_slice(b",\"first_byte_ms\":");
+        millis(out, phases.first_byte);
+    }
+    out.extend_from_slice(b",\"total_ms\":");
+    millis(out, journal.total);
+}
+
+/// The end of the text before and the beginning of the next one.
+fn text(out: &mut Vec<u8>, before: &str, value: &[u8]) {
+    out.extend_from_slice(before.as_bytes());
+    json(out, value);
+}
+
+fn quoted(out: &mut Vec<u8>, before: &str, value: &[u8]) {
+    text(out, before, value);
+    out.push(b'"');
+}
+
+/// Whom the caller asked for.
+fn host(journal: &Journal) -> Option<&[u8]> {
+    let parts = &journal.parts;
+    match parts.uri.authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => parts.headers.get(HOST).map(|host| host.as_bytes()),
+    }
+}
+
+fn protocol(version: Version) -> &'static [u8] {
+    match version {
+        Version::HTTP_10 => b"HTTP/1.0",
+        Version::HTTP_2 => b"HTTP/2.0",
+        Version::HTTP_3 => b"HTTP/3.0",
+        _ => b"HTTP/1.1",
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

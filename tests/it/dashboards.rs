@@ -1,0 +1,379 @@
+//! What Prometheus and Grafana are given: the exposition, the rules, the dashboard.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{Client, Function, Gateway, Site, wait_until};
+
+const TOKEN: &str = "a-token-of-sane-length";
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Runs promtool in `deploy/prometheus` and fails with what it says unless it is content.
+fn promtool(arguments: &[&str], input: &str) {
+    let mut child = Command::new("promtool")
+        .args(arguments)
+        .current_dir(root("deploy/prometheus"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is there: scripts/setup-tests installs it");
+    let mut pipe = child.stdin.take().expect("is piped");
+    pipe.write_all(input.as_bytes()).expect("promtool reads");
+    drop(pipe);
+    let output = child.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && !said.contains("error"),
+        "promtool {arguments:?}: {}{said}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// A gateway that was asked all that makes series appear, with its admin API on TCP.
+fn gateway() -> (Gateway, SocketAddr) {
+    let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let lines = format!(
+        "[admin]\nlisten = \"{admin}\"\ntoken = \"{TOKEN}\"\n[access-log]\npath = \"access.log\"\n\
+         [timeouts]\nbody = \"100ms\""
+    );
+    let broken = Function::new("inherit", &["/nonexistent/program"]);
+    let gateway = Site::new(&lines)
+        .function("f", &Function::fixture("inherit").scaling(1, 2, ""))
+        .function("broken", &broken)
+        .start();
+    let mut client = gateway.connect();
+    client.get("/function/f/pid").expect("an answer").good();
+    client
+        .post("/function/f/echo", b"body")
+        .expect("an answer")
+        .good();
+    client
+        .get("/nowhere")
+        .expect("an answer")
+        .problem(404, "not-found");
+    let broken = gateway.get("/function/broken/");
+    broken.problem(502, "start-failed");
+    command(&gateway, &["evict", "f"]);
+    (gateway, admin)
+}
+
+fn command(gateway: &Gateway, arguments: &[&str]) {
+    let socket = gateway.site().directory().join("state/admin.sock");
+    let status = Command::new(env!("CARGO_BIN_EXE_stoker"))
+        .args(arguments)
+        .arg("--admin")
+        .arg(socket)
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.expect("the binary can be executed").success());
+}
+
+fn exposition(admin: SocketAddr) -> String {
+    let mut client = Client::connect(admin).expect("the admin API accepts");
+    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    client
+        .request("GET /metrics", &token, b"")
+        .expect("can be sent");
+    let answer = client.receive().expect("an answer");
+    assert_eq!(answer.status, 200, "{answer}");
+    answer.text()
+}
+
+/// A metric with its labels, those of histograms' buckets left out.
+fn exposed(text: &str) -> BTreeSet<(String, BTreeSet<String>)> {
+    let histograms: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" histogram"))
+        .collect();
+    let mut found = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (series, _) = line.rsplit_once(' ').expect("a value");
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let base = ["_bucket", "_sum", "_count"]
+            .iter()
+            .filter_map(|suffix| name.strip_suffix(suffix))
+            .find(|base| histograms.contains(base))
+            .unwrap_or(name);
+        let labels = labels
+            .split("\",")
+            .filter_map(|label| Some(label.split_once("=\"")?.0));
+        let labels = labels.filter(|label| *label != "le").map(str::to_owned);
+        found.insert((base.to_owned(), labels.collect()));
+    }
+    found
+}
+
+/// The same as docs/metrics.md has it.
+fn documented() -> BTreeSet<(String, BTreeSet<String>)> {
+    let text = read("docs/metrics.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let name = cells[0].trim_end_matches('`').to_owned();
+        let labels = match cells.len() {
+            4 => cells[2]
+                .split(", ")
+                .map(|label| label.trim().trim_matches('`'))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let labels = labels
+            .into_iter()
+            .filter(|label| !label.is_empty() && *label != "|");
+        (name, labels.map(str::to_owned).collect())
+    })
+    .collect()
+}
+
+#[test]
+fn every_metric_is_documented_and_well_formed() {
+    let (_gateway, admin) = gateway();
+    let text = exposition(admin);
+    promtool(&["check", "metrics"], &text);
+    let (exposed, documented) = (exposed(&text), documented());
+    let missing: Vec<_> = exposed.difference(&documented).collect();
+    assert!(missing.is_empty(), "not in docs/metrics.md: {missing:#?}");
+    let extra: Vec<_> = documented.difference(&exposed).collect();
+    assert!(
+        extra.is_empty(),
+        "in docs/metrics.md only: {extra:#?}\n{text}"
+    );
+}
+
+#[test]
+fn the_rules_do_what_they_say() {
+    promtool(&["check", "rules", "stoker.rules.yml"], "");
+    promtool(&["test", "rules", "stoker.rules.test.yml"], "");
+    promtool(&["check", "config", "--syntax-only", "prometheus.yml"], "");
+}
+
+/// Every word of an expression that begins like a metric of ours.
+fn metrics_in(expression: &str) -> Vec<String> {
+    let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
+    words
+        .filter(|word| word.starts_with("stoker_") || word.starts_with("process_"))
+        .map(|word| {
+            let suffixes = ["_bucket", "_sum", "_count"];
+            let base = suffixes.iter().find_map(|suffix| word.strip_suffix(suffix));
+            base.unwrap_or(word).to_owned()
+        })
+        .collect()
+}
+
+fn rules() -> Vec<String> {
+    let text = read("deploy/prometheus/stoker.rules.yml");
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    lines.map(str::to_owned).collect()
+}
+
+fn dashboard() -> Value {
+    serde_json::from_str(&read("deploy/grafana/stoker.json")).expect("the dashboard is JSON")
+}
+
+/// The expressions of the dashboard, with what Grafana would put in for its variables.
+fn queries(dashboard: &Value) -> Vec<String> {
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    let targets = panels
+        .filter_map(|panel| panel["targets"].as_array())
+        .flatten();
+    let texts = targets.map(|target| target["expr"].as_str().expect("an expression"));
+    texts
+        .map(|text| {
+            text.replace("$__rate_interval", "1m")
+                .replace("$function", ".*")
+                .replace("$job", "stoker")
+        })
+        .collect()
+}
+
+#[test]
+fn dashboard_and_rules_name_what_there_is() {
+    let known: BTreeSet<String> = documented().into_iter().map(|(name, _)| name).collect();
+    let queries = queries(&dashboard());
+    assert!(queries.len() > 30 && rules().len() == 18);
+    let mut used = BTreeSet::new();
+    for expression in queries.iter().chain(&rules()) {
+        for name in metrics_in(expression) {
+            assert!(known.contains(&name), "there is no {name}: {expression}");
+            used.insert(name);
+        }
+    }
+    for name in known.iter().filter(|name| name.starts_with("stoker_")) {
+        let shown = used.contains(name) || name == "stoker_build_info";
+        assert!(shown, "neither dashboard nor rules use {name}");
+    }
+}
+
+#[test]
+fn the_dashboard_has_what_grafana_needs() {
+    let dashboard = dashboard();
+    assert_eq!(dashboard["uid"], "stoker");
+    assert!(
+        dashboard["schemaVersion"]
+            .as_u64()
+            .is_some_and(|version| version >= 36)
+    );
+    let variables = dashboard["templating"]["list"]
+        .as_array()
+        .expect("variables");
+    let named = |name: &str| variables.iter().find(|variable| variable["name"] == name);
+    assert_eq!(
+        named("datasource").expect("a data source")["type"],
+        "datasource"
+    );
+    assert!(named("function").is_some() && named("job").is_some());
+    let mut ids = BTreeSet::new();
+    let mut taken: Vec<[u64; 4]> = Vec::new();
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        let title = panel["title"].as_str().expect("a title");
+        assert!(
+            ids.insert(panel["id"].as_u64()),
+            "{title}: its id is there twice"
+        );
+        let place = ["x", "y", "w", "h"]
+            .map(|key| panel["gridPos"][key].as_u64().expect("a place in the grid"));
+        let [x, y, w, h] = place;
+        assert!(
+            x + w <= 24 && w > 0 && h > 0,
+            "{title}: outside of the grid"
+        );
+        let apart = |[ox, oy, ow, oh]: &[u64; 4]| {
+            x + w <= *ox || ox + ow <= x || y + h <= *oy || oy + oh <= y
+        };
+        assert!(taken.iter().all(apart), "{title}: on top of another one");
+        taken.push(place);
+        if panel["type"] == "row" {
+            continue;
+        }
+        assert!(panel["description"].is_string(), "{title}: no description");
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{title}");
+        let targets = panel["targets"].as_array().expect("queries");
+        let refs: BTreeSet<_> = targets.iter().map(|one| one["refId"].as_str()).collect();
+        assert_eq!(
+            refs.len(),
+            targets.len(),
+            "{title}: queries of the same name"
+        );
+    }
+}
+
+/// A running Prometheus, killed at the end.
+struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Prometheus {
+    /// With the configuration of `deploy/prometheus`, which scrapes `target`, in `directory`.
+    fn start(directory: &Path, target: SocketAddr) -> Prometheus {
+        let token = directory.join("prometheus.token");
+        fs::write(&token, TOKEN).expect("can be written");
+        let config = read("deploy/prometheus/prometheus.yml")
+            .replace("/etc/stoker/admin.token", &token.display().to_string())
+            .replace("127.0.0.1:9090\"]", &format!("{target}\"]"))
+            .replace("15s", "100ms");
+        fs::write(directory.join("prometheus.yml"), config).expect("can be written");
+        let rules = "deploy/prometheus/stoker.rules.yml";
+        fs::copy(root(rules), directory.join("stoker.rules.yml")).expect("can be copied");
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let child = Command::new("prometheus")
+            .current_dir(directory)
+            .arg("--config.file=prometheus.yml")
+            .arg("--storage.tsdb.path=prometheus")
+            .arg(format!("--web.listen-address={address}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("prometheus is there: scripts/setup-tests installs it");
+        let prometheus = Prometheus { child, address };
+        wait_until("Prometheus is ready", || {
+            Client::connect(address)
+                .and_then(|mut client| client.get("/-/ready"))
+                .is_ok_and(|answer| answer.status == 200)
+        });
+        prometheus
+    }
+
+    fn ask(&self, path: &str) -> Value {
+        let mut client = Client::connect(self.address).expect("Prometheus accepts");
+        client.get(path).expect("an answer").json()
+    }
+
+    fn query(&self, expression: &str) -> Value {
+        let escaped: String = expression
+            .bytes()
+            .map(|byte| format!("%{byte:02X}"))
+            .collect();
+        let answer = self.ask(&format!("/api/v1/query?query={escaped}"));
+        assert_eq!(answer["status"], "success", "{expression}: {answer}");
+        answer["data"]["result"].clone()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn a_real_prometheus_scrapes_and_takes_the_rules_and_queries() {
+    let (gateway, admin) = gateway();
+    let prometheus = Prometheus::start(gateway.site().directory(), admin);
+    let has = |expression: &str| {
+        !prometheus
+            .query(expression)
+            .as_array()
+            .expect("a list")
+            .is_empty()
+    };
+    wait_until("the gateway is scraped", || has("up{job=\"stoker\"} == 1"));
+    wait_until("requests are counted", || {
+        has("sum(stoker_requests_total{function=\"f\",code=\"2xx\"}) == 2")
+    });
+
+    let rules = prometheus.ask("/api/v1/rules");
+    let groups = rules["data"]["groups"].as_array().expect("groups");
+    let rules: Vec<_> = groups
+        .iter()
+        .filter_map(|group| group["rules"].as_array())
+        .flatten()
+        .collect();
+    assert_eq!(rules.len(), 18);
+    wait_until("every rule was evaluated", || {
+        let rules = prometheus.ask("/api/v1/rules");
+        let groups = rules["data"]["groups"].as_array().expect("groups");
+        let rules = groups
+            .iter()
+            .filter_map(|group| group["rules"].as_array())
+            .flatten();
+        rules.into_iter().all(|rule| rule["health"] == "ok")
+    });
+    for expression in queries(&dashboard()) {
+        prometheus.query(&expression);
+    }
+    assert!(has("stoker_instances{function=\"f\",state=\"ready\"}"));
+}
