@@ -105,6 +105,8 @@ fn scaling(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
     );
     let longest = ("backoff.max", scaling.backoff.max);
     rules.at_most(("backoff.initial", &mut scaling.backoff.initial), longest);
+    let longest = ("health.max-ejection", scaling.health.max_ejection);
+    rules.at_most(("health.ejection", &mut scaling.health.ejection), longest);
 }
 
 fn deadlines(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
@@ -185,6 +187,8 @@ fn finish(
         scaling: draft.scaling,
         limits: draft.limits,
         timeouts: draft.timeouts,
+        server_errors_fail: draft.server_errors_fail,
+        retry: draft.retry,
     }
 }
 

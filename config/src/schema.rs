@@ -3,6 +3,7 @@
 
 mod check;
 pub(crate) mod gateway;
+mod load;
 pub(crate) mod manifest;
 pub(crate) mod rules;
 mod scaling;

@@ -39,6 +39,8 @@ pub(crate) enum ProblemKind {
     BodyTooLarge,
     HeadTooLarge,
     QueueFull,
+    TooLate,
+    Overloaded,
     QueueTimeout,
     StartFailed,
     ShuttingDown,
@@ -60,6 +62,8 @@ impl ProblemKind {
             ProblemKind::BodyTooLarge => "body-too-large",
             ProblemKind::HeadTooLarge => "head-too-large",
             ProblemKind::QueueFull => "queue-full",
+            ProblemKind::TooLate => "too-late",
+            ProblemKind::Overloaded => "overloaded",
             ProblemKind::QueueTimeout => "queue-timeout",
             ProblemKind::StartFailed => "start-failed",
             ProblemKind::ShuttingDown => "shutting-down",
@@ -80,7 +84,10 @@ impl ProblemKind {
             ProblemKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             ProblemKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemKind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            ProblemKind::QueueFull | ProblemKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            ProblemKind::QueueFull
+            | ProblemKind::TooLate
+            | ProblemKind::Overloaded
+            | ProblemKind::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             ProblemKind::QueueTimeout
             | ProblemKind::FirstByteTimeout
             | ProblemKind::TotalTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -100,6 +107,8 @@ impl ProblemKind {
             ProblemKind::BodyTooLarge => "The request's body is too long",
             ProblemKind::HeadTooLarge => "The request's line and headers are too long",
             ProblemKind::QueueFull => "Too many requests are waiting",
+            ProblemKind::TooLate => "No instance will come free in time",
+            ProblemKind::Overloaded => "The gateway has too much to do",
             ProblemKind::QueueTimeout => "No instance came free in time",
             ProblemKind::StartFailed => "The function does not start",
             ProblemKind::ShuttingDown => "The gateway is shutting down",
@@ -128,6 +137,7 @@ impl Problem {
     pub(crate) fn from_acquire(error: &AcquireError) -> Self {
         let kind = match error {
             AcquireError::QueueFull => ProblemKind::QueueFull,
+            AcquireError::TooLate(_) => ProblemKind::TooLate,
             AcquireError::Expired(Some(failure)) if failure.kind == FailureKind::NeverListened => {
                 ProblemKind::StartFailed
             }
@@ -136,9 +146,11 @@ impl Problem {
             AcquireError::ShuttingDown => ProblemKind::ShuttingDown,
         };
         let mut problem = Problem::new(kind, error.to_string());
-        if matches!(error, AcquireError::QueueFull | AcquireError::ShuttingDown) {
-            problem.retry_after = Some(Duration::from_secs(1));
-        }
+        problem.retry_after = match error {
+            AcquireError::TooLate(expected) => Some(*expected),
+            AcquireError::QueueFull | AcquireError::ShuttingDown => Some(Duration::from_secs(1)),
+            AcquireError::Expired(_) | AcquireError::StartFailed(_) => None,
+        };
         problem
     }
 

@@ -26,6 +26,8 @@ impl FunctionSpec {
             scaling: _,
             limits,
             timeouts,
+            server_errors_fail: _,
+            retry: _,
         } = self;
         let mut hash = Fnv::new();
         hash.text(name.as_bytes());
