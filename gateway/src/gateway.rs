@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use stoker_config::{Config, FunctionSpec, GatewaySpec};
 
-use crate::body::WaitBuffer;
 use crate::launch::launch_spec;
+use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::FunctionMetrics;
+use crate::overload::{self, Pressure, Room};
 use crate::router::Router;
 use crate::{Function, Metrics, Scaler};
 
@@ -19,8 +19,10 @@ pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     scaler: Arc<Scaler>,
     metrics: Arc<Metrics>,
-    waiting: AtomicU32,
-    wait_buffer: WaitBuffer,
+    commons: Commons,
+    pressure: Pressure,
+    /// What there are descriptors for, once that was looked at.
+    room: OnceLock<Room>,
 }
 
 /// Routes and functions that belong together; replaced as a whole, so that they never disagree.
@@ -39,6 +41,7 @@ pub struct Entry {
     /// Its pool and instances.
     pub function: Arc<Function>,
     pub(crate) metrics: Arc<OnceLock<FunctionMetrics>>,
+    pub(crate) load: Arc<FunctionLoad>,
 }
 
 /// What a new configuration changed.
@@ -60,13 +63,14 @@ impl Gateway {
     /// A gateway with the functions of `config`.
     pub fn new(config: Config, scaler: Arc<Scaler>, metrics: Arc<Metrics>) -> Self {
         let gateway = Arc::new(config.gateway);
-        let wait_buffer = WaitBuffer::new(gateway.limits.wait_buffer_bytes);
+        let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
             let function = scaler.register(launch_spec(&spec), spec.scaling.clone());
             Arc::new(Entry {
                 spec,
                 function,
                 metrics: Arc::default(),
+                load: commons.function(),
             })
         };
         let entries = config.functions.into_iter().map(register).collect();
@@ -76,8 +80,9 @@ impl Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             scaler,
             metrics,
-            waiting: AtomicU32::new(0),
-            wait_buffer,
+            commons,
+            pressure: Pressure::default(),
+            room: OnceLock::new(),
         }
     }
 
@@ -104,6 +109,8 @@ impl Gateway {
                 retired.push(Arc::clone(&entry.function));
             }
         }
+        let limits = shared(&snapshot.gateway, self.room.get());
+        self.commons.set(limits, snapshot.functions.len());
         self.snapshot.store(Arc::new(snapshot));
         for function in retired {
             function.retire();
@@ -143,17 +150,22 @@ impl Gateway {
         &self.metrics
     }
 
-    pub(crate) fn wait_buffer(&self) -> &WaitBuffer {
-        &self.wait_buffer
+    pub(crate) fn pressure(&self) -> &Pressure {
+        &self.pressure
     }
 
-    /// A place among the waiting requests of the whole gateway, if there is one.
-    pub(crate) fn enter_wait(&self, limit: u32) -> Option<WaitPlace<'_>> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= limit {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(WaitPlace(&self.waiting))
+    /// Sees that there are descriptors for the limits, and lowers these if there are not.
+    pub(crate) fn make_room(&self) -> Room {
+        let snapshot = self.snapshot();
+        let limits = &snapshot.gateway.limits;
+        let room = overload::make_room(Room {
+            callers: limits.connections,
+            instances: limits.instance_connections,
+        });
+        let room = *self.room.get_or_init(|| room);
+        let limits = shared(&snapshot.gateway, Some(&room));
+        self.commons.set(limits, snapshot.functions.len());
+        room
     }
 
     fn successor(
@@ -172,13 +184,14 @@ impl Gateway {
                 spec,
                 function,
                 metrics: Arc::default(),
+                load: self.commons.function(),
             });
         };
         if before.spec == spec {
             return Arc::clone(before);
         }
         let launch = launch_spec(&spec);
-        let metrics = Arc::clone(&before.metrics);
+        let (metrics, load) = (Arc::clone(&before.metrics), Arc::clone(&before.load));
         if launch == **before.function.launch() {
             applied.changed.push(Arc::clone(&spec.name));
             if before.spec.scaling != spec.scaling {
@@ -188,6 +201,7 @@ impl Gateway {
                 spec,
                 function: Arc::clone(&before.function),
                 metrics,
+                load,
             });
         }
         applied.replaced.push(Arc::clone(&spec.name));
@@ -197,6 +211,7 @@ impl Gateway {
             spec,
             function,
             metrics,
+            load,
         })
     }
 }
@@ -236,12 +251,14 @@ impl Snapshot {
     }
 }
 
-/// A place among the waiting requests, left when this is dropped.
-pub(crate) struct WaitPlace<'a>(&'a AtomicU32);
-
-impl Drop for WaitPlace<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// What the functions share under these settings.
+fn shared(gateway: &GatewaySpec, room: Option<&Room>) -> Limits {
+    let limits = &gateway.limits;
+    let most = room.map_or(u32::MAX, |room| room.instances);
+    Limits {
+        waiters: limits.waiters as usize,
+        buffer_bytes: limits.wait_buffer_bytes,
+        connections: limits.instance_connections.min(most) as usize,
     }
 }
 
@@ -258,10 +275,6 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         (
             "limits.connections",
             old.limits.connections != new.limits.connections,
-        ),
-        (
-            "limits.wait-buffer-bytes",
-            old.limits.wait_buffer_bytes != new.limits.wait_buffer_bytes,
         ),
     ];
     fixed

@@ -10,10 +10,13 @@ use std::time::{Duration, Instant};
 use pingora_core::protocols::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::overload::Connections;
 use crate::watchdog::Watchdog;
 
+mod idle;
 mod scan;
 
+use idle::HeadWait;
 use scan::HeadScan;
 
 /// The caller's connection. A caller that does not send the whole head of a request in time, or
@@ -25,8 +28,7 @@ use scan::HeadScan;
 pub(crate) struct CallerIo {
     stream: Stream,
     turns: Arc<Turns>,
-    /// For the head of a request.
-    head: Patience,
+    head: HeadWait,
     /// The turn that the wait for the head began in.
     turn: u64,
     scan: HeadScan,
@@ -108,12 +110,18 @@ impl Patience {
 
 impl CallerIo {
     /// `head` is for the whole head of a request, from the connection's start or the end of the
-    /// last response; `write` for the next piece of a response to be taken.
-    pub(crate) fn new(stream: Stream, turns: Arc<Turns>, head: Duration, write: Duration) -> Self {
+    /// last response, and less while there are many `connections`; `write` for the next piece of a
+    /// response to be taken.
+    pub(crate) fn new(
+        stream: Stream,
+        turns: Arc<Turns>,
+        connections: Arc<Connections>,
+        (head, write): (Duration, Duration),
+    ) -> Self {
         CallerIo {
             stream,
             turns,
-            head: Patience::new(head),
+            head: HeadWait::new(connections, head),
             turn: 0,
             scan: HeadScan::default(),
             write: Patience::new(write),
@@ -148,12 +156,13 @@ impl AsyncRead for CallerIo {
         }
         if turn != this.turn {
             this.turn = turn;
-            this.head.since = None;
+            this.head.reset();
             this.scan = HeadScan::default();
         }
         if result.is_pending() {
             return this.head.poll(cx);
         }
+        this.head.begin();
         this.scan.feed(&buf.filled()[before..]);
         this.turns
             .both

@@ -6,17 +6,22 @@
 mod body;
 mod caller;
 mod gateway;
+mod health;
 mod identity;
 mod io;
 mod launch;
+mod load;
 mod metrics;
+mod overload;
 mod path;
 mod phases;
 mod problem;
 mod proxy;
 mod response;
+mod retry;
 mod router;
 mod server;
+mod share;
 mod upstream;
 mod watchdog;
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 use prometheus::{Encoder, HistogramVec, IntCounterVec, Registry, TextEncoder};
 use stoker_scaler::{FunctionView, Notice};
 
+use crate::overload::Shed;
 use families::{Families, Gauges};
 use record::{CLASSES, Timings};
 
@@ -27,6 +28,8 @@ pub struct Metrics {
     starts: IntCounterVec,
     exits: IntCounterVec,
     unrouted: IntCounterVec,
+    shed: Shed,
+    shed_total: IntCounterVec,
     gauges: Gauges,
 }
 
@@ -84,6 +87,12 @@ impl Metrics {
                 "Requests answered by the gateway before a function was found.",
                 &["code"],
             )?,
+            shed: Shed::default(),
+            shed_total: families.counter(
+                "stoker_shed_total",
+                "Connections and requests turned away for the gateway itself had too much to do.",
+                &["reason"],
+            )?,
             gauges: Gauges::new(&families)?,
             registry: families.registry,
         })
@@ -100,6 +109,10 @@ impl Metrics {
         self.gauges.reset();
         for (function, view) in views {
             self.gauges.set(function, &view);
+        }
+        self.shed_total.reset();
+        for (reason, count) in self.shed.read() {
+            self.shed_total.with_label_values(&[reason]).inc_by(count);
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -131,6 +144,11 @@ impl Metrics {
             }
             Notice::Decided(_) => {}
         }
+    }
+
+    /// What was turned away.
+    pub(crate) fn shed(&self) -> &Shed {
+        &self.shed
     }
 
     /// Counts an answer given before a function was found.

@@ -3,6 +3,7 @@
 mod acquire;
 mod admit;
 mod forward;
+mod patience;
 mod route;
 
 use std::sync::Arc;
@@ -65,13 +66,14 @@ struct Ready {
     body: RequestBody,
     framing: crate::upstream::Framing,
     limits: Limits,
+    /// How long the caller says that it waits.
+    patience: Option<std::time::Duration>,
 }
 
 /// The gateway's settings that the request goes by.
 #[derive(Clone, Copy)]
 struct Limits {
     header_bytes: usize,
-    waiters: u32,
     body_timeout: std::time::Duration,
 }
 
@@ -112,7 +114,6 @@ fn prepare(
         .get_or_init(|| gateway.metrics().function(&entry.spec.name));
     let limits = Limits {
         header_bytes: snapshot.gateway.limits.header_bytes,
-        waiters: snapshot.gateway.limits.waiters,
         body_timeout: snapshot.gateway.timeouts.body,
     };
     Ok(Ready {
@@ -122,6 +123,7 @@ fn prepare(
         body,
         framing,
         limits,
+        patience: patience::of(&parts.headers),
     })
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use stoker_scaler::Lease;
 
+use crate::health;
 use crate::io::OurTurn;
 use crate::metrics::Record;
 use crate::upstream::{Connection, Exchange, ExchangeError};
@@ -163,7 +164,12 @@ impl Transfer {
         }
     }
 
-    fn fail(self: Box<Self>, error: &TransferError) {
+    fn fail(mut self: Box<Self>, error: &TransferError) {
+        if let TransferError::Exchange(error) = error
+            && health::blames_instance(error)
+        {
+            self.lease.failed();
+        }
         let function = self.record.function();
         eprintln!("stoker: {function}: the response was cut short: {error}");
     }

@@ -11,7 +11,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -32,6 +31,7 @@ use tokio::sync::watch;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::io::CallerIo;
+use crate::overload::{self, Connections, Open, Reason};
 use crate::proxy;
 
 /// Sockets that are bound and do not accept yet.
@@ -51,13 +51,6 @@ pub struct Server {
     runtime: Option<Runtime>,
     shutdown: watch::Sender<bool>,
     connections: Arc<Connections>,
-}
-
-/// The connections of callers, counted.
-#[derive(Default)]
-struct Connections {
-    open: AtomicU32,
-    closed: tokio::sync::Notify,
 }
 
 impl Listeners {
@@ -111,11 +104,10 @@ impl Server {
     pub fn start(listeners: Listeners, gateway: Arc<Gateway>) -> Self {
         let snapshot = gateway.snapshot();
         let settings = &snapshot.gateway;
-        let connections = Arc::<Connections>::default();
+        let connections = Connections::new(gateway.make_room().callers);
         let app = App {
             gateway: Arc::clone(&gateway),
             connections: Arc::clone(&connections),
-            limit: settings.limits.connections,
         };
         let mut service = Service::new("gateway".into(), app);
         let mut fds = Fds::new();
@@ -137,6 +129,8 @@ impl Server {
             _ => Runtime::new_steal(threads, "gateway"),
         };
         let fds = Arc::new(Mutex::new(fds));
+        let watch_memory = overload::watch_memory(Arc::downgrade(&gateway));
+        runtime.get_handle().spawn(watch_memory);
         runtime.get_handle().spawn(async move {
             service.start_service(Some(fds), watch, 1).await;
         });
@@ -155,14 +149,14 @@ impl Server {
                 let closed = self.connections.closed.notified();
                 let mut closed = pin!(closed);
                 closed.as_mut().enable();
-                if self.connections.open.load(Ordering::Acquire) == 0 {
+                if self.connections.open() == 0 {
                     return;
                 }
                 closed.await;
             }
         };
         if tokio::time::timeout(patience, drained).await.is_err() {
-            let open = self.connections.open.load(Ordering::Acquire);
+            let open = self.connections.open();
             eprintln!("stoker: {open} connections were still open after {patience:?}");
         }
     }
@@ -180,7 +174,6 @@ impl Drop for Server {
 struct App {
     gateway: Arc<Gateway>,
     connections: Arc<Connections>,
-    limit: u32,
 }
 
 #[async_trait::async_trait]
@@ -190,8 +183,11 @@ impl ServerApp for App {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        // Beyond the limit the connection is closed: that is all it may cost.
-        let _open = self.enter()?;
+        let Some(_open) = self.enter() else {
+            let _refusing = self.connections.enter_refusal()?;
+            overload::refuse(stream).await;
+            return None;
+        };
         let snapshot = self.gateway.snapshot();
         let settings = &snapshot.gateway;
         let peer = stream.get_socket_digest().and_then(|digest| {
@@ -205,8 +201,8 @@ impl ServerApp for App {
         let io = TokioIo::new(CallerIo::new(
             stream,
             turns,
-            timeouts.header,
-            timeouts.write,
+            Arc::clone(&self.connections),
+            (timeouts.header, timeouts.write),
         ));
         let service = service_fn(|request| {
             let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(&caller));
@@ -234,19 +230,17 @@ impl ServerApp for App {
 
 impl App {
     fn enter(&self) -> Option<Open> {
-        let open = Open(Arc::clone(&self.connections));
-        let before = self.connections.open.fetch_add(1, Ordering::AcqRel);
-        (before < self.limit).then_some(open)
-    }
-}
-
-/// One open connection, counted until this is dropped.
-struct Open(Arc<Connections>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
-        self.0.closed.notify_waiters();
+        let short = self.gateway.pressure().is_short_of_memory();
+        let open = self.connections.enter(short);
+        if open.is_none() {
+            let reason = if short {
+                Reason::Memory
+            } else {
+                Reason::Connections
+            };
+            self.gateway.metrics().shed().count(reason);
+        }
+        open
     }
 }
 

@@ -16,18 +16,16 @@ use super::acquire::{NEWS, Seeker, caller_failed};
 use crate::Connection;
 use crate::caller::{Caller, passes};
 use crate::gateway::{Entry, Gateway};
+use crate::health;
 use crate::identity::RequestId;
 use crate::metrics::Record;
 use crate::phases::Phases;
 use crate::problem::{Problem, ProblemKind};
 use crate::response::Transfer;
+use crate::retry::{Again, Attempts};
 use crate::router::Routed;
 use crate::upstream::{Exchange, ExchangeError, Framing, RequestHead, ResponseHead, line};
 use crate::watchdog::Watchdog;
-
-/// Connections that a request is tried on, as long as none has taken a byte of it: an instance that
-/// closes every connection at once is not asked for ever.
-const ATTEMPTS: u32 = 4;
 
 /// The head of a function's answer, and what carries the rest.
 pub(super) struct Answer {
@@ -84,7 +82,8 @@ pub(super) fn encode_head(from: &HeadParts<'_>, routed: &Routed<'_, Entry>) -> B
 /// Brings the request to an instance and waits for the head of its answer.
 ///
 /// While the instance cannot have seen a byte of it, the request goes to another connection or
-/// another instance; after that it is never repeated.
+/// another instance; after that it is repeated only where `retry.idempotent` allows it. Both take
+/// from the function's budget of retries.
 pub(super) async fn forward(
     gateway: &Gateway,
     ready: Ready,
@@ -98,47 +97,43 @@ pub(super) async fn forward(
         mut body,
         framing,
         limits,
+        patience,
     } = ready;
     let timeouts = &entry.spec.timeouts;
     let total = phases.arrived + timeouts.total;
-    let deadline = (phases.arrived + timeouts.queue).min(total);
+    let queue = patience.map_or(timeouts.queue, |patience| patience.min(timeouts.queue));
+    let deadline = (phases.arrived + queue).min(total);
     let seeker = Seeker {
         gateway,
         entry: &entry,
-        waiters: limits.waiters,
         deadline,
     };
 
     let mut lease = seeker.slot(&mut body).await?;
     let leased = Instant::now();
     let connection = seeker.connection(&mut lease, &mut body).await?;
-    let mut connected = Instant::now();
+    let connected = Instant::now();
+    let budget = (&entry.spec.retry, &entry.load.retries);
+    let attempts = Attempts::new(budget, &method, (&head, framing), connected);
+    if attempts.wants_body() {
+        body.keep();
+    }
     let mut exchange = Exchange::new(connection, head, body, framing, connected);
-    let deadlines = Deadlines {
-        total,
-        first_byte: timeouts.first_byte,
-        body: limits.body_timeout,
+    let mut course = Course {
+        seeker,
+        deadlines: Deadlines {
+            total,
+            first_byte: timeouts.first_byte,
+            body: limits.body_timeout,
+        },
+        attempts,
+        method: &method,
+        header_bytes: limits.header_bytes,
     };
-    let mut attempts = 1;
-    let head = loop {
-        let failure = match deadlines
-            .head(&mut exchange, watchdog, &method, limits.header_bytes)
-            .await
-        {
-            Ok(head) => break head,
-            Err(failure) => failure,
-        };
-        let lost = matches!(failure, HeadFailure::Exchange(ExchangeError::Lost(_)));
-        let again = lost && exchange.is_unsent() && attempts < ATTEMPTS;
-        if !again || Instant::now() >= deadline {
-            return Err(failure.problem(&lease, &deadlines).await);
-        }
-        attempts += 1;
-        let connection = seeker.connection(&mut lease, exchange.body_mut()).await?;
-        exchange.retarget(connection);
-        connected = Instant::now();
-    };
-    lease.answered();
+    let (head, sent) = course.head(&mut exchange, &mut lease, watchdog).await?;
+    let connected = sent.unwrap_or(connected);
+    let verdict = (head.status, &head.headers);
+    health::note_head(&mut lease, verdict, entry.spec.server_errors_fail);
 
     let now = Instant::now();
     phases.queue = leased - phases.arrived;
@@ -160,6 +155,56 @@ pub(super) async fn forward(
         phases,
         transfer,
     })
+}
+
+/// What leads from a request that has a connection to the head of its answer.
+struct Course<'a> {
+    seeker: Seeker<'a>,
+    deadlines: Deadlines,
+    attempts: Attempts<'a>,
+    method: &'a http::Method,
+    header_bytes: usize,
+}
+
+impl Course<'_> {
+    /// The head, and when the request was sent on another connection than the first, if it was.
+    async fn head(
+        &mut self,
+        exchange: &mut Exchange,
+        lease: &mut Lease<Connection>,
+        watchdog: &mut Watchdog,
+    ) -> Result<(ResponseHead, Option<Instant>), Problem> {
+        let mut reconnected = None;
+        loop {
+            let failure = match self
+                .deadlines
+                .head(exchange, watchdog, self.method, self.header_bytes)
+                .await
+            {
+                Ok(head) => return Ok((head, reconnected)),
+                Err(failure) => failure,
+            };
+            let lost = matches!(failure, HeadFailure::Exchange(ExchangeError::Lost(_)));
+            let now = Instant::now();
+            let again = match lost && now < self.seeker.deadline {
+                true => self.attempts.next(exchange, now),
+                false => None,
+            };
+            let Some(again) = again else {
+                if failure.blames_instance() {
+                    lease.failed();
+                }
+                return Err(failure.problem(lease, &self.deadlines).await);
+            };
+            let body = exchange.body_mut();
+            let connection = self.seeker.connection(lease, body).await?;
+            match again {
+                Again::Unsent => exchange.retarget(connection),
+                Again::Whole(head, framing) => exchange.restart(connection, head, framing),
+            }
+            reconnected = Some(Instant::now());
+        }
+    }
 }
 
 /// Until when the head of the answer must be there.
@@ -212,6 +257,14 @@ enum HeadFailure {
 }
 
 impl HeadFailure {
+    fn blames_instance(&self) -> bool {
+        match self {
+            HeadFailure::Exchange(error) => health::blames_instance(error),
+            HeadFailure::FirstByte => true,
+            HeadFailure::Body | HeadFailure::Total => false,
+        }
+    }
+
     async fn problem(self, lease: &Lease<Connection>, deadlines: &Deadlines) -> Problem {
         match self {
             HeadFailure::Exchange(ExchangeError::Lost(error)) => lost(lease, &error).await,
