@@ -119,3 +119,25 @@ fn short_of_memory_it_takes_few_new_connections_and_keeps_those_it_has() {
     }
     assert!(metrics(&gateway).contains("stoker_shed_total{reason=\"memory\"} 1"));
 }
+
+#[test]
+fn with_few_descriptors_it_says_so_and_refuses_before_they_are_gone() {
+    let function = Function::fixture("inherit").scaling(4, 1, "");
+    let site = Site::new("").function("f", &function);
+    let gateway = Gateway::start_within(site, Some(120));
+    let parts = ["RLIMIT_NOFILE", "room for 30 connections"];
+    gateway.wait_for_error(0, &parts);
+    let mut taken: Vec<_> = (0..30).map(|_| gateway.connect()).collect();
+    for client in &mut taken {
+        client
+            .get("/function/f/")
+            .expect("there is an answer")
+            .good();
+    }
+    for _ in 0..50 {
+        assert_refused(&gateway.connect().receive().expect("it is answered"));
+    }
+    // They come and go while it is full.
+    let mut last = taken.pop().expect("there are thirty");
+    last.get("/function/f/").expect("there is an answer").good();
+}

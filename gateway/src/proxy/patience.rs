@@ -11,8 +11,15 @@ const STOKER_WAIT: HeaderName = HeaderName::from_static("stoker-wait");
 /// gRPC's deadline: up to eight digits and one of `H`, `M`, `S`, `m`, `u`, `n`.
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// The shortest of what the headers say. What cannot be read says nothing.
+/// Even who will not wait at all is served by an instance that is free.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// The shortest of what the headers say, at least 1 ms. What cannot be read says nothing.
 pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
+    shortest(headers).map(|wait| wait.max(LEAST))
+}
+
+fn shortest(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     [
         headers.get_all(PREFER).iter().find_map(|value| {
@@ -80,7 +87,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        of(&headers).map(|wait| wait.as_nanos() as u64)
+        shortest(&headers).map(|wait| wait.as_nanos() as u64)
     }
 
     #[test]
@@ -142,7 +149,8 @@ mod tests {
             let mut headers = HeaderMap::new();
             let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.insert(GRPC_TIMEOUT, value.clone());
-            let found = of(&headers).map(|wait| wait.as_nanos() as u64);
+            assert!(of(&headers).is_none_or(|wait| wait >= LEAST));
+            let found = shortest(&headers).map(|wait| wait.as_nanos() as u64);
             assert_eq!(found, nanos, "{value:?}");
         }
     }

@@ -143,9 +143,19 @@ impl Pool {
         let idle_since = instance.idle_since;
         let first_answer = outcome == Outcome::Answered && !instance.proven;
         instance.proven |= first_answer;
+        let was_aside = instance.standing.is_aside();
+        if outcome == Outcome::Answered {
+            instance.record.failures = 0;
+        }
         // Only a new instance tells whether starts work again.
         let recovered = first_answer && self.failures.reset();
-        let turned = self.note_outcome(id, outcome, effects);
+        // Most requests are answered by an instance that is trusted: those end here.
+        let telling = match outcome {
+            Outcome::Answered => was_aside,
+            Outcome::Failed => true,
+            Outcome::Unknown => false,
+        };
+        let turned = telling && self.note_outcome(id, outcome, effects);
 
         if drained {
             self.stop(id, effects);

@@ -77,7 +77,6 @@ impl Pool {
         let Some(instance) = self.fleet.get_mut(id) else {
             return false;
         };
-        instance.record.failures = 0;
         if instance.standing != Standing::Trial {
             return false;
         }
