@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Backoff, Policy, ScaleSpec};
+use stoker_core::{Admission, Backoff, Health, Policy, ScaleSpec};
 
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, Contract,
     FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec,
-    MetricsSpec, Network, PathPattern, RateSubject, TracesSpec,
+    MetricsSpec, Network, PathPattern, RateSubject, RetrySpec, TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -88,6 +88,8 @@ pub(crate) struct FunctionDraft {
     pub(crate) user: Option<String>,
     pub(crate) scaling: ScaleSpec,
     pub(crate) target: Option<f64>,
+    pub(crate) server_errors_fail: bool,
+    pub(crate) retry: RetrySpec,
     pub(crate) limits: FunctionLimits,
     pub(crate) timeouts: FunctionTimeouts,
     /// Without its rate limits.
@@ -126,6 +128,8 @@ impl GatewayDraft {
                 headers: 0,
                 wait_buffer_bytes: 0,
                 waiters: 0,
+                instance_connections: 0,
+                memory_bytes: None,
             },
             timeouts: GatewayTimeouts {
                 header: Duration::ZERO,
@@ -216,6 +220,13 @@ impl FunctionDraft {
             user: None,
             scaling: blank_scaling(),
             target: None,
+            server_errors_fail: false,
+            retry: RetrySpec {
+                idempotent: false,
+                attempts: 0,
+                budget_percentage: 0.0,
+                budget_minimum: 0,
+            },
             limits: FunctionLimits {
                 body_bytes: 0,
                 open_files: None,
@@ -263,6 +274,15 @@ fn blank_scaling() -> ScaleSpec {
         tick_interval: Duration::ZERO,
         max_starting: 0,
         max_waiters: 0,
+        admission: Admission::Off,
+        health: Health {
+            failures: 0,
+            ejection: Duration::ZERO,
+            max_ejection: Duration::ZERO,
+            max_ejected_percentage: 0.0,
+            replace_after: 0,
+        },
+        slow_start: Duration::ZERO,
         backoff: Backoff {
             initial: Duration::ZERO,
             max: Duration::ZERO,

@@ -111,6 +111,8 @@ fn scaling(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
     );
     let longest = ("backoff.max", scaling.backoff.max);
     rules.at_most(("backoff.initial", &mut scaling.backoff.initial), longest);
+    let longest = ("health.max-ejection", scaling.health.max_ejection);
+    rules.at_most(("health.ejection", &mut scaling.health.ejection), longest);
 }
 
 fn deadlines(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
@@ -192,6 +194,8 @@ fn finish(
         limits: draft.limits,
         timeouts: draft.timeouts,
         access: draft.access,
+        server_errors_fail: draft.server_errors_fail,
+        retry: draft.retry,
     }
 }
 

@@ -115,6 +115,11 @@ pub struct GatewayLimits {
     pub wait_buffer_bytes: usize,
     /// Requests waiting in the whole gateway.
     pub waiters: u32,
+    /// Connections to instances in the whole gateway.
+    pub instance_connections: u32,
+    /// Memory of the gateway's process above which it takes nothing new that must wait; `None` for
+    /// a share of what the machine or its control group allows.
+    pub memory_bytes: Option<u64>,
 }
 
 /// How callers may speak HTTP/2.
@@ -226,6 +231,23 @@ pub struct FunctionSpec {
     pub timeouts: FunctionTimeouts,
     /// Who may call it.
     pub access: AccessSpec,
+    /// Answers with status 5xx count as failures of the instance.
+    pub server_errors_fail: bool,
+    /// Requests that are sent again.
+    pub retry: RetrySpec,
+}
+
+/// Requests that are sent again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetrySpec {
+    /// Also those of which something was sent, if their method is idempotent.
+    pub idempotent: bool,
+    /// Times that one request is sent at most, at least 1.
+    pub attempts: u32,
+    /// Retries as a share of requests, in percent, in [0, 100].
+    pub budget_percentage: f64,
+    /// Retries per second that are always allowed.
+    pub budget_minimum: u32,
 }
 
 /// How a function is spoken to.

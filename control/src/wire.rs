@@ -29,6 +29,9 @@ pub struct FunctionSummary {
     pub in_flight: u32,
     /// Requests waiting for one.
     pub waiting: u32,
+    /// How long a request that comes now would wait; `null` while too little was measured.
+    #[serde(default)]
+    pub expected_wait_ms: Option<f64>,
     /// Instances that the policy or an operator wants.
     pub desired: u32,
     /// The number that an operator holds it at.
@@ -49,12 +52,15 @@ impl FunctionSummary {
 pub struct States {
     /// On their way.
     pub starting: u32,
-    /// Take requests.
+    /// Take requests, or are set aside.
     pub ready: u32,
     /// Finish what they have.
     pub draining: u32,
     /// Were told to end.
     pub stopping: u32,
+    /// Of those that are ready, the ones that are set aside for they failed, or on trial.
+    #[serde(default)]
+    pub aside: u32,
 }
 
 /// Failed starts.
@@ -125,7 +131,8 @@ pub struct InstanceInfo {
     pub function: String,
     /// What it runs.
     pub revision: String,
-    /// `starting`, `ready`, `draining` or `stopping`.
+    /// `starting`, `ready`, `draining` or `stopping`; `aside` if it is ready but failed again and
+    /// again, `trial` while one request tries whether it works again.
     pub state: String,
     /// Its process.
     pub pid: Option<u32>,

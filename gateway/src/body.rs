@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -12,6 +11,8 @@ use http::HeaderMap;
 use http_body::Body;
 use hyper::body::Incoming;
 
+use crate::retry::Tape;
+use crate::share::{Held, Share};
 use crate::trailers;
 use crate::upstream::Framing;
 
@@ -27,6 +28,8 @@ pub(crate) struct RequestBody {
     held: Option<Held>,
     ended: bool,
     trailers: Option<HeaderMap>,
+    /// What was handed out, if the request may be sent again.
+    tape: Option<Tape>,
 }
 
 /// Why the body of a request could not be had.
@@ -50,6 +53,7 @@ impl RequestBody {
             held: None,
             ended,
             trailers: None,
+            tape: None,
         }
     }
 
@@ -73,13 +77,35 @@ impl RequestBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        if let Some(data) = self.ahead.pop_front() {
+        let piece = if let Some(data) = self.ahead.pop_front() {
             if self.ahead.is_empty() {
                 self.held = None;
             }
-            return Poll::Ready(Some(Ok(data)));
+            Some(Ok(data))
+        } else {
+            ready!(self.poll_incoming(cx))
+        };
+        if let (Some(tape), Some(Ok(data))) = (&mut self.tape, &piece) {
+            tape.note(data);
         }
-        self.poll_incoming(cx)
+        Poll::Ready(piece)
+    }
+
+    /// Keeps what is handed out from now on, as far as it is not too much.
+    pub(crate) fn keep(&mut self) {
+        self.tape = Some(Tape::default());
+    }
+
+    /// True if everything that was handed out can be handed out again.
+    pub(crate) fn can_rewind(&self) -> bool {
+        self.tape.as_ref().is_some_and(Tape::is_whole)
+    }
+
+    /// Begins anew with what was handed out.
+    pub(crate) fn rewind(&mut self) {
+        if let Some(tape) = &mut self.tape {
+            tape.rewind(&mut self.ahead);
+        }
     }
 
     /// What came after the body, once that has ended.
@@ -92,11 +118,11 @@ impl RequestBody {
     pub(crate) fn poll_ahead(
         &mut self,
         cx: &mut Context<'_>,
-        budget: &WaitBuffer,
+        budget: &Arc<Share>,
     ) -> Poll<BodyError> {
         loop {
-            let held = self.held.as_ref().map_or(0, |held| held.bytes);
-            if self.ended || held >= AHEAD_BYTES || budget.is_full() {
+            let held = self.held.as_ref().map_or(0, Held::count);
+            if self.ended || held >= AHEAD_BYTES || !budget.has_room() {
                 return Poll::Pending;
             }
             match ready!(self.poll_incoming(cx)) {
@@ -105,7 +131,7 @@ impl RequestBody {
                 Some(Ok(data)) => {
                     self.held
                         .get_or_insert_with(|| budget.hold())
-                        .add(data.len());
+                        .grow(data.len());
                     self.ahead.push_back(data);
                 }
             }
@@ -146,55 +172,3 @@ impl fmt::Display for BodyError {
 }
 
 impl std::error::Error for BodyError {}
-
-/// The bytes of waiting requests' bodies, bounded for the whole gateway.
-#[derive(Clone, Debug)]
-pub(crate) struct WaitBuffer {
-    used: Arc<AtomicUsize>,
-    limit: usize,
-}
-
-impl WaitBuffer {
-    /// Holds at most about `limit` bytes: each waiting request may go over by one read.
-    pub(crate) fn new(limit: usize) -> Self {
-        WaitBuffer {
-            used: Arc::default(),
-            limit,
-        }
-    }
-
-    /// Bytes that are held now, and how many there may be.
-    pub(crate) fn level(&self) -> (usize, usize) {
-        (self.used.load(Ordering::Relaxed), self.limit)
-    }
-
-    fn is_full(&self) -> bool {
-        self.used.load(Ordering::Relaxed) >= self.limit
-    }
-
-    fn hold(&self) -> Held {
-        Held {
-            used: Arc::clone(&self.used),
-            bytes: 0,
-        }
-    }
-}
-
-/// One request's share of the wait buffer, given back when this is dropped.
-struct Held {
-    used: Arc<AtomicUsize>,
-    bytes: usize,
-}
-
-impl Held {
-    fn add(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -11,9 +10,10 @@ use stoker_scaler::FunctionView;
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
-use crate::body::WaitBuffer;
 use crate::launch::launch_spec;
+use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Name, Now, Series};
+use crate::overload::{self, Pressure, Room};
 use crate::router::Router;
 use crate::tls::Tls;
 use crate::{Function, Metrics, Scaler, Telemetry};
@@ -24,9 +24,11 @@ pub struct Gateway {
     scaler: Arc<Scaler>,
     metrics: Arc<Metrics>,
     telemetry: Arc<Telemetry>,
-    waiting: AtomicU32,
-    wait_buffer: WaitBuffer,
     guardian: Guardian,
+    commons: Commons,
+    pressure: Pressure,
+    /// What there are descriptors for, once that was looked at.
+    room: OnceLock<Room>,
 }
 
 /// Routes and functions that belong together; replaced as a whole, so that they never disagree.
@@ -51,6 +53,7 @@ pub struct Entry {
     pub(crate) series: Arc<OnceLock<Arc<Series>>>,
     /// `None` if anybody may call it.
     pub(crate) access: Option<Arc<Access>>,
+    pub(crate) load: Arc<FunctionLoad>,
 }
 
 /// What a new configuration changed.
@@ -85,10 +88,10 @@ impl Gateway {
     ) -> Self {
         metrics.set_functions(config.gateway.metrics.functions);
         let gateway = Arc::new(config.gateway);
-        let wait_buffer = WaitBuffer::new(gateway.limits.wait_buffer_bytes);
+        let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
             let function = scaler.register(launch_spec(&spec), spec.scaling.clone());
-            Arc::new(Entry::new(spec, function, None))
+            Arc::new(Entry::new(spec, function, None, &commons))
         };
         let entries = config.functions.into_iter().map(register).collect();
         let guardian = Guardian::new(&gateway);
@@ -100,9 +103,10 @@ impl Gateway {
             scaler,
             metrics,
             telemetry,
-            waiting: AtomicU32::new(0),
-            wait_buffer,
             guardian,
+            commons,
+            pressure: Pressure::default(),
+            room: OnceLock::new(),
         }
     }
 
@@ -134,6 +138,8 @@ impl Gateway {
         }
         self.metrics
             .set_functions(snapshot.gateway.metrics.functions);
+        let limits = shared(&snapshot.gateway, self.room.get());
+        self.commons.set(limits, snapshot.functions.len());
         self.snapshot.store(Arc::new(snapshot));
         // Before the revisions that go now: their last counts are for the next scrape.
         let alive = self.revisions().into_iter().map(|(name, _)| name);
@@ -164,8 +170,8 @@ impl Gateway {
         self.metrics.encode(Now {
             revisions: self.revisions(),
             functions: snapshot.functions.len(),
-            waiting: self.waiting.load(Ordering::Relaxed),
-            wait_buffer: self.wait_buffer.level(),
+            waiting: self.commons.waiters.level().0,
+            wait_buffer: self.commons.buffer.level(),
             certificates: &snapshot.gateway.tls.certificates,
         })
     }
@@ -217,17 +223,22 @@ impl Gateway {
         functions.iter().map(with_view).collect()
     }
 
-    pub(crate) fn wait_buffer(&self) -> &WaitBuffer {
-        &self.wait_buffer
+    pub(crate) fn pressure(&self) -> &Pressure {
+        &self.pressure
     }
 
-    /// A place among the waiting requests of the whole gateway, if there is one.
-    pub(crate) fn enter_wait(&self, limit: u32) -> Option<WaitPlace<'_>> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= limit {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(WaitPlace(&self.waiting))
+    /// Sees that there are descriptors for the limits, and lowers these if there are not.
+    pub(crate) fn make_room(&self) -> Room {
+        let snapshot = self.snapshot();
+        let limits = &snapshot.gateway.limits;
+        let room = overload::make_room(Room {
+            callers: limits.connections,
+            instances: limits.instance_connections,
+        });
+        let room = *self.room.get_or_init(|| room);
+        let limits = shared(&snapshot.gateway, Some(&room));
+        self.commons.set(limits, snapshot.functions.len());
+        room
     }
 
     fn successor(
@@ -242,7 +253,7 @@ impl Gateway {
             let function = self
                 .scaler
                 .register(launch_spec(&spec), spec.scaling.clone());
-            return Arc::new(Entry::new(spec, function, None));
+            return Arc::new(Entry::new(spec, function, None, &self.commons));
         };
         if before.spec == spec {
             return Arc::clone(before);
@@ -254,18 +265,23 @@ impl Gateway {
                 before.function.reconfigure(spec.scaling.clone());
             }
             let function = Arc::clone(&before.function);
-            return Arc::new(Entry::new(spec, function, Some(before)));
+            return Arc::new(Entry::new(spec, function, Some(before), &self.commons));
         }
         applied.replaced.push(Arc::clone(&spec.name));
         retired.push(Arc::clone(&before.function));
         let function = self.scaler.register(launch, spec.scaling.clone());
-        Arc::new(Entry::new(spec, function, Some(before)))
+        Arc::new(Entry::new(spec, function, Some(before), &self.commons))
     }
 }
 
 impl Entry {
     /// What is counted of a revision goes on where `before` was.
-    fn new(spec: Arc<FunctionSpec>, function: Arc<Function>, before: Option<&Arc<Entry>>) -> Self {
+    fn new(
+        spec: Arc<FunctionSpec>,
+        function: Arc<Function>,
+        before: Option<&Arc<Entry>>,
+        commons: &Commons,
+    ) -> Self {
         let access = before.and_then(|before| before.access.as_deref());
         Entry {
             access: Access::new(&spec.name, &spec.access, access),
@@ -275,6 +291,7 @@ impl Entry {
                 .map_or_else(Arc::default, |before| Arc::clone(&before.series)),
             spec,
             function,
+            load: before.map_or_else(|| commons.function(), |before| Arc::clone(&before.load)),
         }
     }
 }
@@ -321,12 +338,14 @@ impl Snapshot {
     }
 }
 
-/// A place among the waiting requests, left when this is dropped.
-pub(crate) struct WaitPlace<'a>(&'a AtomicU32);
-
-impl Drop for WaitPlace<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// What the functions share under these settings.
+fn shared(gateway: &GatewaySpec, room: Option<&Room>) -> Limits {
+    let limits = &gateway.limits;
+    let most = room.map_or(u32::MAX, |room| room.instances);
+    Limits {
+        waiters: limits.waiters as usize,
+        buffer_bytes: limits.wait_buffer_bytes,
+        connections: limits.instance_connections.min(most) as usize,
     }
 }
 
@@ -364,10 +383,6 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         (
             "access.jwt-cache",
             old.access.jwt_cache != new.access.jwt_cache,
-        ),
-        (
-            "limits.wait-buffer-bytes",
-            old.limits.wait_buffer_bytes != new.limits.wait_buffer_bytes,
         ),
     ];
     fixed

@@ -165,7 +165,7 @@ pub(crate) async fn serve(
                 if streams.resets() > limits.resets {
                     return;
                 }
-                if !streams.is_idle_for(now, keep_alive) {
+                if !streams.is_idle_for(now, caller.link().idle(keep_alive)) {
                     continue;
                 }
                 match closing {

@@ -11,9 +11,13 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::accept::Transport;
+use crate::overload::Connections;
 use crate::watchdog::Watchdog;
 
+mod idle;
 mod scan;
+
+use idle::HeadWait;
 
 /// What an HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -31,14 +35,7 @@ pub(crate) struct CallerIo {
     /// What was read to find out the protocol.
     sniffed: Sniffed,
     turns: Arc<Turns>,
-    /// For the next request to begin.
-    keep_alive: Duration,
-    /// For the head of a request, from its first byte.
-    head: Duration,
-    /// Bounds the wait for either.
-    wait: Patience,
-    /// The head has begun.
-    begun: bool,
+    head: HeadWait,
     /// The turn that the wait for the head began in.
     turn: u64,
     scan: HeadScan,
@@ -125,18 +122,19 @@ impl Patience {
 }
 
 impl CallerIo {
-    /// The first head must be there within `waits.head` from now.
-    pub(crate) fn new(stream: Transport, turns: Arc<Turns>, waits: Waits) -> Self {
-        let mut wait = Patience::new(waits.head);
-        wait.since = Some(Instant::now());
+    /// The first head must be there within `waits.head` from now. Idle ones are closed sooner while
+    /// there are many `connections`.
+    pub(crate) fn new(
+        stream: Transport,
+        turns: Arc<Turns>,
+        connections: Arc<Connections>,
+        waits: Waits,
+    ) -> Self {
         CallerIo {
             stream,
             sniffed: Sniffed::default(),
             turns,
-            keep_alive: waits.keep_alive,
-            head: waits.head,
-            wait,
-            begun: true,
+            head: HeadWait::new(connections, waits),
             turn: 0,
             scan: HeadScan::default(),
             write: Patience::new(waits.write),
@@ -163,7 +161,7 @@ impl CallerIo {
                     .poll_read(cx, &mut buf)?
                     .is_pending()
                 {
-                    return self.wait.poll(cx);
+                    return self.head.poll(cx);
                 }
                 if buf.filled().is_empty() {
                     // hyper sees the end once more.
@@ -213,19 +211,13 @@ impl AsyncRead for CallerIo {
         }
         if turn != this.turn {
             this.turn = turn;
-            this.wait.since = None;
-            this.wait.limit = this.keep_alive;
-            this.begun = false;
+            this.head.reset();
             this.scan = HeadScan::default();
         }
         if result.is_pending() {
-            return this.wait.poll(cx);
+            return this.head.poll(cx);
         }
-        if !this.begun {
-            this.begun = true;
-            this.wait.since = None;
-            this.wait.limit = this.head;
-        }
+        this.head.begin();
         this.scan.feed(&buf.filled()[before..]);
         this.turns
             .both

@@ -1,13 +1,14 @@
 //! What the requests of one caller's connection share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::access::Place;
 use crate::http2::Streams;
 use crate::io::Turns;
-use crate::server::Open;
+use crate::overload::Open;
 use crate::watchdog::Watchdog;
 
 /// What the requests of one connection share.
@@ -69,7 +70,12 @@ impl Link {
 
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
-        Link::http1(Arc::default(), watch::channel(false).1, Arc::default())
+        use crate::overload::Connections;
+
+        let open = Connections::new(1)
+            .enter(false)
+            .expect("there is room for one");
+        Link::http1(Arc::default(), watch::channel(false).1, Arc::new(open))
     }
 
     /// A request is there.
@@ -103,6 +109,11 @@ impl Link {
     /// Turns true when the gateway ends.
     pub(crate) fn shutdown(&self) -> watch::Receiver<bool> {
         self.shutdown.clone()
+    }
+
+    /// How long the connection may be idle that could be for `longest` otherwise.
+    pub(crate) fn idle(&self, longest: Duration) -> Duration {
+        self.open.idle(longest)
     }
 
     /// Holds the connection open in the count.

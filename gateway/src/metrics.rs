@@ -20,6 +20,7 @@ use stoker_config::CertificateSpec;
 use stoker_scaler::driver::LaunchSpec;
 use stoker_scaler::{FunctionView, Notice};
 
+use crate::overload::Shed;
 use crate::problem::ProblemKind;
 use board::Board;
 use families::{Families, PerRevision};
@@ -42,6 +43,7 @@ const FUNCTIONS: usize = 1000;
 pub struct Metrics {
     registry: Registry,
     board: Board,
+    shed: Shed,
     gauges: Gauges,
     wide: Wide,
     process: Process,
@@ -56,7 +58,7 @@ pub(crate) struct Now<'a> {
     /// Functions of the configuration.
     pub(crate) functions: usize,
     /// Requests that wait in the whole gateway.
-    pub(crate) waiting: u32,
+    pub(crate) waiting: usize,
     /// Bytes in the wait buffer, and how many there may be.
     pub(crate) wait_buffer: (usize, usize),
     /// The certificates that are in force.
@@ -72,6 +74,7 @@ impl Metrics {
         let families = Families::default();
         Ok(Metrics {
             board: Board::new(PerRevision::new(&families)?, FUNCTIONS),
+            shed: Shed::default(),
             gauges: Gauges::new(&families)?,
             wide: Wide::new(&families)?,
             process: Process::new(&families)?,
@@ -108,10 +111,14 @@ impl Metrics {
         }
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.wide.functions.set(count(now.functions));
-        self.wide.waiting.set(now.waiting.into());
+        self.wide.waiting.set(count(now.waiting));
         self.wide.wait_buffer.set(count(now.wait_buffer.0));
         self.wide.wait_buffer_limit.set(count(now.wait_buffer.1));
         self.wide.note_certificates(now.certificates);
+        self.wide.shed.reset();
+        for (reason, count) in self.shed.read() {
+            self.wide.shed.with_label_values(&[reason]).inc_by(count);
+        }
         self.process.read();
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -146,6 +153,11 @@ impl Metrics {
     pub(crate) fn redirected(&self) {
         let labels = ["308", "redirected"];
         self.wide.unrouted.with_label_values(&labels).inc();
+    }
+
+    /// What was turned away.
+    pub(crate) fn shed(&self) -> &Shed {
+        &self.shed
     }
 
     /// Counts an answer given before a function was found.

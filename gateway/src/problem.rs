@@ -48,6 +48,8 @@ pub(crate) enum ProblemKind {
     TooManyRequests,
     KeysUnavailable,
     QueueFull,
+    TooLate,
+    Overloaded,
     QueueTimeout,
     StartFailed,
     ShuttingDown,
@@ -74,6 +76,8 @@ impl ProblemKind {
             ProblemKind::TooManyRequests => "too-many-requests",
             ProblemKind::KeysUnavailable => "keys-unavailable",
             ProblemKind::QueueFull => "queue-full",
+            ProblemKind::TooLate => "too-late",
+            ProblemKind::Overloaded => "overloaded",
             ProblemKind::QueueTimeout => "queue-timeout",
             ProblemKind::StartFailed => "start-failed",
             ProblemKind::ShuttingDown => "shutting-down",
@@ -98,9 +102,11 @@ impl ProblemKind {
             ProblemKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemKind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             ProblemKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            ProblemKind::QueueFull | ProblemKind::ShuttingDown | ProblemKind::KeysUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ProblemKind::QueueFull
+            | ProblemKind::TooLate
+            | ProblemKind::Overloaded
+            | ProblemKind::ShuttingDown
+            | ProblemKind::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             ProblemKind::QueueTimeout
             | ProblemKind::FirstByteTimeout
             | ProblemKind::TotalTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -125,6 +131,8 @@ impl ProblemKind {
             ProblemKind::TooManyRequests => "Too many requests",
             ProblemKind::KeysUnavailable => "Tokens cannot be checked now",
             ProblemKind::QueueFull => "Too many requests are waiting",
+            ProblemKind::TooLate => "No instance will come free in time",
+            ProblemKind::Overloaded => "The gateway has too much to do",
             ProblemKind::QueueTimeout => "No instance came free in time",
             ProblemKind::StartFailed => "The function does not start",
             ProblemKind::ShuttingDown => "The gateway is shutting down",
@@ -154,6 +162,7 @@ impl Problem {
     pub(crate) fn from_acquire(error: &AcquireError) -> Self {
         let kind = match error {
             AcquireError::QueueFull => ProblemKind::QueueFull,
+            AcquireError::TooLate(_) => ProblemKind::TooLate,
             AcquireError::Expired(Some(failure)) if failure.kind == FailureKind::NeverListened => {
                 ProblemKind::StartFailed
             }
@@ -162,9 +171,11 @@ impl Problem {
             AcquireError::ShuttingDown => ProblemKind::ShuttingDown,
         };
         let mut problem = Problem::new(kind, error.to_string());
-        if matches!(error, AcquireError::QueueFull | AcquireError::ShuttingDown) {
-            problem.retry_after = Some(Duration::from_secs(1));
-        }
+        problem.retry_after = match error {
+            AcquireError::TooLate(expected) => Some(*expected),
+            AcquireError::QueueFull | AcquireError::ShuttingDown => Some(Duration::from_secs(1)),
+            AcquireError::Expired(_) | AcquireError::StartFailed(_) => None,
+        };
         problem
     }
 

@@ -4,6 +4,7 @@ mod acquire;
 mod admit;
 mod encode;
 mod forward;
+mod patience;
 mod redirect;
 mod route;
 
@@ -212,13 +213,16 @@ struct Ready {
     stream: bool,
     /// Of a function that not everybody may call.
     admission: Option<Box<Admission>>,
+    /// How long the caller says that it waits.
+    patience: Option<Duration>,
+    /// A gRPC call's own deadline.
+    deadline: Option<Duration>,
 }
 
 /// The gateway's settings that the request goes by.
 #[derive(Clone, Copy)]
 struct Limits {
     header_bytes: usize,
-    waiters: u32,
     body_timeout: Duration,
     stream_grace: Duration,
 }
@@ -272,7 +276,6 @@ fn prepare(
     )?;
     let limits = Limits {
         header_bytes: snapshot.gateway.limits.header_bytes,
-        waiters: snapshot.gateway.limits.waiters,
         body_timeout: snapshot.gateway.timeouts.body,
         stream_grace: snapshot.gateway.timeouts.stream_grace,
     };
@@ -285,6 +288,11 @@ fn prepare(
         limits,
         stream: wish.grpc || upgrade.is_some(),
         admission,
+        patience: patience::of(&parts.headers),
+        deadline: wish
+            .grpc
+            .then(|| patience::of_call(&parts.headers))
+            .flatten(),
     })
 }
 

@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use stoker_scaler::Lease;
 
+use crate::health;
 use crate::link::OurTurn;
 use crate::metrics::Record;
 use crate::upstream::{Connection, Exchange, ExchangeError};
@@ -260,6 +261,11 @@ impl Transfer {
 
     fn fail(mut self: Box<Self>, error: &TransferError) {
         self.record.cut_short();
+        if let TransferError::Exchange(error) = error
+            && health::blames_instance(error)
+        {
+            self.lease.failed();
+        }
         let function = self.record.function();
         eprintln!("stoker: {function}: the response was cut short: {error}");
     }

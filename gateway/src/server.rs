@@ -11,7 +11,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
@@ -35,7 +34,8 @@ use crate::gateway::Gateway;
 use crate::http2::{self, Streams};
 use crate::io::{CallerIo, Turns, Waits};
 use crate::link::Link;
-use crate::metrics::{ListenerMetrics, OpenConnection};
+use crate::metrics::ListenerMetrics;
+use crate::overload::{self, Connections, Open, Reason};
 use crate::proxy;
 use crate::tls::Handshakes;
 
@@ -56,13 +56,6 @@ pub struct Server {
     runtime: Option<Runtime>,
     shutdown: watch::Sender<bool>,
     connections: Arc<Connections>,
-}
-
-/// The connections of callers, counted.
-#[derive(Default)]
-pub(crate) struct Connections {
-    open: AtomicU32,
-    closed: tokio::sync::Notify,
 }
 
 impl Listeners {
@@ -117,7 +110,7 @@ impl Server {
     pub fn start(listeners: Listeners, specs: &[ListenerSpec], gateway: Arc<Gateway>) -> Self {
         let snapshot = gateway.snapshot();
         let settings = &snapshot.gateway;
-        let connections = Arc::<Connections>::default();
+        let connections = Connections::new(gateway.make_room().callers);
         let handshakes = Arc::new(Handshakes::new(settings.tls.concurrent_handshakes));
         let mut services = Vec::with_capacity(listeners.bound.len());
         let mut fds = Fds::new();
@@ -125,7 +118,6 @@ impl Server {
             let app = App {
                 gateway: Arc::clone(&gateway),
                 connections: Arc::clone(&connections),
-                limit: settings.limits.connections,
                 metrics: gateway.metrics().listener(&address.to_string()),
                 preamble: Preamble {
                     listener: listener.clone(),
@@ -151,6 +143,8 @@ impl Server {
             _ => Runtime::new_steal(threads, "gateway"),
         };
         let fds = Arc::new(Mutex::new(fds));
+        let watch_memory = overload::watch_memory(Arc::downgrade(&gateway));
+        runtime.get_handle().spawn(watch_memory);
         for mut service in services {
             let (fds, watch) = (Arc::clone(&fds), watch.clone());
             runtime.get_handle().spawn(async move {
@@ -172,14 +166,14 @@ impl Server {
                 let closed = self.connections.closed.notified();
                 let mut closed = pin!(closed);
                 closed.as_mut().enable();
-                if self.connections.open.load(Ordering::Acquire) == 0 {
+                if self.connections.open() == 0 {
                     return;
                 }
                 closed.await;
             }
         };
         if tokio::time::timeout(patience, drained).await.is_err() {
-            let open = self.connections.open.load(Ordering::Acquire);
+            let open = self.connections.open();
             eprintln!("stoker: {open} connections were still open after {patience:?}");
         }
     }
@@ -197,7 +191,6 @@ impl Drop for Server {
 struct App {
     gateway: Arc<Gateway>,
     connections: Arc<Connections>,
-    limit: u32,
     preamble: Preamble,
     metrics: Arc<ListenerMetrics>,
 }
@@ -209,8 +202,16 @@ impl ServerApp for App {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        // Beyond the limit the connection is closed: that is all it may cost.
-        let open = Arc::new(self.enter()?);
+        let Some(open) = self.enter() else {
+            let _refusing = self.connections.enter_refusal()?;
+            let listener = &self.preamble.listener;
+            // Others would take it for a broken handshake or header.
+            if !listener.tls && !listener.proxy_protocol {
+                overload::refuse(stream).await;
+            }
+            return None;
+        };
+        let open = Arc::new(open);
         let snapshot = self.gateway.snapshot();
         let settings = &snapshot.gateway;
         // A connection that does not begin as it should is closed. Whoever did not shake hands has
@@ -226,7 +227,8 @@ impl ServerApp for App {
             write: timeouts.write,
         };
         let turns = Arc::<Turns>::default();
-        let mut io = CallerIo::new(accepted.transport, Arc::clone(&turns), waits);
+        let connections = Arc::clone(&self.connections);
+        let mut io = CallerIo::new(accepted.transport, Arc::clone(&turns), connections, waits);
         let clear = accepted.tls.is_none() && self.preamble.listener.http2;
         let http2 = if clear && settings.http2.enabled {
             io.speaks_http2().await.ok()?
@@ -277,33 +279,18 @@ impl App {
     }
 
     fn enter(&self) -> Option<Open> {
-        let mut open = Open {
-            connections: Arc::clone(&self.connections),
-            counted: None,
-        };
-        let before = self.connections.open.fetch_add(1, Ordering::AcqRel);
-        if before >= self.limit {
+        let short = self.gateway.pressure().is_short_of_memory();
+        let Some(open) = self.connections.enter(short) else {
+            let reason = if short {
+                Reason::Memory
+            } else {
+                Reason::Connections
+            };
+            self.gateway.metrics().shed().count(reason);
             self.metrics.refuse();
             return None;
-        }
-        open.counted = Some(self.metrics.open());
-        Some(open)
-    }
-}
-
-/// One open connection, counted until this is dropped.
-#[derive(Default)]
-pub(crate) struct Open {
-    connections: Arc<Connections>,
-    /// Among those of its listener.
-    counted: Option<OpenConnection>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.counted = None;
-        self.connections.open.fetch_sub(1, Ordering::AcqRel);
-        self.connections.closed.notify_waiters();
+        };
+        Some(open.counted(self.metrics.open()))
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::link::OurTurn;
 use crate::metrics::Record;
-use crate::server::Open;
+use crate::overload::Open;
 use crate::upstream::{Connection, Socket};
 use crate::watchdog::Watchdog;
 

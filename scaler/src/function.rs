@@ -6,7 +6,7 @@ mod start;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stoker_core::{
     Effect, Event, InstanceId, Pool, PoolView, RejectCause, ScaleSpec, Timestamp, WaiterId,
@@ -89,6 +89,11 @@ impl<C: Send + 'static> Function<C> {
             Entered::Answered(answer) => answer.map_err(AcquireError::from),
             Entered::Waiting(mut wait) => wait.answer().await.map_err(AcquireError::from),
         }
+    }
+
+    /// How long a request that comes now would wait for a slot, as far as that is known.
+    pub fn expected_wait(&self) -> Option<Duration> {
+        self.lock().pool.expected_wait(self.shared.clock.now())
     }
 
     /// Changes the scaling; instances stay.
@@ -208,7 +213,7 @@ impl<C: Send + 'static> Function<C> {
         if let Some((instance, cold)) = granted {
             // The warm path: one lock, nothing allocated, no channel.
             self.conclude(state, effects.into_iter().skip(1));
-            let lease = Lease::new(self.strong(), instance, cold);
+            let lease = Lease::new(self.strong(), instance, cold, now);
             return Entered::Answered(Ok(lease));
         }
 

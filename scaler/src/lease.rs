@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use stoker_core::{Event, Outcome, RejectCause, StartFailure};
+use stoker_core::{Event, Outcome, RejectCause, StartFailure, Timestamp};
 
 use crate::{Function, Instance};
 
@@ -15,15 +16,23 @@ pub struct Lease<C: Send + 'static> {
     instance: Arc<Instance<C>>,
     outcome: Outcome,
     cold: bool,
+    granted: Timestamp,
 }
 
 impl<C: Send + 'static> Lease<C> {
-    pub(crate) fn new(function: Arc<Function<C>>, instance: Arc<Instance<C>>, cold: bool) -> Self {
+    /// `granted` is when the pool gave the slot out.
+    pub(crate) fn new(
+        function: Arc<Function<C>>,
+        instance: Arc<Instance<C>>,
+        cold: bool,
+        granted: Timestamp,
+    ) -> Self {
         Lease {
             function,
             instance,
             outcome: Outcome::Unknown,
             cold,
+            granted,
         }
     }
 
@@ -53,6 +62,12 @@ impl<C: Send + 'static> Lease<C> {
         self.outcome = Outcome::Answered;
     }
 
+    /// Notes that the instance failed the request: it broke off, sent what is no answer, or none in
+    /// time. An instance that only is busy has not failed.
+    pub fn failed(&mut self) {
+        self.outcome = Outcome::Failed;
+    }
+
     /// Has the instance replaced, for it can no longer be reached.
     pub fn set_unhealthy(&self) {
         self.function.apply(Event::Unhealthy {
@@ -66,6 +81,7 @@ impl<C: Send + 'static> Drop for Lease<C> {
         let event = Event::Release {
             instance: self.instance.id(),
             outcome: self.outcome,
+            since: self.granted,
         };
         self.function.apply(event);
     }
@@ -86,6 +102,8 @@ impl<C: Send + 'static> fmt::Debug for Lease<C> {
 pub enum AcquireError {
     /// Too many requests wait already.
     QueueFull,
+    /// It would have waited clearly longer than it may: for so long.
+    TooLate(Duration),
     /// No slot came free in time; with the last failed start, if starts failed.
     Expired(Option<StartFailure>),
     /// The function does not start.
@@ -98,6 +116,11 @@ impl fmt::Display for AcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AcquireError::QueueFull => f.write_str("too many requests are waiting"),
+            AcquireError::TooLate(expected) => write!(
+                f,
+                "a slot is expected to come free only after {:.1} s",
+                expected.as_secs_f64()
+            ),
             AcquireError::Expired(None) => f.write_str("no instance came free in time"),
             AcquireError::Expired(Some(failure)) => {
                 write!(
@@ -120,6 +143,7 @@ impl From<RejectCause> for AcquireError {
     fn from(cause: RejectCause) -> Self {
         match cause {
             RejectCause::QueueFull => AcquireError::QueueFull,
+            RejectCause::TooLate { expected } => AcquireError::TooLate(expected),
             RejectCause::Expired { last_failure } => AcquireError::Expired(last_failure),
             RejectCause::StartFailed(failure) => AcquireError::StartFailed(failure),
             RejectCause::ShuttingDown => AcquireError::ShuttingDown,

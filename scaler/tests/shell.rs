@@ -20,6 +20,8 @@ mod adopting;
 mod failing;
 #[path = "shell/granting.rs"]
 mod granting;
+#[path = "shell/health.rs"]
+mod health;
 #[path = "shell/idling.rs"]
 mod idling;
 #[path = "shell/leaving.rs"]

@@ -184,7 +184,8 @@ const LIMITS: &[Key<Draft>] = &[
         "connections",
         Value("4096"),
         Whole(1, 1_000_000, |d, v| d.limits.connections = narrow(v)),
-        "Callers' connections at once.",
+        "Callers' connections at once. Above four fifths of it idle ones are closed the sooner the \
+         more there are; beyond it new ones are answered 503.",
     ),
     key(
         "header-bytes",
@@ -202,13 +203,31 @@ const LIMITS: &[Key<Draft>] = &[
         "wait-buffer-bytes",
         Value("'64MiB'"),
         Size(0, TIB, |d, v| d.limits.wait_buffer_bytes = wide(v)),
-        "Bodies held for waiting requests, all together.",
+        "Bodies held for waiting requests, all together. One function holds at most four times \
+         what is free of it.",
     ),
     key(
         "waiters",
         Value("10000"),
         Whole(1, 10_000_000, |d, v| d.limits.waiters = narrow(v)),
-        "Requests waiting for an instance, all together.",
+        "Requests waiting for an instance, all together. One function has at most four times as \
+         many as are free.",
+    ),
+    key(
+        "instance-connections",
+        Value("4096"),
+        Whole(1, 1_000_000, |d, v| {
+            d.limits.instance_connections = narrow(v)
+        }),
+        "Connections to instances, all together. One function has at most four times as many as \
+         are free.",
+    ),
+    key(
+        "memory-bytes",
+        Else("three quarters of the machine's or the control group's memory"),
+        Size(16 * MIB, 1024 * TIB, |d, v| d.limits.memory_bytes = Some(v)),
+        "Resident memory of the gateway's own process above which it answers 503 to new \
+         connections and to requests that would wait.",
     ),
 ];
 

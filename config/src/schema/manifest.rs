@@ -2,7 +2,7 @@
 
 use super::Field::{Choice, Flag, List as Texts, Seconds, Size, Span, Text, Whole};
 use super::Preset::{Else, Required, Value};
-use super::{Content, Key, List, Name, Section, Table, access, key, rules, scaling};
+use super::{Content, Key, List, Name, Section, Table, access, key, load, rules, scaling};
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::spec::{Contract, Listen, PathPattern};
 use crate::units::{DAY, HOUR, MIB, MILLI, SECOND, TIB, ZERO};
@@ -57,6 +57,18 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         name: "backoff",
         meaning: "The delay before the next start after failed ones doubles with each failure.",
         content: Content::Keys(scaling::BACKOFF),
+    },
+    Section {
+        name: "health",
+        meaning: "Instances that fail again and again: they break connections off, send what is \
+            not HTTP, or nothing within `timeouts.first-byte`.",
+        content: Content::Keys(load::HEALTH),
+    },
+    Section {
+        name: "retry",
+        meaning: "Requests that are sent again. One of which nothing was taken always may be; any \
+            other one only where `idempotent` allows it.",
+        content: Content::Keys(load::RETRY),
     },
     Section {
         name: "timeouts",

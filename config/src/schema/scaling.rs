@@ -1,6 +1,6 @@
 //! The keys of a manifest that the scaler uses. Knative's knobs have Knative's names.
 
-use stoker_core::Policy;
+use stoker_core::{Admission, Policy};
 
 use super::Field::{Choice, Number, Span, Whole};
 use super::Preset::{Else, Value};
@@ -150,15 +150,35 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
         Whole(1, 1000, |d, v| d.scaling.max_starting = narrow(v)),
         "Instances of the function starting at once. The default suits a machine with 2 cores.",
     ),
+    key(
+        "slow-start",
+        Value("'0s'"),
+        Span(ZERO, HOUR, |d, v| d.scaling.slow_start = v),
+        "A new instance takes a tenth of `concurrency` at first (at least 1) and a tenth more \
+         after each tenth of this time. It starts no further instances.",
+    ),
 ];
 
 /// `[queue]`.
-pub(crate) const QUEUE: &[Key<Draft>] = &[key(
-    "max-waiters",
-    Value("1000"),
-    Whole(0, 1_000_000, |d, v| d.scaling.max_waiters = narrow(v)),
-    "Requests of the function waiting at once; further ones are rejected.",
-)];
+pub(crate) const QUEUE: &[Key<Draft>] = &[
+    key(
+        "max-waiters",
+        Value("1000"),
+        Whole(0, 1_000_000, |d, v| d.scaling.max_waiters = narrow(v)),
+        "Requests of the function waiting at once; further ones are rejected.",
+    ),
+    key(
+        "admission",
+        Value("'deadline'"),
+        Choice(&[
+            ("deadline", |d| d.scaling.admission = Admission::Deadline),
+            ("off", |d| d.scaling.admission = Admission::Off),
+        ]),
+        "`deadline` refuses a request at once that would wait clearly longer than \
+         `timeouts.queue` or than its caller says it will wait, by the start and service times \
+         measured so far.",
+    ),
+];
 
 /// `[backoff]`.
 pub(crate) const BACKOFF: &[Key<Draft>] = &[

@@ -27,6 +27,8 @@ impl FunctionSpec {
             limits,
             timeouts,
             access: _,
+            server_errors_fail: _,
+            retry: _,
         } = self;
         let mut hash = Fnv::new();
         hash.text(name.as_bytes());

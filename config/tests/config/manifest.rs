@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stoker_config::{Contract, FunctionSpec, Listen};
-use stoker_core::Policy;
+use stoker_core::{Admission, Policy};
 
 use crate::tree::{Tree, one, text, wrong};
 
@@ -88,6 +88,17 @@ fn defaults_of_the_scaling() {
         (scaling.tick_interval, scaling.max_waiters),
         (seconds(2), 1000)
     );
+    assert_eq!(scaling.admission, Admission::Deadline);
+    assert_eq!(scaling.slow_start, Duration::ZERO);
+    let health = &scaling.health;
+    assert_eq!(
+        (health.failures, health.ejection, health.max_ejection),
+        (5, seconds(10), seconds(300))
+    );
+    assert_eq!(
+        (health.max_ejected_percentage, health.replace_after),
+        (50.0, 3)
+    );
     assert_eq!(scaling.backoff.initial, Duration::from_millis(100));
     assert_eq!(
         (scaling.backoff.max, scaling.backoff.reject_after),
@@ -128,6 +139,7 @@ fn rules_between_keys() {
             "scaling.activation-scale",
         ),
         ("[scaling]\ntarget = 1.5", "scaling.target"),
+        ("[health]\nejection = \"6m\"", "health.ejection"),
         (
             "[scaling]\ntick-interval = \"7s\"\nstable-window = \"6s\"",
             "scaling.tick-interval",

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::RouteSpec;
 use stoker_core::{
-    Decision, FailureKind, InstanceState, Mode, Policy, PoolView, StartFailure, Timestamp,
+    Decision, FailureKind, InstanceState, Mode, Policy, PoolView, Standing, StartFailure, Timestamp,
 };
 use stoker_gateway::{Entry, Snapshot};
 use stoker_scaler::driver::{Endpoint, StartTimings};
@@ -91,6 +91,7 @@ pub(super) fn summary(snapshot: &Snapshot, entry: &Entry, view: &FunctionView) -
         states: states(pool),
         in_flight: pool.in_flight,
         waiting: pool.waiting,
+        expected_wait_ms: pool.expected_wait.map(millis),
         desired: pool
             .last_decision
             .as_ref()
@@ -112,7 +113,7 @@ pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -
         id: view.id.to_string(),
         function: launch.function.to_string(),
         revision: launch.revision.to_string(),
-        state: state(view.state).to_owned(),
+        state: state(view.state, view.standing).to_owned(),
         pid: status.pid,
         endpoint,
         age_seconds: now.since(view.created).as_secs_f64(),
@@ -134,12 +135,15 @@ fn states(pool: &PoolView) -> States {
             InstanceState::Stopping => &mut states.stopping,
         };
         *count += 1;
+        states.aside += u32::from(instance.standing != Standing::Good);
     }
     states
 }
 
-fn state(state: InstanceState) -> &'static str {
+fn state(state: InstanceState, standing: Standing) -> &'static str {
     match state {
+        InstanceState::Ready if standing == Standing::Trial => "trial",
+        InstanceState::Ready if standing != Standing::Good => "aside",
         InstanceState::Starting => "starting",
         InstanceState::Ready => "ready",
         InstanceState::Draining => "draining",

@@ -26,13 +26,14 @@ pub(super) async fn list(arguments: LsArgs, output: &mut Output) -> Result<ExitC
             url,
             in_flight,
             waiting,
+            expected_wait_ms,
             ..
         } = function;
         table.row([
             name,
             instances,
             in_flight.to_string(),
-            waiting.to_string(),
+            waiting_in_words(waiting, expected_wait_ms),
             policy,
             url,
         ]);
@@ -41,11 +42,20 @@ pub(super) async fn list(arguments: LsArgs, output: &mut Output) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
+/// `12 (1.5s)`: how many wait, and how long one more would.
+fn waiting_in_words(waiting: u32, expected_ms: Option<f64>) -> String {
+    match expected_ms {
+        Some(expected) if waiting > 0 => format!("{waiting} ({:.1}s)", expected / 1000.0),
+        _ => waiting.to_string(),
+    }
+}
+
 /// Instances by state, and what is unusual about them.
 pub(super) fn instances(function: &FunctionSummary) -> String {
     let states = &function.states;
     let counts = [
         (states.ready, "ready"),
+        (states.aside, "aside"),
         (states.starting, "starting"),
         (states.draining, "draining"),
         (states.stopping, "stopping"),
@@ -85,6 +95,7 @@ mod tests {
             states: States::default(),
             in_flight: 0,
             waiting: 0,
+            expected_wait_ms: None,
             desired: 0,
             scale_override: None,
             last_failure: None,
@@ -96,8 +107,15 @@ mod tests {
             ready: 2,
             draining: 0,
             stopping: 3,
+            aside: 1,
         };
-        assert_eq!(instances(&function), "2 ready, 1 starting, 3 stopping");
+        assert_eq!(
+            instances(&function),
+            "2 ready, 1 aside, 1 starting, 3 stopping"
+        );
+        assert_eq!(waiting_in_words(0, Some(9.0)), "0");
+        assert_eq!(waiting_in_words(3, None), "3");
+        assert_eq!(waiting_in_words(3, Some(1540.0)), "3 (1.5s)");
         assert!(function.is_active());
         function.states = States::default();
         function.scale_override = Some(4);

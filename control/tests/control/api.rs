@@ -54,12 +54,13 @@ async fn lists_functions_with_their_state() {
         ("max_scale", json!(5)),
         ("in_flight", json!(1)),
         ("waiting", json!(0)),
+        ("expected_wait_ms", json!(0.0)),
         ("desired", json!(1)),
         ("scale_override", Value::Null),
         ("last_failure", Value::Null),
         (
             "states",
-            json!({"starting": 0, "ready": 1, "draining": 0, "stopping": 0}),
+            json!({"starting": 0, "ready": 1, "draining": 0, "stopping": 0, "aside": 0}),
         ),
     ] {
         assert_eq!(busy[key], value, "{key}");

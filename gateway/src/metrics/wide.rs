@@ -15,6 +15,7 @@ pub(super) struct Wide {
     pub(super) wait_buffer: IntGauge,
     pub(super) wait_buffer_limit: IntGauge,
     pub(super) handshakes: IntCounterVec,
+    pub(super) shed: IntCounterVec,
     expiry: IntGaugeVec,
     open: IntGaugeVec,
     accepted: IntCounterVec,
@@ -58,7 +59,7 @@ impl Wide {
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let (handshakes, expiry) = tls(families)?;
+        let (handshakes, expiry, shed) = edge(families)?;
         Ok(Wide {
             unrouted: families.counters(
                 "stoker_unrouted_requests_total",
@@ -79,6 +80,7 @@ impl Wide {
             )?,
             handshakes,
             expiry,
+            shed,
             open: families.gauges(
                 "stoker_open_connections",
                 "Callers' connections that are open now.",
@@ -144,7 +146,10 @@ impl Wide {
     }
 }
 
-fn tls(families: &Families) -> Result<(IntCounterVec, IntGaugeVec), prometheus::Error> {
+/// What there is to count before a request is known: handshakes, certificates, what is turned away.
+fn edge(
+    families: &Families,
+) -> Result<(IntCounterVec, IntGaugeVec, IntCounterVec), prometheus::Error> {
     let handshakes = families.counters(
         "stoker_tls_handshakes_total",
         "TLS handshakes, by result: ok, failed, timeout.",
@@ -155,7 +160,12 @@ fn tls(families: &Families) -> Result<(IntCounterVec, IntGaugeVec), prometheus::
         "When the certificate expires, in seconds since 1970.",
         &["certificate"],
     )?;
-    Ok((handshakes, expiry))
+    let shed = families.counters(
+        "stoker_shed_total",
+        "Connections and requests turned away for the gateway itself had too much to do.",
+        &["reason"],
+    )?;
+    Ok((handshakes, expiry, shed))
 }
 
 impl ListenerMetrics {

@@ -63,6 +63,8 @@ fn status(kind: ProblemKind) -> u16 {
         ProblemKind::InvalidResponse => INTERNAL,
         ProblemKind::Misdirected => FAILED_PRECONDITION,
         ProblemKind::QueueFull
+        | ProblemKind::TooLate
+        | ProblemKind::Overloaded
         | ProblemKind::KeysUnavailable
         | ProblemKind::StartFailed
         | ProblemKind::ShuttingDown

@@ -6,14 +6,16 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use stoker_scaler::Lease;
+use stoker_scaler::{AcquireError, Lease};
 
 use crate::Connection;
 use crate::body::{BodyError, RequestBody};
 use crate::gateway::{Entry, Gateway};
+use crate::overload::Reason;
 use crate::problem::{Problem, ProblemKind};
+use crate::share::{Full, Held};
 
-/// Advice to a caller whom the queue has no room for.
+/// The least advice to a caller whom there is no room for.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How long the news of an instance's end may take after its connection broke.
@@ -23,9 +25,7 @@ pub(super) const NEWS: Duration = Duration::from_millis(100);
 pub(super) struct Seeker<'a> {
     pub(super) gateway: &'a Gateway,
     pub(super) entry: &'a Entry,
-    /// Requests that may wait in the whole gateway.
-    pub(super) waiters: u32,
-    /// The head of a response has at most these many.
+    /// The head of a response has at most these many bytes.
     pub(super) header_bytes: usize,
     /// Until when there must be a slot.
     pub(super) deadline: Instant,
@@ -42,15 +42,12 @@ impl Seeker<'_> {
         let mut place = None;
         poll_fn(|cx| {
             if let Poll::Ready(lease) = wait.as_mut().poll(cx) {
-                return Poll::Ready(lease.map_err(|error| Problem::from_acquire(&error)));
+                return Poll::Ready(lease.map_err(|error| self.refused(&error)));
             }
             if place.is_none() {
-                place = self.gateway.enter_wait(self.waiters);
-                if place.is_none() {
-                    return Poll::Ready(Err(self.full()));
-                }
+                place = Some(self.place()?);
             }
-            body.poll_ahead(cx, self.gateway.wait_buffer())
+            body.poll_ahead(cx, &self.entry.load.buffer)
                 .map(|error| Err(caller_failed(&error)))
         })
         .await
@@ -70,6 +67,8 @@ impl Seeker<'_> {
                     return Ok(connection);
                 }
             }
+            let place = self.entry.load.connections.take();
+            let place = place.map_err(|full| self.no_connection(full))?;
             let spec = &self.entry.spec;
             let opening = Connection::open(
                 lease.instance().endpoint(),
@@ -78,9 +77,15 @@ impl Seeker<'_> {
                 self.header_bytes,
             );
             let error = match opening.await {
-                Ok(connection) => return Ok(connection),
+                Ok(mut connection) => {
+                    connection.hold(place);
+                    return Ok(connection);
+                }
                 Err(error) => error,
             };
+            if is_out_of_descriptors(&error) {
+                return Err(self.overloaded(Reason::Descriptors, error.to_string()));
+            }
             let gone = matches!(
                 error.kind(),
                 ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::NotFound
@@ -100,12 +105,68 @@ impl Seeker<'_> {
         }
     }
 
-    fn full(&self) -> Problem {
-        let detail = format!("{} requests are waiting in the gateway", self.waiters);
-        let mut problem = Problem::new(ProblemKind::QueueFull, detail);
-        problem.retry_after = Some(RETRY_AFTER);
+    /// A place among the waiting requests of the whole gateway.
+    fn place(&self) -> Result<Held, Problem> {
+        let waiters = &self.entry.load.waiters;
+        let held = waiters.take().map_err(|full| {
+            self.gateway.metrics().shed().count(Reason::Waiters);
+            let limit = waiters.common().limit();
+            let detail = match full {
+                Full::All => format!("{limit} requests are waiting in the gateway"),
+                Full::Share => format!(
+                    "the function's share of the {limit} requests that may wait in the gateway is \
+                     full"
+                ),
+            };
+            let mut problem = Problem::new(ProblemKind::QueueFull, detail);
+            problem.retry_after = Some(self.retry_after());
+            problem
+        })?;
+        if self.gateway.pressure().is_short_of_memory() && !waiters.common().is_nearly_unused() {
+            let detail = "the gateway is short of memory, and the request would have to wait";
+            return Err(self.overloaded(Reason::Memory, detail.to_owned()));
+        }
+        Ok(held)
+    }
+
+    fn no_connection(&self, full: Full) -> Problem {
+        let limit = self.entry.load.connections.common().limit();
+        let detail = match full {
+            Full::All => format!("the gateway has {limit} connections to instances"),
+            Full::Share => format!(
+                "the function's share of the {limit} connections that the gateway may have to \
+                 instances is full"
+            ),
+        };
+        self.overloaded(Reason::InstanceConnections, detail)
+    }
+
+    fn overloaded(&self, reason: Reason, detail: String) -> Problem {
+        self.gateway.metrics().shed().count(reason);
+        let mut problem = Problem::new(ProblemKind::Overloaded, detail);
+        problem.retry_after = Some(self.retry_after());
         problem
     }
+
+    fn refused(&self, error: &AcquireError) -> Problem {
+        let mut problem = Problem::from_acquire(error);
+        if *error == AcquireError::QueueFull {
+            problem.retry_after = Some(self.retry_after());
+        }
+        problem
+    }
+
+    /// When a request may find a slot, as far as that is known.
+    fn retry_after(&self) -> Duration {
+        let expected = self.entry.function.expected_wait();
+        expected.unwrap_or_default().max(RETRY_AFTER)
+    }
+}
+
+/// Neither the process nor the machine has a descriptor left.
+fn is_out_of_descriptors(error: &std::io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    errno.is_some_and(|errno| matches!(errno, rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }
 
 /// The caller's body could not be had.

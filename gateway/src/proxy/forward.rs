@@ -14,16 +14,14 @@ use super::acquire::{NEWS, Seeker, caller_failed};
 use crate::Connection;
 use crate::body::RequestBody;
 use crate::gateway::Gateway;
+use crate::health;
 use crate::metrics::Record;
 use crate::phases::Phases;
 use crate::problem::{Problem, ProblemKind};
 use crate::response::Transfer;
+use crate::retry::{Again, Attempts};
 use crate::upstream::{Exchange, ExchangeError, Framing, Head, ResponseHead};
 use crate::watchdog::Watchdog;
-
-/// Connections that a request is tried on, as long as none has taken a byte of it: an instance that
-/// closes every connection at once is not asked for ever.
-const ATTEMPTS: u32 = 4;
 
 /// The head of a function's answer, and what carries the rest.
 pub(super) struct Answer {
@@ -37,7 +35,8 @@ pub(super) struct Answer {
 /// Brings the request to an instance and waits for the head of its answer.
 ///
 /// While the instance cannot have seen a byte of it, the request goes to another connection or
-/// another instance; after that it is never repeated.
+/// another instance; after that it is repeated only where `retry.idempotent` allows it. Both take
+/// from the function's budget of retries.
 pub(super) async fn forward(
     gateway: &Gateway,
     ready: Ready,
@@ -53,28 +52,36 @@ pub(super) async fn forward(
         limits,
         stream,
         admission: _,
+        patience: wait,
+        deadline: call,
     } = ready;
     let timeouts = &entry.spec.timeouts;
+    let arrived = record.phases.arrived;
     let patience = Patience::of(timeouts, stream);
-    let total = record.phases.arrived + patience.total;
-    let deadline = (record.phases.arrived + timeouts.queue).min(total);
+    let total = call.map_or(patience.total, |call| call.min(patience.total));
+    let queue = wait.map_or(timeouts.queue, |wait| wait.min(timeouts.queue));
     let seeker = Seeker {
         gateway,
         entry: &entry,
-        waiters: limits.waiters,
         header_bytes: limits.header_bytes,
-        deadline,
+        deadline: arrived + queue.min(total),
     };
 
     let mut lease = seeker.slot(&mut body).await?;
     record.leased(&lease);
     let connection = seeker.connection(&mut lease, &mut body).await?;
-    record.connected();
+    let connected = record.connected();
+    let budget = (&entry.spec.retry, &entry.load.retries);
+    let attempts = Attempts::new(budget, &method, (&head, framing), connected);
+    if attempts.wants_body() {
+        body.keep();
+    }
     let mut trip = Trip {
         exchange: start(connection, head, body, framing)?,
         lease,
+        attempts,
         deadlines: Deadlines {
-            total,
+            total: arrived + total,
             first_byte: patience.first_byte,
             body: patience.body.unwrap_or(limits.body_timeout),
         },
@@ -85,7 +92,8 @@ pub(super) async fn forward(
         exchange,
         ..
     } = trip;
-    lease.answered();
+    let verdict = (head.status, &head.headers);
+    health::note_head(&mut lease, verdict, entry.spec.server_errors_fail);
 
     let record = record.answered(&lease, head.status);
     let phases = record.phases;
@@ -96,7 +104,7 @@ pub(super) async fn forward(
         lease,
         record,
         idle: patience.idle,
-        deadline: phases.arrived + patience.total,
+        deadline: arrived + call.map_or(patience.total, |call| call.min(patience.total)),
         drained: None,
     });
     Ok(Answer {
@@ -121,13 +129,14 @@ fn start(
 }
 
 /// A request on its way to an instance.
-struct Trip {
+struct Trip<'a> {
     lease: Lease<Connection>,
     exchange: Exchange,
+    attempts: Attempts<'a>,
     deadlines: Deadlines,
 }
 
-impl Trip {
+impl Trip<'_> {
     /// Waits for the head of the answer, on another connection if need be.
     async fn head(
         &mut self,
@@ -135,7 +144,6 @@ impl Trip {
         method: &http::Method,
         (record, watchdog): (&mut Record, &mut Watchdog),
     ) -> Result<ResponseHead, Problem> {
-        let mut attempts = 1;
         loop {
             let head =
                 self.deadlines
@@ -148,14 +156,23 @@ impl Trip {
                 failure,
                 HeadFailure::Exchange(ExchangeError::Lost(_) | ExchangeError::Reset(_))
             );
-            let again = lost && self.exchange.is_unsent() && attempts < ATTEMPTS;
-            if !again || Instant::now() >= seeker.deadline {
+            let now = Instant::now();
+            let again = match lost && now < seeker.deadline {
+                true => self.attempts.next(&mut self.exchange, now),
+                false => None,
+            };
+            let Some(again) = again else {
+                if failure.blames_instance() {
+                    self.lease.failed();
+                }
                 return Err(failure.problem(&self.lease, &self.deadlines).await);
-            }
-            attempts += 1;
+            };
             let body = self.exchange.body_mut();
             let connection = seeker.connection(&mut self.lease, body).await?;
-            self.exchange.retarget(connection);
+            match again {
+                Again::Unsent => self.exchange.retarget(connection),
+                Again::Whole(head, framing) => self.exchange.restart(connection, head, framing),
+            }
             record.connected();
         }
     }
@@ -249,6 +266,14 @@ enum HeadFailure {
 }
 
 impl HeadFailure {
+    fn blames_instance(&self) -> bool {
+        match self {
+            HeadFailure::Exchange(error) => health::blames_instance(error),
+            HeadFailure::FirstByte => true,
+            HeadFailure::Body | HeadFailure::Total => false,
+        }
+    }
+
     async fn problem(self, lease: &Lease<Connection>, deadlines: &Deadlines) -> Problem {
         match self {
             HeadFailure::Exchange(ExchangeError::Lost(error)) => lost(lease, &error).await,

@@ -7,6 +7,7 @@ use stoker_config::Contract;
 use stoker_scaler::driver::Endpoint;
 
 use super::{Socket, http2};
+use crate::share::Held;
 
 /// One connection to an instance, owned by the slot that uses it. Over HTTP/2 too it carries one
 /// request at a time: what an instance holds is counted in slots, and a slow reader of one answer
@@ -36,6 +37,14 @@ impl Connection {
             Contract::H2c => http2::Client::new(socket, header_bytes)
                 .await
                 .map(Connection::Http2),
+        }
+    }
+
+    /// Holds a place in the function's share for as long as it lives.
+    pub(crate) fn hold(&mut self, place: Held) {
+        match self {
+            Connection::Http1(socket) => socket.hold(place),
+            Connection::Http2(client) => client.hold(place),
         }
     }
 

@@ -14,6 +14,7 @@ use super::{Connection, Framing, ResponseHead, Socket, http1, http2};
 use crate::body::{BodyError, RequestBody};
 
 /// The head of a request as the function is to see it.
+#[derive(Clone)]
 pub(crate) enum Head {
     /// Encoded for HTTP/1.1.
     Http1 {
@@ -83,6 +84,20 @@ impl Exchange {
         match (self, connection) {
             (Exchange::Http1(exchange), Connection::Http1(socket)) => exchange.retarget(socket),
             (Exchange::Http2(exchange), Connection::Http2(client)) => exchange.retarget(client),
+            _ => debug_assert!(false, "an exchange keeps its protocol"),
+        }
+    }
+
+    /// Takes the request, of whose answer nothing was passed on, to another connection of the same
+    /// kind from its beginning. The body must be one that can be handed out again.
+    pub(crate) fn restart(&mut self, connection: Connection, head: Head, framing: Framing) {
+        match (self, connection, head) {
+            (Exchange::Http1(exchange), Connection::Http1(socket), Head::Http1 { bytes, .. }) => {
+                exchange.restart(socket, bytes, framing)
+            }
+            (Exchange::Http2(exchange), Connection::Http2(client), Head::Http2(head)) => {
+                exchange.restart(client, head, framing);
+            }
             _ => debug_assert!(false, "an exchange keeps its protocol"),
         }
     }

@@ -81,6 +81,20 @@ impl Exchange {
         self.broken = None;
     }
 
+    /// Takes the request, of whose answer nothing was passed on, to another connection from its
+    /// beginning. The body must be one that can be handed out again.
+    pub(crate) fn restart(&mut self, socket: Socket, head: BytesMut, framing: Framing) {
+        self.body.rewind();
+        self.socket = socket;
+        self.out = head;
+        self.piece = Bytes::new();
+        self.piece_is_chunk = false;
+        self.framing = framing;
+        self.written = 0;
+        self.broken = None;
+        self.last_progress = Instant::now();
+    }
+
     /// The caller's body, while the request waits once more.
     pub(crate) fn body_mut(&mut self) -> &mut RequestBody {
         &mut self.body

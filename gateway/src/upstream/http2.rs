@@ -18,6 +18,7 @@ use super::exchange::ExchangeError;
 use super::fields::{is_hop_by_hop, parse_length};
 use super::{Framing, ResponseHead, Socket};
 use crate::body::RequestBody;
+use crate::share::Held;
 use crate::trailers;
 
 /// Bytes of a response that may be under way before the caller takes them.
@@ -30,6 +31,8 @@ const SEND_BYTES: usize = 64 * 1024;
 pub struct Client {
     sender: SendRequest<Bytes>,
     ended: Arc<AtomicBool>,
+    /// Its place in the function's share.
+    place: Option<Held>,
 }
 
 /// One request and its answer.
@@ -84,7 +87,15 @@ impl Client {
             drop(connection.await);
             told.store(true, Ordering::Release);
         });
-        Ok(Client { sender, ended })
+        Ok(Client {
+            sender,
+            ended,
+            place: None,
+        })
+    }
+
+    pub(super) fn hold(&mut self, place: Held) {
+        self.place = Some(place);
     }
 
     pub(super) fn is_usable(&self) -> bool {
@@ -131,6 +142,20 @@ impl Exchange {
         self.sending = None;
         self.stopped = false;
         self.answer = Answer::Unasked;
+    }
+
+    pub(super) fn restart(&mut self, client: Client, head: Box<Request<()>>, framing: Framing) {
+        self.body.rewind();
+        self.client = client;
+        self.head = head;
+        self.framing = framing;
+        self.piece = Bytes::new();
+        self.stopped = false;
+        self.consumed = false;
+        self.unseen = true;
+        self.sending = None;
+        self.answer = Answer::Unasked;
+        self.last_progress = Instant::now();
     }
 
     pub(super) fn body_mut(&mut self) -> &mut RequestBody {

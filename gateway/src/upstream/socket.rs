@@ -12,6 +12,8 @@ use stoker_scaler::driver::Endpoint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::share::Held;
+
 /// Idle for longer than this, a Unix connection is looked at with a system call before it is used:
 /// the event of its end may not have been seen yet. Before that, a write to one that was closed
 /// fails without a byte taken; over TCP it succeeds, so those are always looked at.
@@ -24,6 +26,8 @@ pub struct Socket {
     /// Read and not yet consumed.
     pub(crate) read: BytesMut,
     idle_since: Option<Instant>,
+    /// Its place in the function's share.
+    place: Option<Held>,
 }
 
 #[derive(Debug)]
@@ -54,7 +58,12 @@ impl Socket {
             io,
             read: BytesMut::new(),
             idle_since: None,
+            place: None,
         })
+    }
+
+    pub(super) fn hold(&mut self, place: Held) {
+        self.place = Some(place);
     }
 
     /// Notes that no request uses it from now on.

@@ -1,6 +1,7 @@
 //! What goes into a [`Pool`](crate::Pool) and what comes out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Decision, InstanceId, ScaleSpec, Timestamp, WaiterId};
 
@@ -25,6 +26,8 @@ pub enum Event {
         instance: InstanceId,
         /// What the request found there.
         outcome: Outcome,
+        /// When the slot was granted; service times are learned from it.
+        since: Timestamp,
     },
     /// A starting instance takes requests now.
     Ready {
@@ -88,6 +91,9 @@ pub enum Event {
 pub enum Outcome {
     /// The function answered; it is proven to work.
     Answered,
+    /// The instance failed: it broke the connection off, sent what is not an answer, or none in
+    /// time. Saturation is not failure: one that says it is busy has answered.
+    Failed,
     /// The caller left or the request failed in a way that says nothing about the instance.
     Unknown,
 }
@@ -137,6 +143,11 @@ pub enum Effect {
 pub enum RejectCause {
     /// `max_waiters` were waiting already.
     QueueFull,
+    /// It would have waited clearly longer than until its deadline.
+    TooLate {
+        /// How long it would have waited.
+        expected: Duration,
+    },
     /// Its deadline passed.
     Expired {
         /// The last failed start since the last good one, if any.

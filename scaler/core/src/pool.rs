@@ -1,14 +1,17 @@
 //! The instances of one revision and the requests that wait for them.
 
 mod check;
+mod estimate;
 mod events;
 mod failures;
 mod fleet;
+mod health;
 mod lifecycle;
 mod plan;
 mod waiters;
 
 pub use check::Violation;
+pub use health::Standing;
 
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use crate::{
 };
 
 use check::Ceilings;
+use estimate::Learned;
 use events::Follow;
 use failures::Failures;
 use fleet::Fleet;
@@ -42,6 +46,7 @@ pub struct Pool {
     fleet: Fleet,
     waiters: Waiters,
     failures: Failures,
+    learned: Learned,
     phase: Phase,
     /// Set by an operator.
     held: Option<u32>,
@@ -103,6 +108,12 @@ pub struct InstanceView {
     pub created: Timestamp,
     /// Leases alive.
     pub in_use: u32,
+    /// Slots that may be given out, those in use included.
+    pub slots: u32,
+    /// Whether it is trusted, if it is ready.
+    pub standing: Standing,
+    /// Requests that it failed since it last answered one.
+    pub failures: u32,
     /// Leases ended, of any outcome.
     pub served: u64,
     /// When its last lease ended, if it is idle.
@@ -120,6 +131,9 @@ pub struct PoolView {
     pub in_flight: u32,
     /// Age of the oldest waiter.
     pub oldest_wait: Option<Duration>,
+    /// How long a request that comes now would wait for a slot; none while too little was
+    /// measured to tell.
+    pub expected_wait: Option<Duration>,
     /// Held by an operator.
     pub scale_override: Option<u32>,
     /// The last answer of the policy.
@@ -141,9 +155,10 @@ impl Pool {
             started: 0,
             events: 0,
             now,
-            fleet: Fleet::new(spec.concurrency.max(1)),
+            fleet: Fleet::new(spec.concurrency.max(1), spec.slow_start),
             waiters: Waiters::default(),
             failures: Failures::default(),
+            learned: Learned::default(),
             phase: Phase::Serving,
             held: None,
             evicted: false,
@@ -172,6 +187,7 @@ impl Pool {
         if now >= self.due {
             // Before the event, lest it grants to one of them.
             self.expire_waiters(&mut effects);
+            self.refresh(&mut effects);
         }
         let follow = self.handle(event, &mut effects);
         let due = now >= self.due;
@@ -180,6 +196,9 @@ impl Pool {
         }
         if due || follow != Follow::Rest {
             self.settle(follow == Follow::Ask, &mut effects);
+        }
+        if let Follow::Admit(waiter) = follow {
+            self.admit(waiter, &mut effects);
         }
         self.measure();
         self.arm(tick, due, &mut effects);
@@ -200,6 +219,9 @@ impl Pool {
                 since: instance.since,
                 created: instance.created,
                 in_use: instance.in_use,
+                slots: instance.slots,
+                standing: instance.standing,
+                failures: instance.record.failures,
                 served: instance.served,
                 idle_since: instance.idle_since,
             })
@@ -210,6 +232,7 @@ impl Pool {
             waiting: self.waiters.len(),
             in_flight: self.fleet.count().leases,
             oldest_wait: self.waiters.oldest().map(|waiter| now.since(waiter.since)),
+            expected_wait: self.expected_wait(now),
             scale_override: self.held,
             last_decision: self.governed(),
             last_failure: self
@@ -219,6 +242,11 @@ impl Pool {
             backoff_until: self.failures.backoff_until(now),
             retired: self.phase != Phase::Serving,
         }
+    }
+
+    /// The time of the last event.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// True when it is retired and nothing is left in it.

@@ -56,12 +56,46 @@ pub struct ScaleSpec {
     pub max_starting: u32,
     /// At most this many requests waiting.
     pub max_waiters: u32,
+    /// Whether a request that would wait for too long is refused at once.
+    pub admission: Admission,
+    /// What happens to an instance that fails again and again.
+    pub health: Health,
+    /// A new instance's usable concurrency grows to all of it over this time; zero for at once.
+    pub slow_start: Duration,
     /// What happens after a failed start.
     pub backoff: Backoff,
     /// How long a draining instance may finish its requests before it is stopped all the same.
     pub drain_timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+}
+
+/// Which requests may join the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Those that can expect a slot before their deadline, as far as that is known.
+    Deadline,
+    /// All, within `max_waiters`.
+    Off,
+}
+
+/// When an instance is set aside, and for how long.
+///
+/// The time is `ejection` times the number of times that it was set aside, at most
+/// `max_ejection`. That number is forgotten when it was good for `max_ejection` in between.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// After this many failures without an answer in between; 0 for never.
+    pub failures: u32,
+    /// For this long, the first time.
+    pub ejection: Duration,
+    /// For this long at most.
+    pub max_ejection: Duration,
+    /// At most this share of the ready instances at once, rounded down, in percent, in [0, 100];
+    /// and never the last one.
+    pub max_ejected_percentage: f64,
+    /// An instance that would be set aside more often than this is replaced, at least 1.
+    pub replace_after: u32,
 }
 
 /// Delay before the next start after failed ones: `initial * 2^(failures - 1)`, at most `max`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::{Backoff, Policy, ScaleSpec};
+use crate::{Admission, Backoff, Health, Policy, ScaleSpec};
 
 /// On arrival, one request per instance, at most four instances, everything else out of the way.
 pub(crate) fn spec() -> ScaleSpec {
@@ -29,6 +29,15 @@ pub(crate) fn spec() -> ScaleSpec {
         tick_interval: Duration::from_secs(2),
         max_starting: 4,
         max_waiters: 1000,
+        admission: Admission::Off,
+        health: Health {
+            failures: 0,
+            ejection: Duration::from_secs(10),
+            max_ejection: Duration::from_secs(300),
+            max_ejected_percentage: 50.0,
+            replace_after: 3,
+        },
+        slow_start: Duration::ZERO,
         backoff: Backoff {
             initial: Duration::from_secs(1),
             max: Duration::from_secs(30),
@@ -55,8 +64,10 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
         110.0_f64..1000.0,
         10.0_f64..100.0,
     );
-    (any::<bool>(), scale, limits, times, rates).prop_map(
-        |(kpa, (min, more, initial, activation), limits, times, rates)| {
+    let load = (any::<bool>(), 0_u32..4, 0.0_f64..=100.0, 1_u32..4, 0_u64..3);
+    (any::<bool>(), scale, limits, times, rates, load).prop_map(
+        |(kpa, (min, more, initial, activation), limits, times, rates, load)| {
+            let (admission, failures, percentage, replace_after, slow) = load;
             let (concurrency, max_starting, max_waiters, reject_after) = limits;
             let (idle, delay, drain, grace) = times;
             ScaleSpec {
@@ -77,6 +88,18 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 scale_to_zero_grace_period: Duration::from_secs(grace),
                 max_starting,
                 max_waiters,
+                admission: match admission {
+                    true => Admission::Deadline,
+                    false => Admission::Off,
+                },
+                health: Health {
+                    failures,
+                    ejection: Duration::from_millis(300 * slow),
+                    max_ejection: Duration::from_secs(3),
+                    max_ejected_percentage: percentage,
+                    replace_after,
+                },
+                slow_start: Duration::from_secs(slow),
                 backoff: Backoff {
                     reject_after,
                     ..spec().backoff

@@ -11,7 +11,12 @@ use crate::{Instance, Lease, Notice};
 
 /// One thing to do once the function's lock is free.
 pub(super) enum Todo<C: Send + 'static> {
-    Grant(oneshot::Sender<Answer<C>>, Arc<Instance<C>>, bool),
+    Grant(
+        oneshot::Sender<Answer<C>>,
+        Arc<Instance<C>>,
+        bool,
+        Timestamp,
+    ),
     Reject(oneshot::Sender<Answer<C>>, RejectCause),
     Start(Arc<Instance<C>>),
     Stop(Arc<Instance<C>>, Stop),
@@ -36,7 +41,8 @@ impl<C: Send + 'static> Function<C> {
                     let sender = state.waiting.remove(&waiter);
                     let instance = state.instances.get(&instance).cloned();
                     if let (Some(sender), Some(instance)) = (sender, instance) {
-                        todo.push(Todo::Grant(sender, instance, cold));
+                        let granted = state.pool.now();
+                        todo.push(Todo::Grant(sender, instance, cold, granted));
                     }
                 }
                 Effect::Reject { waiter, cause } => {
@@ -73,8 +79,8 @@ impl<C: Send + 'static> Function<C> {
     pub(super) fn carry_out(&self, todo: Vec<Todo<C>>) {
         for item in todo {
             match item {
-                Todo::Grant(sender, instance, cold) => {
-                    let lease = Lease::new(self.strong(), instance, cold);
+                Todo::Grant(sender, instance, cold, granted) => {
+                    let lease = Lease::new(self.strong(), instance, cold, granted);
                     drop(sender.send(Ok(lease)));
                 }
                 Todo::Reject(sender, cause) => drop(sender.send(Err(cause))),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Backoff, InstanceId, Policy, ScaleSpec};
+use stoker_core::{Admission, Backoff, Health, InstanceId, Policy, ScaleSpec};
 use stoker_scaler::driver::{LaunchSpec, Observed, SocketKind};
 
 use crate::fake::endpoint;
@@ -58,6 +58,15 @@ pub(crate) fn spec() -> ScaleSpec {
         tick_interval: Duration::from_secs(2),
         max_starting: 4,
         max_waiters: 1000,
+        admission: Admission::Off,
+        health: Health {
+            failures: 0,
+            ejection: NEVER,
+            max_ejection: NEVER,
+            max_ejected_percentage: 50.0,
+            replace_after: 3,
+        },
+        slow_start: Duration::ZERO,
         backoff: Backoff {
             initial: NEVER,
             max: NEVER,

@@ -184,7 +184,8 @@ async fn visit(world: &World, function: &Function, mut lease: Lease, random: &mu
         2 => function.evict(),
         3 => function.scale(Some(random.below(4) as u32)),
         4..8 => function.scale(None),
-        8..32 => lease.answered(),
+        8..28 => lease.answered(),
+        28..36 => lease.failed(),
         _ => {}
     }
     lease.keep_connection(connection);

@@ -34,9 +34,23 @@ struct Running {
 }
 
 impl Running {
-    fn start(site: &Site) -> Running {
+    fn start(site: &Site, open_files: Option<u32>) -> Running {
         let begun = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_stoker"))
+        let binary = env!("CARGO_BIN_EXE_stoker");
+        let mut command = match open_files {
+            None => Command::new(binary),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.args([
+                    "-c",
+                    "ulimit -n $0 && exec \"$@\"",
+                    &limit.to_string(),
+                    binary,
+                ]);
+                shell
+            }
+        };
+        let mut child = command
             .arg("serve")
             .arg(site.file())
             // Where it makes itself known to commands: not to those of whoever runs the tests.
@@ -76,7 +90,12 @@ impl Running {
 impl Gateway {
     /// Starts the binary for `site` and waits until it accepts.
     pub(crate) fn start(site: Site) -> Gateway {
-        let running = Running::start(&site);
+        Gateway::start_within(site, None)
+    }
+
+    /// The same, with so many open files at most.
+    pub(crate) fn start_within(site: Site, open_files: Option<u32>) -> Gateway {
+        let running = Running::start(&site, open_files);
         Gateway {
             site,
             running,
@@ -87,7 +106,7 @@ impl Gateway {
     /// Starts another one in place of this one, which was killed.
     pub(crate) fn restart(&mut self) {
         assert!(self.killed, "there is one already");
-        self.running = Running::start(&self.site);
+        self.running = Running::start(&self.site, None);
         self.killed = false;
     }
 

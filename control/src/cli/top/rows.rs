@@ -205,6 +205,7 @@ fn nobody(name: &str) -> FunctionSummary {
         states: States::default(),
         in_flight: 0,
         waiting: 0,
+        expected_wait_ms: None,
         desired: 0,
         scale_override: None,
         last_failure: None,

@@ -72,7 +72,7 @@ impl Ceilings {
 impl Pool {
     /// Checks every invariant; the time it takes is linear in instances and waiters.
     pub fn check(&self) -> Result<(), Violation> {
-        self.fleet.audit().map_err(Violation)?;
+        self.fleet.audit(self.now).map_err(Violation)?;
         self.waiters.audit().map_err(Violation)?;
         self.check_instances()?;
         let next_due = self.next_due();
@@ -108,8 +108,12 @@ impl Pool {
             (
                 self.phase == Phase::Serving
                     || !self.waiters.is_empty()
-                    || self.fleet.serving() == 0,
+                    || self.fleet.present() == 0,
                 "a retired pool keeps an instance for nobody",
+            ),
+            (
+                self.fleet.count().aside <= self.ejectable(),
+                "more instances are set aside than may be",
             ),
             (
                 self.level == self.fleet.count().leases + self.waiters.len(),
@@ -134,6 +138,11 @@ impl Pool {
                 }
                 InstanceState::Ready if instance.evicted => {
                     return Err(Violation("an evicted instance takes requests"));
+                }
+                InstanceState::Starting | InstanceState::Draining | InstanceState::Stopping
+                    if instance.standing.is_aside() =>
+                {
+                    return Err(Violation("an instance is set aside that is not ready"));
                 }
                 _ => {}
             }

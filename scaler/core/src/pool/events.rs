@@ -20,6 +20,8 @@ pub(super) enum Follow {
     Settle,
     /// Ask the policy, and then the same.
     Ask,
+    /// Settle, and then see whether this request, which waits since now, waits too long.
+    Admit(WaiterId),
 }
 
 impl Pool {
@@ -27,7 +29,11 @@ impl Pool {
         match event {
             Event::Acquire { waiter, deadline } => self.on_acquire(waiter, deadline, effects),
             Event::Cancel { waiter } => self.on_cancel(waiter),
-            Event::Release { instance, outcome } => self.on_release(instance, outcome, effects),
+            Event::Release {
+                instance,
+                outcome,
+                since,
+            } => self.on_release(instance, (outcome, since), effects),
             Event::Ready { instance } => self.on_ready(instance),
             Event::StartFailed { instance, failure } | Event::Exited { instance, failure } => {
                 self.on_gone(instance, failure, effects)
@@ -97,7 +103,7 @@ impl Pool {
             since: self.now,
             event: self.events,
         });
-        Follow::Settle
+        Follow::Admit(waiter)
     }
 
     /// Why a request may not even wait.
@@ -123,16 +129,33 @@ impl Pool {
         }
     }
 
-    fn on_release(&mut self, id: InstanceId, outcome: Outcome, effects: &mut Effects) -> Follow {
+    fn on_release(
+        &mut self,
+        id: InstanceId,
+        (outcome, since): (Outcome, Timestamp),
+        effects: &mut Effects,
+    ) -> Follow {
         let Some(instance) = self.fleet.release(id, self.now) else {
             return Follow::Rest;
         };
+        self.learned.service.learn(self.now.since(since));
         let drained = instance.state == InstanceState::Draining && instance.in_use == 0;
         let idle_since = instance.idle_since;
         let first_answer = outcome == Outcome::Answered && !instance.proven;
         instance.proven |= first_answer;
+        let was_aside = instance.standing.is_aside();
+        if outcome == Outcome::Answered {
+            instance.record.failures = 0;
+        }
         // Only a new instance tells whether starts work again.
         let recovered = first_answer && self.failures.reset();
+        // Most requests are answered by an instance that is trusted: those end here.
+        let telling = match outcome {
+            Outcome::Answered => was_aside,
+            Outcome::Failed => true,
+            Outcome::Unknown => false,
+        };
+        let turned = telling && self.note_outcome(id, outcome, effects);
 
         if drained {
             self.stop(id, effects);
@@ -141,7 +164,7 @@ impl Pool {
         } else if let (Some(since), Some(timeout)) = (idle_since, self.idle_timeout()) {
             self.want(since + timeout);
         }
-        match recovered || self.phase != Phase::Serving {
+        match recovered || turned || self.phase != Phase::Serving {
             true => Follow::Settle,
             false => self.follow_load(),
         }
@@ -156,7 +179,11 @@ impl Pool {
             return Follow::Rest;
         }
         instance.ready_event = event;
+        let took = self.now.since(instance.created);
+        self.learned.start.learn(took);
         self.fleet.enter(id, InstanceState::Ready, self.now);
+        self.fleet.begin_slowly(id, self.now);
+        self.want(self.fleet.next_refresh());
         Follow::Settle
     }
 
@@ -259,7 +286,7 @@ impl Pool {
         self.ceilings = self.ceilings.max(Ceilings::of(&self.spec));
         self.window.resize(spec.stable_window);
         self.fleet
-            .set_concurrency(spec.concurrency.max(1), self.now);
+            .set_slots(spec.concurrency.max(1), spec.slow_start, self.now);
         if spec.policy != self.spec.policy {
             // What one policy remembers means nothing to the other, except for the start.
             self.policy = None;

@@ -1,10 +1,13 @@
 //! The instances of a pool and the order in which their free slots are given out.
 
 mod audit;
+mod usable;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::pool::InstanceState;
+use crate::pool::health::Record;
+use crate::pool::{InstanceState, Standing};
 use crate::{InstanceId, Timestamp};
 
 /// One instance.
@@ -35,6 +38,15 @@ pub(super) struct Instance {
     pub(super) kill_at: Timestamp,
     /// The concurrency when its last slot was given out.
     pub(super) limit: u32,
+    /// Slots that may be given out, by its standing and by how long it is up.
+    pub(super) slots: u32,
+    /// Whether it is trusted, while it is ready.
+    pub(super) standing: Standing,
+    pub(super) record: Record,
+    /// Since when it is up, while it has fewer slots for that.
+    warm_since: Option<Timestamp>,
+    /// How far it has come with that.
+    step: u32,
     shelf: Option<Shelf>,
     /// Neighbour that is used earlier.
     above: Option<Place>,
@@ -56,6 +68,7 @@ pub(super) struct Fleet {
     partial: Stack,
     idle: Stack,
     concurrency: u32,
+    slow_start: Duration,
     count: Counts,
 }
 
@@ -68,6 +81,10 @@ pub(super) struct Counts {
     pub(super) stopping: u32,
     /// Leases alive, in any state.
     pub(super) leases: u32,
+    /// Of those that are ready, the ones that are not trusted.
+    pub(super) aside: u32,
+    /// Of those that are ready, the ones that have few slots for they are new.
+    pub(super) warming: u32,
 }
 
 /// An index into [`Fleet::places`].
@@ -103,6 +120,11 @@ impl Instance {
             ready_event: 0,
             kill_at: Timestamp::MAX,
             limit: 0,
+            slots: 0,
+            standing: Standing::Good,
+            record: Record::default(),
+            warm_since: None,
+            step: 0,
             shelf: None,
             above: None,
             below: None,
@@ -111,7 +133,7 @@ impl Instance {
 }
 
 impl Fleet {
-    pub(super) fn new(concurrency: u32) -> Self {
+    pub(super) fn new(concurrency: u32, slow_start: Duration) -> Self {
         Fleet {
             places: Vec::new(),
             vacant: Vec::new(),
@@ -119,6 +141,7 @@ impl Fleet {
             partial: Stack::default(),
             idle: Stack::default(),
             concurrency,
+            slow_start,
             count: Counts::default(),
         }
     }
@@ -132,9 +155,19 @@ impl Fleet {
         self.ids.len() as u32
     }
 
-    /// Instances that take requests or will.
+    /// Instances that take requests or will, without those that are set aside.
     pub(super) fn serving(&self) -> u32 {
+        self.present() - self.count.aside
+    }
+
+    /// The same with them.
+    pub(super) fn present(&self) -> u32 {
         self.count.ready + self.count.starting
+    }
+
+    /// Ready instances that are trusted.
+    pub(super) fn trusted(&self) -> u32 {
+        self.count.ready - self.count.aside
     }
 
     pub(super) fn get(&self, id: InstanceId) -> Option<&Instance> {
@@ -190,6 +223,7 @@ impl Fleet {
     /// Takes an instance out; its leases are void.
     pub(super) fn remove(&mut self, id: InstanceId) -> Option<Instance> {
         let place = self.ids.remove(&id)?;
+        self.start_over(place);
         self.unlink(place);
         self.vacant.push(place);
         let instance = self.places[place].take()?;
@@ -203,6 +237,7 @@ impl Fleet {
         let Some(&place) = self.ids.get(&id) else {
             return;
         };
+        self.start_over(place);
         let instance = self.at_mut(place);
         let former = std::mem::replace(&mut instance.state, state);
         instance.since = now;
@@ -235,19 +270,27 @@ impl Fleet {
     }
 
     /// Changes the slots of every instance; those with more in use get nothing new until below.
-    pub(super) fn set_concurrency(&mut self, concurrency: u32, now: Timestamp) {
+    pub(super) fn set_slots(&mut self, concurrency: u32, slow_start: Duration, now: Timestamp) {
         self.concurrency = concurrency;
-        let places: Vec<Place> = self.ids.values().copied().collect();
-        for place in places {
-            self.reshelve(place, now);
-        }
+        self.slow_start = slow_start;
+        self.refresh(now);
+    }
+
+    /// Trusts an instance and lets it have all its slots.
+    fn start_over(&mut self, place: Place) {
+        let instance = self.at_mut(place);
+        let aside = std::mem::take(&mut instance.standing).is_aside();
+        let warming = instance.warm_since.take().is_some();
+        self.count.aside -= u32::from(aside);
+        self.count.warming -= u32::from(warming);
     }
 
     /// Puts an instance where its state and its slots say.
     fn reshelve(&mut self, place: Place, now: Timestamp) {
-        let concurrency = self.concurrency;
+        let (slots, step) = self.usable(self.at(place), now);
         let instance = self.at_mut(place);
-        let shelf = instance.shelf_for(concurrency);
+        (instance.slots, instance.step) = (slots, step);
+        let shelf = instance.shelf_for();
         if shelf == instance.shelf {
             return;
         }
@@ -310,11 +353,11 @@ impl Fleet {
 }
 
 impl Instance {
-    fn shelf_for(&self, concurrency: u32) -> Option<Shelf> {
-        match self.state {
-            InstanceState::Ready if self.in_use == 0 => Some(Shelf::Idle),
-            InstanceState::Ready if self.in_use < concurrency => Some(Shelf::Partial),
-            _ => None,
+    fn shelf_for(&self) -> Option<Shelf> {
+        match self.in_use {
+            used if used >= self.slots => None,
+            0 => Some(Shelf::Idle),
+            _ => Some(Shelf::Partial),
         }
     }
 }

@@ -12,6 +12,7 @@ impl Pool {
     /// Asks the policy if it is due (or `asked` for), and brings the instances in line with it.
     pub(super) fn settle(&mut self, asked: bool, effects: &mut Effects) {
         let mut fresh = asked || self.is_decision_due();
+        self.uphold_floor();
         loop {
             if fresh {
                 self.ask_policy();
@@ -29,6 +30,10 @@ impl Pool {
         self.target = self.govern().0;
         self.start_missing(effects);
         self.stop_surplus(effects);
+        while self.uphold_floor() {
+            self.dispatch(effects);
+            self.stop_surplus(effects);
+        }
         self.reject_hopeless(effects);
         // Another instance may be the one that is idle for the longest time now.
         if let Some(time) = self.idle_due() {
@@ -77,7 +82,7 @@ impl Pool {
         let active = count.leases > 0 || !self.waiters.is_empty();
         Observations {
             load,
-            ready: count.ready,
+            ready: self.fleet.trusted(),
             starting: count.starting,
             in_flight: count.leases,
             queued: self.waiters.len(),
@@ -128,7 +133,7 @@ impl Pool {
     fn govern(&self) -> (u32, Option<Clamp>) {
         let policy = self.policy.as_ref().map_or(0, |decision| decision.desired);
         let queued = self.waiters.len();
-        let ready = self.fleet.count().ready;
+        let ready = self.fleet.trusted();
         let serving = self.fleet.serving();
         // Enough for every waiter, and no less than there is.
         let demand = match queued {
@@ -177,7 +182,7 @@ impl Pool {
     /// Drains what must go now, and what was idle for long enough.
     fn stop_surplus(&mut self, effects: &mut Effects) {
         let limit = self.limit();
-        while self.fleet.serving() > limit {
+        while self.fleet.present() > limit {
             let Some(victim) = self.victim() else {
                 return;
             };
@@ -203,7 +208,9 @@ impl Pool {
             // What an arrival woke leaves by its idle clock.
             (Phase::Serving, Some(0), _) => max,
             (Phase::Serving, Some(_), _) | (Phase::Serving, None, Policy::Kpa) => {
-                self.target.min(max)
+                // Those that are set aside are not part of the target.
+                let aside = self.fleet.count().aside;
+                self.target.saturating_add(aside).min(max)
             }
             (Phase::Serving, None, Policy::OnArrival) => max,
         }
@@ -228,14 +235,20 @@ impl Pool {
         (self.fleet.serving() > self.target || time > self.now).then_some(time)
     }
 
-    /// The instance that is missed least: one that starts for nobody, the youngest first; the one
-    /// idle for the longest time; the one with the fewest requests.
+    /// The instance that is missed least: one that starts for nobody, the youngest first; one that
+    /// is set aside; the one idle for the longest time; the one with the fewest requests.
     pub(super) fn victim(&self) -> Option<InstanceId> {
         let count = self.fleet.count();
         let needed = self.waiters.len().div_ceil(self.spec.concurrency.max(1));
         let starting = || self.fleet.in_state(InstanceState::Starting).last().copied();
         if count.starting > needed {
             return starting();
+        }
+        if count.aside > 0 {
+            let aside = self.fleet.iter().filter(|(_, it)| it.standing.is_aside());
+            return aside
+                .min_by_key(|(id, it)| (it.in_use, *id))
+                .map(|(id, _)| id);
         }
         if let Some((id, _)) = self.fleet.idlest() {
             return Some(id);
@@ -307,6 +320,7 @@ impl Pool {
         if let Some(time) = self.idle_due() {
             due = due.min(time);
         }
+        due = due.min(self.fleet.next_refresh());
         let count = self.fleet.count();
         if count.draining + count.stopping > 0 {
             for (_, instance) in self.fleet.iter() {

@@ -1,20 +1,23 @@
 //! Stories about one pool, told in events and the effects they cause.
 
+mod admitting;
 mod ending;
 mod failing;
+mod health;
 mod kpa;
 mod model;
 mod operating;
 mod scaling;
 mod slots;
+mod slow_start;
 mod timing;
 
 use std::time::Duration;
 
 pub(super) use crate::testing::spec;
 use crate::{
-    Backoff, Effect, Effects, Event, FailureKind, InstanceId, InstanceState, Outcome, Policy, Pool,
-    RejectCause, ScaleSpec, StartFailure, Timestamp, WaiterId,
+    Admission, Backoff, Effect, Effects, Event, FailureKind, Health, InstanceId, InstanceState,
+    Outcome, Policy, Pool, RejectCause, ScaleSpec, Standing, StartFailure, Timestamp, WaiterId,
 };
 
 /// No effects.
@@ -27,6 +30,8 @@ pub(super) struct Story {
     pub(super) pool: Pool,
     pub(super) now: Timestamp,
     wake_at: Timestamp,
+    /// Leases that are out, oldest first.
+    grants: Vec<(InstanceId, Timestamp)>,
 }
 
 impl Story {
@@ -44,6 +49,7 @@ impl Story {
             pool: Pool::new(spec, POOL, now),
             now,
             wake_at: Timestamp::MAX,
+            grants: Vec::new(),
         }
     }
 
@@ -59,8 +65,10 @@ impl Story {
             panic!("{violation}: {:?}", self.pool);
         }
         for effect in effects.iter() {
-            if let Effect::WakeAt(time) = effect {
-                self.wake_at = *time;
+            match effect {
+                Effect::WakeAt(time) => self.wake_at = *time,
+                Effect::Grant { instance, .. } => self.grants.push((*instance, self.now)),
+                _ => {}
             }
         }
         effects
@@ -99,9 +107,18 @@ impl Story {
     }
 
     pub(super) fn release(&mut self, count: u32) -> Vec<String> {
+        self.release_with(count, Outcome::Answered)
+    }
+
+    /// Ends the oldest lease on an instance.
+    pub(super) fn release_with(&mut self, count: u32, outcome: Outcome) -> Vec<String> {
+        let instance = id(count);
+        let place = self.grants.iter().position(|(other, _)| *other == instance);
+        let since = place.map_or(self.now, |place| self.grants.remove(place).1);
         self.apply(Event::Release {
-            instance: id(count),
-            outcome: Outcome::Answered,
+            instance,
+            outcome,
+            since,
         })
     }
 
@@ -153,6 +170,8 @@ impl Story {
         let view = self.pool.view(self.now);
         let words = view.instances.iter().map(|instance| {
             let state = match instance.state {
+                InstanceState::Ready if instance.standing == Standing::Trial => "trial",
+                InstanceState::Ready if instance.standing != Standing::Good => "aside",
                 InstanceState::Starting => "starting",
                 InstanceState::Ready => "ready",
                 InstanceState::Draining => "draining",
@@ -198,6 +217,7 @@ fn in_words(effect: &Effect) -> Option<String> {
 fn cause_in_words(cause: &RejectCause) -> String {
     match cause {
         RejectCause::QueueFull => "full".into(),
+        RejectCause::TooLate { expected } => format!("too late, {expected:?}"),
         RejectCause::Expired { last_failure: None } => "expired".into(),
         RejectCause::Expired {
             last_failure: Some(failure),

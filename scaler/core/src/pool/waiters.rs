@@ -36,6 +36,11 @@ impl Waiters {
         self.arrivals.contains_key(&id)
     }
 
+    pub(super) fn deadline(&self, id: WaiterId) -> Option<Timestamp> {
+        let event = self.arrivals.get(&id)?;
+        self.queue.get(event).map(|waiter| waiter.deadline)
+    }
+
     pub(super) fn oldest(&self) -> Option<&Waiter> {
         self.queue.first_key_value().map(|(_, waiter)| waiter)
     }

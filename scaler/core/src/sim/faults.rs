@@ -15,6 +15,10 @@ pub struct Faults {
     pub exit: f64,
     /// Per grant: the instance is found unreachable.
     pub unhealthy: f64,
+    /// Per start: the instance is one that fails requests.
+    pub sick: f64,
+    /// Per request on a sick instance: it fails.
+    pub fail: f64,
     /// Per request: the caller leaves at some time before its patience ends, waiting or served.
     pub leave: f64,
     /// Per grant: the caller leaves in the very moment of the grant.

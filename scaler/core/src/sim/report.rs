@@ -16,6 +16,10 @@ pub struct Report {
     pub cold: u64,
     /// Callers that left while they waited.
     pub left: u64,
+    /// Of those that were granted, the ones that a sick instance failed.
+    pub failed: u64,
+    /// Rejected at once, for they would have waited too long.
+    pub too_late: u64,
     /// Rejected, for too many waited.
     pub queue_full: u64,
     /// Rejected, for they waited too long.
@@ -69,7 +73,8 @@ impl Report {
 
     /// Requests answered in any way.
     pub fn answered(&self) -> u64 {
-        let rejected = self.queue_full + self.expired + self.start_failed + self.shutting_down;
+        let rejected =
+            self.queue_full + self.too_late + self.expired + self.start_failed + self.shutting_down;
         self.granted + self.left + rejected
     }
 
@@ -77,6 +82,7 @@ impl Report {
     pub(super) fn reject(&mut self, cause: &RejectCause) {
         *match cause {
             RejectCause::QueueFull => &mut self.queue_full,
+            RejectCause::TooLate { .. } => &mut self.too_late,
             RejectCause::Expired { .. } => &mut self.expired,
             RejectCause::StartFailed(_) => &mut self.start_failed,
             RejectCause::ShuttingDown => &mut self.shutting_down,
@@ -121,5 +127,6 @@ fn cause_number(cause: &RejectCause) -> u64 {
         RejectCause::Expired { .. } => 1,
         RejectCause::StartFailed(_) => 2,
         RejectCause::ShuttingDown => 3,
+        RejectCause::TooLate { .. } => 4,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sim::{Arrival, Faults, Random, Spread, burst, poisson};
-use crate::{Backoff, Policy, ScaleSpec, Timestamp};
+use crate::{Admission, Backoff, Health, Policy, ScaleSpec, Timestamp};
 
 /// One revision, the requests for it, and the world round it.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +57,11 @@ impl Scenario {
             let count = random.below(20) as usize;
             arrivals.extend(burst(at, count, service.sample(&mut random), patience));
         }
+        if random.chance(0.6) {
+            for arrival in &mut arrivals {
+                arrival.patience = random.within(Duration::from_secs(2));
+            }
+        }
         let faults = random_faults(&mut random, length);
         let slowest = Duration::from_millis(1 + random.below(3_000));
         Scenario {
@@ -103,6 +108,22 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         tick_interval: Duration::from_secs(2),
         max_starting: 1 + random.below(4) as u32,
         max_waiters: 1 + random.below(40) as u32,
+        admission: match random.chance(0.5) {
+            true => Admission::Deadline,
+            false => Admission::Off,
+        },
+        health: Health {
+            failures: random.below(4) as u32,
+            ejection: Duration::from_millis(random.below(3_000)),
+            max_ejection: seconds(random, 20),
+            max_ejected_percentage: random.below(101) as f64,
+            replace_after: 1 + random.below(4) as u32,
+        },
+        slow_start: if random.chance(0.3) {
+            seconds(random, 10)
+        } else {
+            Duration::ZERO
+        },
         backoff: Backoff {
             initial: Duration::from_millis(1 + random.below(2_000)),
             max: Duration::from_secs(10),
@@ -140,6 +161,8 @@ fn random_faults(random: &mut Random, length: Duration) -> Faults {
         never_listened: rare(random, 0.5),
         exit: rare(random, 0.3),
         unhealthy: rare(random, 0.2),
+        sick: rare(random, 0.5),
+        fail: rare(random, 1.0),
         leave: rare(random, 0.5),
         leave_at_grant: rare(random, 0.3),
         stubborn: rare(random, 0.5),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::testing::spec;
-use crate::{Policy, ScaleSpec, Timestamp};
+use crate::{Admission, Health, Policy, ScaleSpec, Timestamp};
 
 /// How many seeds a plain test run plays.
 const SEEDS: u64 = 1_000;
@@ -43,6 +43,8 @@ fn whatever_goes_wrong_everybody_is_answered_and_everything_ends() {
         total.expired += report.expired;
         total.start_failed += report.start_failed;
         total.queue_full += report.queue_full;
+        total.too_late += report.too_late;
+        total.failed += report.failed;
         total.shutting_down += report.shutting_down;
         total.left += report.left;
         total.killed += report.killed;
@@ -54,6 +56,8 @@ fn whatever_goes_wrong_everybody_is_answered_and_everything_ends() {
             total.expired,
             total.start_failed,
             total.queue_full,
+            total.too_late,
+            total.failed,
             total.shutting_down,
             total.left,
             total.killed,
@@ -124,6 +128,75 @@ fn on_arrival_answers_a_burst_before_kpa_has_looked() {
         "{:?}",
         kpa.wait_quantile(0.99)
     );
+}
+
+/// Four instances and 50 requests a second of 100 ms each: a quarter more than they can do.
+#[test]
+fn under_overload_admission_spares_callers_the_wait_for_nothing() {
+    let play = |admission| {
+        let mut random = Random::new(23);
+        let service = Spread::Exponential(millis(100));
+        let length = Duration::from_secs(120);
+        let mut arrivals = poisson(seconds(0), length, 50.0, service, &mut random);
+        for arrival in &mut arrivals {
+            arrival.patience = millis(1_000);
+        }
+        let spec = ScaleSpec {
+            admission,
+            ..spec()
+        };
+        run(&Scenario::new(spec, arrivals), 1).unwrap()
+    };
+    let (off, on) = (play(Admission::Off), play(Admission::Deadline));
+    for (name, report) in [("off", &off), ("deadline", &on)] {
+        println!(
+            "admission {name}: {} arrived, {} served, {} refused at once, {} timed out after 1s",
+            report.arrived, report.granted, report.too_late, report.expired
+        );
+    }
+    assert_eq!((off.arrived, off.too_late), (on.arrived, 0));
+    // Few wait in vain, and as many are served.
+    assert!(
+        on.expired * 3 < off.expired,
+        "{} {}",
+        on.expired,
+        off.expired
+    );
+    assert!(
+        on.granted * 100 >= off.granted * 98,
+        "{} {}",
+        on.granted,
+        off.granted
+    );
+    assert!(off.expired > 500);
+}
+
+/// Of four instances one in four fails nine requests of ten.
+#[test]
+fn sick_instances_get_few_requests() {
+    let play = |failures| {
+        let mut random = Random::new(29);
+        let service = Spread::Exponential(millis(50));
+        let length = Duration::from_secs(300);
+        let arrivals = poisson(seconds(0), length, 20.0, service, &mut random);
+        let spec = ScaleSpec {
+            min_scale: 4,
+            health: Health {
+                failures,
+                ..spec().health
+            },
+            ..spec()
+        };
+        let mut scenario = Scenario::new(spec, arrivals);
+        scenario.faults.sick = 0.25;
+        scenario.faults.fail = 0.9;
+        (0..20)
+            .map(|seed| run(&scenario, seed).unwrap().failed)
+            .sum::<u64>()
+    };
+    let (off, on) = (play(0), play(5));
+    println!("failed requests: {off} without, {on} with passive health");
+    assert!(on * 4 < off, "{on} {off}");
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub(super) struct World<'a> {
     /// Instances alive, and since when.
     live: BTreeMap<InstanceId, Timestamp>,
     stopping: BTreeSet<InstanceId>,
+    sick: BTreeSet<InstanceId>,
     report: Report,
 }
 
@@ -76,6 +77,7 @@ impl<'a> World<'a> {
             running: BTreeMap::new(),
             live: BTreeMap::new(),
             stopping: BTreeSet::new(),
+            sick: BTreeSet::new(),
             report: Report::default(),
         };
         for (number, arrival) in scenario.arrivals.iter().enumerate() {
@@ -123,7 +125,10 @@ impl<'a> World<'a> {
         match happening {
             Happening::Arrive(number) => self.arrive(number),
             Happening::Leave(waiter) => self.leave(waiter),
-            Happening::Finish(waiter) => self.finish(waiter, Outcome::Answered),
+            Happening::Finish(waiter) => {
+                let outcome = self.outcome(waiter);
+                self.finish(waiter, outcome)
+            }
             Happening::Ready(instance) => self.apply(Event::Ready { instance }),
             Happening::StartFailed(instance, silent) => {
                 let kind = match silent {
@@ -194,7 +199,19 @@ impl<'a> World<'a> {
         self.apply(Event::Release {
             instance: lease.instance,
             outcome,
+            since: lease.since,
         })
+    }
+
+    /// What a request that runs to its end finds.
+    fn outcome(&mut self, waiter: WaiterId) -> Outcome {
+        let instance = self.running.get(&waiter).map(|lease| lease.instance);
+        let sick = instance.is_some_and(|instance| self.sick.contains(&instance));
+        if sick && self.random.chance(self.scenario.faults.fail) {
+            self.report.failed += 1;
+            return Outcome::Failed;
+        }
+        Outcome::Answered
     }
 
     fn gone(&mut self, instance: InstanceId) {
@@ -311,6 +328,9 @@ impl<'a> World<'a> {
         self.report.started += 1;
         self.report.live_peak = self.report.live_peak.max(live);
         let faults = &self.scenario.faults;
+        if self.random.chance(faults.sick) {
+            self.sick.insert(instance);
+        }
         let slow = self.random.chance(faults.slow_start);
         let time = self.scenario.start_time.sample(&mut self.random) * if slow { 10 } else { 1 };
         let happening = if self.random.chance(faults.failed_start) {

@@ -1,10 +1,11 @@
 //! Whether the parts of a fleet agree.
 
 use super::{Counts, Fleet, Place, Shelf, Stack};
+use crate::Timestamp;
 
 impl Fleet {
     /// Counts everything anew, and walks both shelves; for the invariants.
-    pub(in crate::pool) fn audit(&self) -> Result<(), &'static str> {
+    pub(in crate::pool) fn audit(&self, now: Timestamp) -> Result<(), &'static str> {
         let mut count = Counts::default();
         for (id, instance) in self.iter() {
             if instance.id != id {
@@ -12,10 +13,15 @@ impl Fleet {
             }
             *count.of(instance.state) += 1;
             count.leases += instance.in_use;
+            count.aside += u32::from(instance.standing.is_aside());
+            count.warming += u32::from(instance.warm_since.is_some());
+            if (instance.slots, instance.step) != self.usable(instance, now) {
+                return Err("an instance has other slots than its standing and its age allow");
+            }
             if instance.in_use > self.concurrency.max(instance.limit) {
                 return Err("an instance has more leases than slots");
             }
-            if instance.shelf != instance.shelf_for(self.concurrency) {
+            if instance.shelf != instance.shelf_for() {
                 return Err("an instance is on the wrong shelf");
             }
             if instance.idle_since.is_some() != (instance.shelf == Some(Shelf::Idle)) {

@@ -150,10 +150,7 @@ fn an_exit_before_the_first_answer_is_a_failed_start() {
     let mut story = Story::new(spec());
     story.acquire(1);
     story.ready(1);
-    story.apply(Event::Release {
-        instance: id(1),
-        outcome: Outcome::Unknown,
-    });
+    story.release_with(1, Outcome::Unknown);
     assert_eq!(story.exited(1), NONE);
     assert_eq!(story.acquire(2), NONE);
     assert_eq!(story.wait(1_000), ["start 2"]);

@@ -21,7 +21,7 @@ use reference::Reference;
 enum Step {
     Acquire { patience: u64 },
     Cancel(Index),
-    Release(Index, bool),
+    Release(Index, Outcome),
     Ready(Index),
     StartFailed(Index, FailureKind),
     Exited(Index),
@@ -42,10 +42,15 @@ fn any_step() -> impl Strategy<Value = Step> {
         Just(FailureKind::NeverListened),
         Just(FailureKind::Resources)
     ];
+    let outcome = prop_oneof![
+        2 => Just(Outcome::Answered),
+        1 => Just(Outcome::Unknown),
+        3 => Just(Outcome::Failed)
+    ];
     prop_oneof![
         30 => (1_u64..20_000).prop_map(|patience| Step::Acquire { patience }),
         6 => any::<Index>().prop_map(Step::Cancel),
-        25 => (any::<Index>(), any::<bool>()).prop_map(|(at, good)| Step::Release(at, good)),
+        25 => (any::<Index>(), outcome).prop_map(|(at, outcome)| Step::Release(at, outcome)),
         15 => any::<Index>().prop_map(Step::Ready),
         4 => (any::<Index>(), kind).prop_map(|(at, kind)| Step::StartFailed(at, kind)),
         8 => any::<Index>().prop_map(Step::Exited),
@@ -69,6 +74,8 @@ struct Trial {
     now: Timestamp,
     wake_at: Timestamp,
     next_waiter: u64,
+    /// Leases that are out, oldest first.
+    grants: Vec<(InstanceId, Timestamp)>,
 }
 
 impl Trial {
@@ -80,6 +87,7 @@ impl Trial {
             now,
             wake_at: Timestamp::MAX,
             next_waiter: 0,
+            grants: Vec::new(),
         };
         trial.apply(Event::Tick);
         trial
@@ -88,9 +96,13 @@ impl Trial {
     fn apply(&mut self, event: Event) {
         let effects = self.pool.apply(event.clone(), self.now);
         for effect in effects.iter() {
-            if let Effect::WakeAt(time) = effect {
-                assert!(*time > self.now, "a timer in the past");
-                self.wake_at = *time;
+            match effect {
+                Effect::WakeAt(time) => {
+                    assert!(*time > self.now, "a timer in the past");
+                    self.wake_at = *time;
+                }
+                Effect::Grant { instance, .. } => self.grants.push((*instance, self.now)),
+                _ => {}
             }
         }
         let view = self.pool.view(self.now);
@@ -148,21 +160,16 @@ impl Trial {
     }
 
     /// The event for an instance that it can happen to.
-    fn instance_event(&self, step: Step) -> Option<Event> {
+    fn instance_event(&mut self, step: Step) -> Option<Event> {
         let pick = |at: Index, wanted: &dyn Fn(InstanceState, u32) -> bool| {
             let found = self.reference.instances(wanted);
             (!found.is_empty()).then(|| found[at.index(found.len())])
         };
         let starting = |state, _| state == InstanceState::Starting;
         Some(match step {
-            Step::Release(at, answered) => {
+            Step::Release(at, outcome) => {
                 let instance = pick(at, &|_, in_use| in_use > 0)?;
-                let outcome = if answered {
-                    Outcome::Answered
-                } else {
-                    Outcome::Unknown
-                };
-                Event::Release { instance, outcome }
+                self.release(instance, outcome)
             }
             Step::Ready(at) => Event::Ready {
                 instance: pick(at, &starting)?,
@@ -185,6 +192,17 @@ impl Trial {
         })
     }
 
+    /// The end of the oldest lease on an instance.
+    fn release(&mut self, instance: InstanceId, outcome: Outcome) -> Event {
+        let place = self.grants.iter().position(|(other, _)| *other == instance);
+        let since = place.map_or(self.now, |place| self.grants.remove(place).1);
+        Event::Release {
+            instance,
+            outcome,
+            since,
+        }
+    }
+
     /// With a shell that does its part, everybody is answered and everything ends.
     fn finish(mut self) {
         self.apply(Event::Retire);
@@ -199,10 +217,8 @@ impl Trial {
                 self.apply(Event::Ready { instance });
             }
             for instance in self.reference.instances(&|_, in_use| in_use > 0) {
-                self.apply(Event::Release {
-                    instance,
-                    outcome: Outcome::Answered,
-                });
+                let event = self.release(instance, Outcome::Answered);
+                self.apply(event);
             }
             for instance in self
                 .reference

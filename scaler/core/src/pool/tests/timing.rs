@@ -54,12 +54,13 @@ fn the_warm_path_says_nothing_but_the_grant() {
             deadline,
         });
         assert_eq!(acquired.iter().count(), 1);
-        let outcome = Outcome::Answered;
+        let (outcome, since) = (Outcome::Answered, story.now);
         assert!(
             story
                 .effects(Event::Release {
                     instance: id(1),
-                    outcome
+                    outcome,
+                    since,
                 })
                 .is_empty()
         );

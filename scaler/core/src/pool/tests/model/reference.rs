@@ -4,8 +4,8 @@
 //! and checks that they may. Whom each slot goes to it works out for itself.
 
 use crate::{
-    Effect, Effects, Event, InstanceId, InstanceState, PoolView, RejectCause, ScaleSpec, Timestamp,
-    WaiterId,
+    Admission, Effect, Effects, Event, InstanceId, InstanceState, Outcome, PoolView, RejectCause,
+    ScaleSpec, Standing, Timestamp, WaiterId,
 };
 
 pub(super) struct Reference {
@@ -20,6 +20,10 @@ pub(super) struct Reference {
     shut_down: bool,
     /// An adoption or new settings may leave more than this allows.
     max_live: u32,
+    /// The request that arrived with this event.
+    newcomer: Option<WaiterId>,
+    /// It was refused for it would wait too long.
+    too_late: bool,
 }
 
 struct Entry {
@@ -29,6 +33,11 @@ struct Entry {
     /// When it last came to have its current shelf: idle or partly used.
     shelved: u64,
     evicted: bool,
+    /// What it may give out, as last seen: by its standing and its age.
+    slots: u32,
+    standing: Standing,
+    /// Failures since its last answer.
+    failures: u32,
 }
 
 impl Reference {
@@ -41,6 +50,8 @@ impl Reference {
             clock: 0,
             answered: Vec::new(),
             shut_down: false,
+            newcomer: None,
+            too_late: false,
         }
     }
 
@@ -70,7 +81,10 @@ impl Reference {
         now: Timestamp,
     ) {
         self.clock += 1;
+        self.newcomer = None;
+        self.too_late = false;
         self.take(event);
+        self.widen(view);
         for effect in effects.iter() {
             match effect {
                 Effect::Grant {
@@ -90,15 +104,24 @@ impl Reference {
 
     fn take(&mut self, event: &Event) {
         match event {
-            Event::Acquire { waiter, deadline } => self.waiters.push((*waiter, *deadline)),
+            Event::Acquire { waiter, deadline } => {
+                self.newcomer = Some(*waiter);
+                self.waiters.push((*waiter, *deadline));
+            }
             Event::Cancel { waiter } => self.waiters.retain(|(other, _)| other != waiter),
-            Event::Release { instance, .. } => {
-                let concurrency = self.spec.concurrency;
+            Event::Release {
+                instance, outcome, ..
+            } => {
                 let clock = self.clock;
                 let entry = self.entry(*instance);
                 entry.in_use -= 1;
-                if entry.in_use == 0 || entry.in_use + 1 == concurrency {
+                if entry.in_use == 0 || entry.in_use + 1 == entry.slots {
                     entry.shelved = clock;
+                }
+                match outcome {
+                    Outcome::Answered => entry.failures = 0,
+                    Outcome::Failed => entry.failures += 1,
+                    Outcome::Unknown => {}
                 }
             }
             Event::Ready { instance } => {
@@ -144,18 +167,25 @@ impl Reference {
         assert_eq!(oldest, waiter, "granted out of turn");
         assert!(deadline > now, "granted too late");
         self.answer(waiter);
-        let concurrency = self.spec.concurrency;
         let best = self
             .instances
             .iter()
-            .filter(|entry| entry.state == InstanceState::Ready && entry.in_use < concurrency)
+            .filter(|entry| entry.state == InstanceState::Ready && entry.in_use < entry.slots)
             .map(|entry| (entry.in_use > 0, entry.shelved))
             .max();
         let clock = self.clock;
+        // Where slots come and go by themselves, the order of the shelves is not followed here.
+        let plain = self.spec.slow_start.is_zero() && self.spec.health.failures == 0;
+        let concurrency = self.spec.concurrency;
         let entry = self.entry(instance);
         assert!(!entry.evicted, "granted on an evicted instance");
         assert!(entry.in_use < concurrency, "granted beyond the concurrency");
+        assert!(
+            entry.in_use < entry.slots || entry.state == InstanceState::Draining,
+            "granted on an instance that is set aside or too new"
+        );
         match entry.state {
+            InstanceState::Ready if !plain => {}
             InstanceState::Ready => {
                 assert_eq!(
                     best,
@@ -185,9 +215,29 @@ impl Reference {
             RejectCause::QueueFull => {
                 assert!(self.waiters.len() as u32 >= self.spec.max_waiters);
             }
+            RejectCause::TooLate { expected } => {
+                assert_eq!(self.spec.admission, Admission::Deadline);
+                assert_eq!(self.newcomer, Some(waiter), "it had begun to wait");
+                assert!(now + *expected > deadline, "it would have been in time");
+                self.too_late = true;
+            }
             RejectCause::Expired { .. } => assert!(deadline <= now, "expired too early"),
             RejectCause::StartFailed(_) => assert!(!ready, "a ready one could serve"),
             RejectCause::ShuttingDown => assert!(self.shut_down),
+        }
+    }
+
+    /// Slots that came free by themselves during this event may have been given out in it.
+    fn widen(&mut self, view: &PoolView) {
+        for seen in &view.instances {
+            if let Some(entry) = self.instances.iter_mut().find(|it| it.id == seen.id) {
+                let slots = match seen.state {
+                    InstanceState::Ready => seen.slots,
+                    // Which it had until it began to drain in this very event.
+                    _ => self.spec.concurrency,
+                };
+                entry.slots = entry.slots.max(slots);
+            }
         }
     }
 
@@ -230,10 +280,23 @@ impl Reference {
             self.instances.len() as u32 <= self.max_live,
             "more than max_scale"
         );
-        let clock = self.clock;
+        let (clock, limit) = (self.clock, self.spec.health.failures);
         for seen in &view.instances {
             let entry = self.entry(seen.id);
             assert_eq!(seen.in_use, entry.in_use, "{}", seen.id);
+            match (entry.standing, seen.standing) {
+                (Standing::Good, Standing::Aside { until }) => {
+                    assert!(until >= now && limit > 0 && entry.failures >= limit);
+                }
+                (Standing::Trial, Standing::Aside { .. }) => assert!(entry.failures > 0),
+                (Standing::Aside { until }, Standing::Trial) => assert!(until <= now),
+                (Standing::Good, Standing::Trial) => panic!("on trial without a failure"),
+                _ => {}
+            }
+            if entry.standing != seen.standing {
+                entry.failures = 0;
+            }
+            (entry.slots, entry.standing) = (seen.slots, seen.standing);
             match (entry.state, seen.state) {
                 (InstanceState::Ready, InstanceState::Draining) => {
                     entry.state = InstanceState::Draining;
@@ -246,13 +309,23 @@ impl Reference {
                 (known, seen) => assert_eq!(known, seen),
             }
         }
-        let concurrency = self.spec.concurrency;
         let free = self
             .instances
             .iter()
-            .any(|entry| entry.state == InstanceState::Ready && entry.in_use < concurrency);
+            .any(|entry| entry.state == InstanceState::Ready && entry.in_use < entry.slots);
+        let ready = |entry: &&Entry| entry.state == InstanceState::Ready;
+        let aside = |entry: &&Entry| ready(entry) && entry.standing != Standing::Good;
+        let (ready, aside) = (
+            self.instances.iter().filter(ready).count(),
+            self.instances.iter().filter(aside).count(),
+        );
+        assert!(aside == 0 || aside < ready, "the last one was set aside");
         assert!(
-            self.waiters.is_empty() || !free,
+            aside as f64 * 100.0 <= ready as f64 * self.spec.health.max_ejected_percentage,
+            "{aside} of {ready} are set aside"
+        );
+        assert!(
+            (self.waiters.is_empty() && !self.too_late) || !free,
             "a request waits beside a free slot"
         );
     }
@@ -270,6 +343,9 @@ impl Reference {
             in_use: 0,
             shelved,
             evicted: false,
+            slots: 0,
+            standing: Standing::Good,
+            failures: 0,
         });
     }
 
