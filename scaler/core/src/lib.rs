@@ -22,6 +22,6 @@ pub use id::{InstanceId, WaiterId};
 pub use policy::{
     Clamp, Decision, Load, Mode, Observations, Panic, PolicyState, RollingMax, Why, decide,
 };
-pub use pool::{InstanceState, InstanceView, Pool, PoolView, Violation};
+pub use pool::{Inherited, InstanceState, InstanceView, Legacy, Pool, PoolView, Violation};
 pub use spec::{Backoff, Policy, ScaleSpec};
 pub use time::Timestamp;

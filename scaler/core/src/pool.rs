@@ -4,11 +4,13 @@ mod check;
 mod events;
 mod failures;
 mod fleet;
+mod legacy;
 mod lifecycle;
 mod plan;
 mod waiters;
 
 pub use check::Violation;
+pub use legacy::{Inherited, Legacy};
 
 use std::time::Duration;
 

@@ -152,6 +152,19 @@ impl Fleet {
         self.ids.iter().map(|(&id, &place)| (id, self.at(place)))
     }
 
+    /// Those whose slots are given out first come last.
+    pub(super) fn by_turn(&self) -> impl Iterator<Item = &Instance> {
+        let upwards = |stack: &Stack| {
+            std::iter::successors(stack.bottom, |&place| self.at(place).above)
+                .map(|place| self.at(place))
+        };
+        let others = self.iter().filter(|(_, instance)| instance.shelf.is_none());
+        others
+            .map(|(_, instance)| instance)
+            .chain(upwards(&self.idle))
+            .chain(upwards(&self.partial))
+    }
+
     /// The ids of those in `state`, ascending.
     pub(super) fn in_state(&self, state: InstanceState) -> Vec<InstanceId> {
         let found = self.iter().filter(|(_, instance)| instance.state == state);
@@ -172,6 +185,7 @@ impl Fleet {
     /// Adds an instance that is not in yet.
     pub(super) fn insert(&mut self, instance: Instance, now: Timestamp) {
         *self.count.of(instance.state) += 1;
+        self.count.leases += instance.in_use;
         let id = instance.id;
         let place = match self.vacant.pop() {
             Some(place) => {
@@ -185,6 +199,24 @@ impl Fleet {
         };
         self.ids.insert(id, place);
         self.reshelve(place, now);
+    }
+
+    /// Adds an instance with its idle clock, if it is idle. Those come in the order in which they
+    /// became idle; a clock that is out of order is set to that of the one before.
+    pub(super) fn inherit(
+        &mut self,
+        instance: Instance,
+        idle_since: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let before = self.idle.top.and_then(|top| self.at(top).idle_since);
+        let id = instance.id;
+        self.insert(instance, now);
+        if let (Some(instance), Some(since)) = (self.get_mut(id), idle_since)
+            && instance.idle_since.is_some()
+        {
+            instance.idle_since = Some(since.min(now).max(before.unwrap_or_default()));
+        }
     }
 
     /// Takes an instance out; its leases are void.

@@ -36,6 +36,11 @@ impl Waiters {
         self.arrivals.contains_key(&id)
     }
 
+    /// Oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiter> {
+        self.queue.values()
+    }
+
     pub(super) fn oldest(&self) -> Option<&Waiter> {
         self.queue.first_key_value().map(|(_, waiter)| waiter)
     }

@@ -33,6 +33,8 @@ enum Step {
     Retire,
     ShutDown,
     EarlyTick,
+    /// Another gateway takes over.
+    HandOver,
     Wait(u64),
 }
 
@@ -57,6 +59,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Retire),
         1 => Just(Step::ShutDown),
         2 => Just(Step::EarlyTick),
+        2 => Just(Step::HandOver),
         12 => (0_u64..4_000).prop_map(Step::Wait),
         2 => (0_u64..60_000).prop_map(Step::Wait),
     ]
@@ -69,6 +72,8 @@ struct Trial {
     now: Timestamp,
     wake_at: Timestamp,
     next_waiter: u64,
+    /// Pools so far, of which each has its own ids.
+    pools: u32,
 }
 
 impl Trial {
@@ -80,6 +85,7 @@ impl Trial {
             now,
             wake_at: Timestamp::MAX,
             next_waiter: 0,
+            pools: 1,
         };
         trial.apply(Event::Tick);
         trial
@@ -100,6 +106,18 @@ impl Trial {
         }
     }
 
+    /// A new pool goes on with what this one has: to the reference nothing happens.
+    fn hand_over(&mut self) {
+        if self.pool.view(self.now).retired {
+            return;
+        }
+        let legacy = self.pool.legacy();
+        self.pools += 1;
+        self.pool = Pool::new(self.reference.spec().clone(), self.pools, self.now);
+        self.wake_at = Timestamp::MAX;
+        self.apply(Event::Inherited(Box::new(legacy)));
+    }
+
     fn wait(&mut self, millis: u64) {
         let end = self.now + Duration::from_millis(millis);
         while self.wake_at <= end {
@@ -114,6 +132,7 @@ impl Trial {
         let event = match step {
             Step::Wait(millis) => return self.wait(millis),
             Step::EarlyTick => Event::Tick,
+            Step::HandOver => return self.hand_over(),
             Step::Acquire { patience } => {
                 self.next_waiter += 1;
                 let deadline = self.now + Duration::from_millis(patience);
@@ -132,7 +151,7 @@ impl Trial {
                 },
             },
             Step::Adopted(count) => Event::Adopted {
-                instance: InstanceId::new(99, count),
+                instance: InstanceId::new(9999, count),
             },
             Step::Scale(desired) => Event::Scale { desired },
             Step::Evict => Event::Evict,

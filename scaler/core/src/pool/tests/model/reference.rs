@@ -44,6 +44,10 @@ impl Reference {
         }
     }
 
+    pub(super) fn spec(&self) -> &ScaleSpec {
+        &self.spec
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.waiters.len()
     }
@@ -135,6 +139,8 @@ impl Reference {
                 self.spec = (**spec).clone();
             }
             Event::ShutDown => self.shut_down = true,
+            // All goes on as it was.
+            Event::Inherited(_) => {}
             Event::Unhealthy { .. } | Event::Scale { .. } | Event::Retire | Event::Tick => {}
         }
     }
