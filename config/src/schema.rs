@@ -8,6 +8,7 @@ pub(crate) mod rules;
 mod scaling;
 mod show;
 mod suggest;
+mod takeover;
 
 use std::time::Duration;
 

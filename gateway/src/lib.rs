@@ -9,6 +9,7 @@ mod gateway;
 mod identity;
 mod io;
 mod launch;
+mod listeners;
 mod metrics;
 mod path;
 mod phases;
@@ -21,8 +22,9 @@ mod upstream;
 mod watchdog;
 
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
+pub use listeners::{BindError, Bound, Listeners};
 pub use metrics::Metrics;
-pub use server::{BindError, Listeners, Server};
+pub use server::Server;
 pub use upstream::Connection;
 
 /// A revision of a function, with connections of ours.

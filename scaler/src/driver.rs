@@ -34,6 +34,19 @@ pub trait Driver: Send + Sync + 'static {
     /// The next instance that was started or adopted and is gone. One caller at a time; never
     /// resolves while nothing ends.
     fn exited(&self) -> BoxFuture<'_, Exit>;
+
+    /// The next instance that a former gateway left after it had handed over the others: it has
+    /// finished its start there, or that gateway is gone. One caller at a time.
+    fn observed(&self) -> BoxFuture<'_, Observed> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Expects no more news of an instance that a former gateway was starting, and ends it if it is
+    /// there after all.
+    fn forget(&self, _id: InstanceId) {}
+
+    /// Leaves an instance whose start this gateway has finished to the one that leads since.
+    fn give(&self, _id: InstanceId) {}
 }
 
 /// How to start one instance of a revision.

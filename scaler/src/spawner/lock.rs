@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::FlockOperation;
@@ -9,7 +10,7 @@ use rustix::fs::FlockOperation;
 /// Held as long as it lives; the kernel frees it when the process dies.
 #[derive(Debug)]
 pub(crate) struct StateLock {
-    _file: File,
+    file: File,
 }
 
 impl StateLock {
@@ -36,9 +37,28 @@ impl StateLock {
             }
             Err(error) => return Err(error.into()),
         }
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{}", std::process::id())?;
-        Ok(StateLock { _file: file })
+        let mut lock = StateLock { file };
+        lock.sign()?;
+        Ok(lock)
+    }
+
+    /// The lock of a living gateway, which both have from now on: it belongs to what is open, and
+    /// is free when the last of them has closed it.
+    pub(super) fn share(file: OwnedFd) -> StateLock {
+        StateLock {
+            file: File::from(file),
+        }
+    }
+
+    /// What an heir can share.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        Ok(self.file.try_clone()?.into())
+    }
+
+    /// Notes this process as the holder.
+    pub(crate) fn sign(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        writeln!(self.file, "{}", std::process::id())
     }
 }
