@@ -121,6 +121,8 @@ struct Parts {
     takeover: Takeover,
     admin: AdminState,
     admin_listeners: AdminListeners,
+    /// SIGTERM and SIGINT, which end the process at once until they are taken.
+    signals: (Signal, Signal),
     /// Finishes what the former gateway, if there is one, still has.
     former: Option<tokio::task::JoinHandle<()>>,
 }
@@ -173,14 +175,17 @@ impl Parts {
             takeover,
             admin,
             admin_listeners,
+            signals: (
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::interrupt())?,
+            ),
             former: None,
         })
     }
 
     /// Serves until a signal comes or another gateway has taken over, then finishes what was begun.
     async fn run(self) -> Result<(), Box<dyn Error>> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let (mut terminate, mut interrupt) = self.signals;
         let readiness = self.admin.readiness.clone();
         let (end, ended) = oneshot::channel::<()>();
         let advertisement = advertise(&self.gateway.snapshot().gateway.admin.socket);

@@ -115,9 +115,7 @@ fn bind_patiently(address: &Address, deadline: Instant) -> Result<Bound, BindErr
     loop {
         match bind(address) {
             Ok(bound) => return Ok(bound),
-            Err(error)
-                if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline =>
-            {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
                 thread::sleep(CLOSING_PAUSE);
             }
             Err(source) => {
@@ -233,6 +231,9 @@ mod tests {
         let actual = other.addresses().next().unwrap().clone();
         let error = Listeners::bind(std::slice::from_ref(&actual)).unwrap_err();
         let told = error.to_string();
-        assert!(told.starts_with(&format!("cannot listen on {actual}: ")), "{told}");
+        assert!(
+            told.starts_with(&format!("cannot listen on {actual}: ")),
+            "{told}"
+        );
     }
 }

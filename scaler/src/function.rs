@@ -15,9 +15,9 @@ use stoker_core::{
 use tokio::sync::oneshot;
 
 use crate::driver::LaunchSpec;
-use elsewhere::Rule;
 use crate::scaler::{Registry, Shared};
 use crate::{AcquireError, Instance, InstanceStatus, Lease};
+use elsewhere::Rule;
 
 /// One revision of one function.
 pub struct Function<C: Send + 'static> {

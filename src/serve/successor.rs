@@ -64,7 +64,10 @@ fn prepare(claim: &mut Claim, file: &Path) -> Result<Prepared, Box<dyn Error>> {
     let config = stoker_config::load(file)?;
     let spec = &config.gateway;
     claim.check_state_dir(&spec.state_dir)?;
-    let lock = claim.lock.take().ok_or("the state directory's lock is not offered")?;
+    let lock = claim
+        .lock
+        .take()
+        .ok_or("the state directory's lock is not offered")?;
     let listeners = Listeners::inherit(&spec.listen, std::mem::take(&mut claim.listeners))?;
     let admin = AdminListeners::inherit(&spec.admin, std::mem::take(&mut claim.admin))?;
     let spawner = spawner::join_as_heir(&spawner_settings(spec), lock)?;

@@ -16,4 +16,5 @@ mod memory;
 mod reload;
 mod routing;
 mod swing;
+mod upgrade;
 mod waiting;

@@ -102,10 +102,7 @@ impl Receiver {
 }
 
 impl Inner {
-    async fn receive(
-        &self,
-        inbox: &mut Inbox,
-    ) -> io::Result<Option<(Message, Option<OwnedFd>)>> {
+    async fn receive(&self, inbox: &mut Inbox) -> io::Result<Option<(Message, Option<OwnedFd>)>> {
         loop {
             let mut guard = self.socket.readable().await?;
             match guard.try_io(|socket| inbox.receive::<Message>(socket)) {

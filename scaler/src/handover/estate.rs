@@ -107,7 +107,8 @@ impl Estate {
                 Ok(())
             }
             (other, _) => {
-                let detail = format!("the former gateway says {other:?} in the midst of its estate");
+                let detail =
+                    format!("the former gateway says {other:?} in the midst of its estate");
                 Err(io::Error::new(io::ErrorKind::InvalidData, detail))
             }
         }

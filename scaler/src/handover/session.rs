@@ -150,7 +150,10 @@ impl<C: Send + 'static> Session<C> {
             return;
         }
         tokio::time::sleep(SPAWNER_NEWS).await;
-        for (function, id) in starting.iter().flat_map(|(f, ids)| ids.iter().map(move |id| (f, id))) {
+        for (function, id) in starting
+            .iter()
+            .flat_map(|(f, ids)| ids.iter().map(move |id| (f, id)))
+        {
             function.start_failed_there(*id, orphaned());
         }
     }

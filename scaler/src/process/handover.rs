@@ -52,7 +52,9 @@ impl ProcessDriver {
         for chunk in chunks {
             let listed = self.shared.table.begin_list();
             let ids = chunk.iter().map(|id| id.as_raw()).collect();
-            self.shared.client.send(&Request::Take { ids }, Vec::new())?;
+            self.shared
+                .client
+                .send(&Request::Take { ids }, Vec::new())?;
             match tokio::time::timeout(LIST_WAIT, listed).await {
                 Ok(Ok(observed)) => found.extend(observed),
                 _ => return Err(io::Error::other("the spawner does not answer")),

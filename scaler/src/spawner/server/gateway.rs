@@ -180,7 +180,10 @@ impl Server {
             .map(|link| link.number)
             .collect();
         let reads = |number: u32| number == leader || heirs.contains(&number);
-        for id in self.workers.running(|worker| !worker.reader.is_some_and(reads)) {
+        for id in self
+            .workers
+            .running(|worker| !worker.reader.is_some_and(reads))
+        {
             self.have_read(id, leader);
         }
     }

@@ -19,7 +19,9 @@ use reference::Reference;
 /// Something that may happen; an index picks among those it can happen to.
 #[derive(Clone, Debug)]
 enum Step {
-    Acquire { patience: u64 },
+    Acquire {
+        patience: u64,
+    },
     Cancel(Index),
     Release(Index, bool),
     Ready(Index),
