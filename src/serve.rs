@@ -213,6 +213,10 @@ impl Parts {
             }
             drop(end);
             rest.finish(self.former, terminate).await;
+            // A service manager must not see this one end before it knows the other.
+            tokio::time::timeout(RELEASE, self.takeover.released())
+                .await
+                .ok();
             administration.await??;
             return Ok(());
         }
@@ -289,6 +293,9 @@ fn tell_manager(lines: &str) {
 
 /// SIGTERM to SIGKILL for instances that no function has settings for.
 const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// For the gateway that took over to make itself known.
+const RELEASE: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn spawner_settings(spec: &GatewaySpec) -> SpawnerSettings {
     let mut settings = SpawnerSettings::new(&spec.state_dir);

@@ -55,7 +55,18 @@ pub struct Holdings {
 #[derive(Clone, Debug)]
 pub struct Takeover {
     requests: mpsc::Sender<Request>,
-    departed: watch::Receiver<bool>,
+    stage: watch::Receiver<Stage>,
+}
+
+/// How far another gateway has taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Not at all.
+    Serving,
+    /// It serves.
+    Departed,
+    /// Its process is known as the gateway's, so this one may end.
+    Released,
 }
 
 /// Why no other gateway has taken over.
@@ -85,13 +96,13 @@ impl Takeover {
     /// Waits for requests and for SIGUSR2. Must be called within a runtime.
     pub fn spawn(holdings: Holdings) -> Takeover {
         let (requests, receiver) = mpsc::channel(QUEUE);
-        let (departed_sender, departed) = watch::channel(false);
+        let (stage_sender, stage) = watch::channel(Stage::Serving);
         // Here, for until it is taken SIGUSR2 ends the process.
         let wish = signal(SignalKind::user_defined2())
             .map_err(|error| note(&format!("SIGUSR2 does not upgrade: {error}")))
             .ok();
-        tokio::spawn(run(holdings, receiver, departed_sender, wish));
-        Takeover { requests, departed }
+        tokio::spawn(run(holdings, receiver, stage_sender, wish));
+        Takeover { requests, stage }
     }
 
     /// Executes `binary`, or what this process was started from, and has it take over; the new
@@ -109,8 +120,18 @@ impl Takeover {
 
     /// Answers when another gateway has taken over.
     pub async fn departed(&self) {
-        let mut departed = self.departed.clone();
-        if departed.wait_for(|departed| *departed).await.is_err() {
+        self.reached(Stage::Departed).await;
+    }
+
+    /// Answers when this process may end, after [`Takeover::departed`]: whoever watches over it
+    /// knows the new one.
+    pub async fn released(&self) {
+        self.reached(Stage::Released).await;
+    }
+
+    async fn reached(&self, wanted: Stage) {
+        let mut stage = self.stage.clone();
+        if stage.wait_for(|stage| *stage >= wanted).await.is_err() {
             std::future::pending().await
         }
     }
@@ -123,7 +144,7 @@ impl Takeover {
         if self.requests.send(Request::Close(reply)).await.is_ok() {
             closed.await.ok();
         }
-        *self.departed.borrow()
+        *self.stage.borrow() >= Stage::Departed
     }
 }
 
@@ -131,7 +152,7 @@ impl Takeover {
 async fn run(
     mut holdings: Holdings,
     mut requests: mpsc::Receiver<Request>,
-    departed: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
     mut wish: Option<Signal>,
 ) {
     let heir = loop {
@@ -161,10 +182,17 @@ async fn run(
             break heir;
         }
     };
-    departed.send_replace(true);
+    stage.send_replace(Stage::Departed);
     // Who asks from now on is told so.
     drop(requests);
-    attempt::hear(&holdings, heir).await;
+    let released = || {
+        stage.send_replace(Stage::Released);
+    };
+    attempt::hear(&holdings, heir, released).await;
+    // It is gone, and nobody is to be waited for.
+    stage.send_replace(Stage::Released);
+    // Whoever asks how far it is must not be told that nobody knows.
+    std::future::pending().await
 }
 
 /// A line in the gateway's log.

@@ -33,7 +33,7 @@ pub(super) fn run(file: &Path) -> Result<(), Box<dyn Error>> {
                 return Err(format!("stoker: cannot take over: {error}").into());
             }
         };
-        let claimed = session.functions();
+        let (claimed, sender) = (session.functions(), claim.sender());
         let served = Arc::clone(&session);
         let former = claim
             .serve(&claimed, move |message| {
@@ -48,6 +48,8 @@ pub(super) fn run(file: &Path) -> Result<(), Box<dyn Error>> {
             session.end().await;
         }));
         ready(&parts, file);
+        // It is short. From now on the former gateway's end is nobody's concern.
+        sender.send(&Message::Leading, None).ok();
         parts.run().await
     })
 }

@@ -72,16 +72,19 @@ pub(super) async fn attempt(
     }
 }
 
-/// Answers waiters here as the heir says, until it is gone.
-pub(super) async fn hear(holdings: &Holdings, mut heir: Receiver) {
+/// Answers waiters here as the heir says, until it is gone. Calls `released` when this process may
+/// end.
+pub(super) async fn hear(holdings: &Holdings, mut heir: Receiver, released: impl Fn()) {
     while let Ok(Some((message, _))) = heir.receive().await {
-        if let Message::Answer {
-            function,
-            waiter,
-            answer,
-        } = message
-        {
-            holdings.scaler.answered(function, waiter, answer);
+        match message {
+            Message::Answer {
+                function,
+                waiter,
+                answer,
+            } => holdings.scaler.answered(function, waiter, answer),
+            Message::Leading => released(),
+            // Nothing that this release knows.
+            _ => {}
         }
     }
     holdings.scaler.lose_heir();

@@ -85,6 +85,8 @@ pub enum Message {
     Serving,
     /// From the former gateway: it accepts no more, and the heir leads.
     Departed,
+    /// From the heir: whoever watches over the former gateway's process knows that it is replaced.
+    Leading,
     /// From the former gateway.
     Ask {
         /// The function's number.

@@ -41,10 +41,13 @@ struct Caller {
     client: Option<Client>,
 }
 
+/// One call; the number is that of the caller's calls so far.
+type Call = fn(&mut Caller, usize);
+
 impl Load {
     pub(super) fn start(address: SocketAddr) -> Load {
         let shared = Arc::<Shared>::default();
-        let kinds: [(&'static str, usize, fn(&mut Caller, usize)); 6] = [
+        let kinds: [(&'static str, usize, Call); 6] = [
             ("keep-alive", 4, |caller, _| {
                 caller.get("/function/steady/work?ms=2")
             }),
