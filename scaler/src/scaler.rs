@@ -92,9 +92,8 @@ impl<C: Send + 'static> Scaler<C> {
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });
-        settings.runtime.spawn(Arc::clone(&shared).watch_exits());
+        settings.runtime.spawn(Arc::clone(&shared).watch_driver());
         settings.runtime.spawn(Arc::clone(&shared).watch_timer());
-        settings.runtime.spawn(Arc::clone(&shared).watch_observed());
         Arc::new(Scaler { shared })
     }
 
@@ -164,10 +163,12 @@ impl<C: Send + 'static> Scaler<C> {
 }
 
 impl<C: Send + 'static> Shared<C> {
-    async fn watch_exits(self: Arc<Self>) {
+    async fn watch_driver(self: Arc<Self>) {
         loop {
-            let exit = self.driver.exited().await;
-            self.exited(exit);
+            tokio::select! {
+                exit = self.driver.exited() => self.exited(exit),
+                observed = self.driver.observed() => self.observed(observed),
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod failing;
 mod load;
+mod moving;
 
 use std::collections::BTreeSet;
 use std::fs;

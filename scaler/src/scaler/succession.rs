@@ -151,15 +151,8 @@ impl<C: Send + 'static> Inheriting<C> {
 }
 
 impl<C: Send + 'static> Shared<C> {
-    pub(super) async fn watch_observed(self: Arc<Self>) {
-        loop {
-            let observed = self.driver.observed().await;
-            self.observed(observed);
-        }
-    }
-
     /// A former gateway left an instance after all others.
-    fn observed(self: &Arc<Self>, observed: Observed) {
+    pub(super) fn observed(self: &Arc<Self>, observed: Observed) {
         let mut registry = self.lock();
         let known = registry.adopted.get(&observed.id);
         let function = match known {

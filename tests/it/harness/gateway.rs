@@ -42,6 +42,8 @@ impl Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_stoker"))
             .arg("serve")
             .arg(site.file())
+            // A service manager, if the test is one.
+            .envs(Some(("NOTIFY_SOCKET", site.notify())).filter(|(_, path)| path.exists()))
             // Where it makes itself known to commands: not to those of whoever runs the tests.
             .env("XDG_RUNTIME_DIR", site.directory())
             .stdin(Stdio::null())
@@ -94,19 +96,29 @@ impl Gateway {
         pid.unwrap_or_else(|error| panic!("{error}; {}", self.running.errors.text()))
     }
 
-    /// Runs `stoker upgrade` with these arguments; the new process, or what it complains of.
-    pub(crate) fn try_upgrade(&mut self, arguments: &[&str]) -> Result<u32, String> {
+    /// Starts another one in place of this one, which is being killed.
+    pub(crate) fn restart_at_once(&mut self) {
+        self.killed = true;
+        self.restart();
+    }
+
+    /// Runs a command of the admin API; what it prints, or complains of.
+    pub(crate) fn try_admin(&self, arguments: &[&str]) -> Result<String, String> {
         let output = Command::new(env!("CARGO_BIN_EXE_stoker"))
-            .arg("upgrade")
+            .args(arguments)
             .arg("--admin")
             .arg(self.site.directory().join("state/admin.sock"))
-            .args(arguments)
             .output()
             .expect("the binary can be executed");
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         }
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    }
+
+    /// Runs `stoker upgrade` with these arguments; the new process, or what it complains of.
+    pub(crate) fn try_upgrade(&mut self, arguments: &[&str]) -> Result<u32, String> {
+        let said = self.try_admin(&[&["upgrade"], arguments].concat())?;
         let pid = said.split_whitespace().nth(1);
         let pid = pid.and_then(|pid| pid.parse().ok()).expect("it says which");
         self.follow(pid);
