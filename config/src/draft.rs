@@ -26,7 +26,15 @@ pub(crate) struct GatewayDraft {
     pub(crate) timeouts: GatewayTimeouts,
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
+    pub(crate) takeover: TakeoverDraft,
     pub(crate) logs: LogSpec,
+}
+
+/// When another gateway takes over.
+#[derive(Default)]
+pub(crate) struct TakeoverDraft {
+    pub(crate) timeout: Duration,
+    pub(crate) idle_grace: Option<Duration>,
 }
 
 /// The administrators' listener.
@@ -99,6 +107,7 @@ impl GatewayDraft {
                 enabled: false,
                 timeout: Duration::ZERO,
             },
+            takeover: TakeoverDraft::default(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,

@@ -8,7 +8,7 @@ use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
-use crate::spec::{Address, AdminSpec, GatewaySpec};
+use crate::spec::{Address, AdminSpec, GatewaySpec, TakeoverSpec};
 use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX};
 
 /// What a gateway file says.
@@ -74,6 +74,7 @@ fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> Ga
         ("logs.file-bytes", draft.logs.file_bytes),
     );
     draft.logs.line_bytes = crate::units::wide(line);
+    let header = draft.timeouts.header;
     GatewaySpec {
         listen: draft.listen,
         threads: draft.threads.unwrap_or_else(cores),
@@ -84,6 +85,10 @@ fn finish(rules: &mut Rules<'_, '_>, mut draft: GatewayDraft, home: &Path) -> Ga
         trusted_proxies: draft.trusted_proxies,
         admin,
         adoption: draft.adoption,
+        takeover: TakeoverSpec {
+            timeout: draft.takeover.timeout,
+            idle_grace: draft.takeover.idle_grace.unwrap_or(header),
+        },
         logs: draft.logs,
         ports: draft.ports,
     }

@@ -9,6 +9,7 @@ pub(crate) mod rules;
 mod scaling;
 mod show;
 mod suggest;
+mod takeover;
 
 use std::time::Duration;
 

@@ -15,6 +15,7 @@ mod routes;
 mod scale;
 mod server;
 mod token;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -24,9 +25,10 @@ use stoker_scaler::logs::Logs;
 use tokio::sync::{Semaphore, watch};
 
 use crate::reload::Reloader;
+use crate::takeover::Takeover;
 use problem::{Kind, Problem};
 
-pub use listen::{AdminListeners, BindError};
+pub use listen::{AdminListeners, BindError, SharedListeners};
 pub use readiness::Readiness;
 pub use server::serve;
 
@@ -46,6 +48,8 @@ pub struct AdminState {
     pub readiness: Readiness,
     /// Where callers connect, as it was bound.
     pub listen: Vec<Address>,
+    /// Has another gateway take over; none if this one cannot.
+    pub takeover: Option<Takeover>,
 }
 
 /// What every handler sees.

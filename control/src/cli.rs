@@ -11,6 +11,7 @@ mod logs;
 mod operate;
 mod output;
 mod table;
+mod upgrade;
 
 use std::error::Error;
 use std::io;
@@ -23,7 +24,7 @@ use output::Output;
 
 pub use advertise::{Advertisement, advertise};
 pub use arguments::{
-    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs,
+    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs, UpgradeArgs,
 };
 
 /// What can be asked of, or told to, a running gateway.
@@ -43,6 +44,8 @@ pub enum Command {
     Evict(EvictArgs),
     /// Read the configuration again
     Reload(ReloadArgs),
+    /// Have a new process of the gateway take over, without a failed request
+    Upgrade(UpgradeArgs),
 }
 
 /// Runs a command to its end: answers and tables go to the standard output, all else to the
@@ -79,6 +82,7 @@ impl Command {
             Command::Scale(arguments) => operate::scale(arguments, &mut output).await,
             Command::Evict(arguments) => operate::evict(arguments, &mut output).await,
             Command::Reload(arguments) => operate::reload(arguments, &mut output).await,
+            Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;
         output.flush()?;
         Ok(code)

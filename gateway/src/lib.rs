@@ -10,6 +10,7 @@ mod health;
 mod identity;
 mod io;
 mod launch;
+mod listeners;
 mod load;
 mod metrics;
 mod overload;
@@ -26,8 +27,9 @@ mod upstream;
 mod watchdog;
 
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
+pub use listeners::{BindError, Bound, Listeners};
 pub use metrics::Metrics;
-pub use server::{BindError, Listeners, Server};
+pub use server::Server;
 pub use upstream::Connection;
 
 /// A revision of a function, with connections of ours.

@@ -1,18 +1,13 @@
 //! Where callers connect: pingora-core accepts, hyper speaks HTTP.
 
 use std::convert::Infallible;
-use std::fmt;
-use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -31,93 +26,47 @@ use tokio::sync::watch;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::io::CallerIo;
+use crate::listeners::{Bound, Listeners};
 use crate::overload::{self, Connections, Open, Reason};
 use crate::proxy;
-
-/// Sockets that are bound and do not accept yet.
-pub struct Listeners {
-    bound: Vec<(Address, i32)>,
-}
-
-/// An address could not be bound.
-#[derive(Debug)]
-pub struct BindError {
-    address: Address,
-    source: io::Error,
-}
 
 /// The running data plane.
 pub struct Server {
     runtime: Option<Runtime>,
+    /// Ends the accepting.
     shutdown: watch::Sender<bool>,
+    /// Ends the connections, each with its request.
+    closing: watch::Sender<bool>,
     connections: Arc<Connections>,
-}
-
-impl Listeners {
-    /// Binds every address, so that errors come before anything is started.
-    ///
-    /// # Errors
-    /// The first address that cannot be had.
-    pub fn bind(addresses: &[Address]) -> Result<Self, BindError> {
-        let mut bound = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let fail = |source| BindError {
-                address: address.clone(),
-                source,
-            };
-            let (actual, fd) = match address {
-                Address::Tcp(wanted) => {
-                    let listener = TcpListener::bind(wanted).map_err(fail)?;
-                    listener.set_nonblocking(true).map_err(fail)?;
-                    let actual: SocketAddr = listener.local_addr().map_err(fail)?;
-                    (Address::Tcp(actual), listener.into_raw_fd())
-                }
-                Address::Unix(path) => {
-                    let listener = bind_unix(path).map_err(fail)?;
-                    listener.set_nonblocking(true).map_err(fail)?;
-                    (address.clone(), listener.into_raw_fd())
-                }
-            };
-            bound.push((actual, fd));
-        }
-        Ok(Listeners { bound })
-    }
-
-    /// The addresses as they were bound: a port of 0 has become a real one.
-    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.bound.iter().map(|(address, _)| address)
-    }
-}
-
-/// Binds a Unix socket in place of one that nobody listens on any more.
-fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    let stale = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
-        && UnixStream::connect(path).is_err();
-    if stale {
-        fs::remove_file(path)?;
-    }
-    UnixListener::bind(path)
+    /// The sockets once more, for a gateway that takes over.
+    listeners: Mutex<Listeners>,
 }
 
 impl Server {
     /// Begins to accept.
-    pub fn start(listeners: Listeners, gateway: Arc<Gateway>) -> Self {
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn start(listeners: Listeners, gateway: Arc<Gateway>) -> io::Result<Self> {
         let snapshot = gateway.snapshot();
         let settings = &snapshot.gateway;
         let connections = Connections::new(gateway.make_room().callers);
+        let (closing, closing_watch) = watch::channel(false);
         let app = App {
             gateway: Arc::clone(&gateway),
             connections: Arc::clone(&connections),
+            closing: closing_watch,
         };
         let mut service = Service::new("gateway".into(), app);
         let mut fds = Fds::new();
-        for (address, fd) in listeners.bound {
-            let key = address.to_string();
-            let config = match address {
+        for Bound { actual, socket, .. } in listeners.duplicate()?.into_bound() {
+            let key = actual.to_string();
+            let config = match actual {
                 Address::Tcp(_) => ListenerConfig::tcp(&key),
                 Address::Unix(path) => ListenerConfig::uds(path.to_string_lossy()),
             };
-            fds.add(key.strip_prefix("unix:").unwrap_or(&key).to_owned(), fd);
+            let key = key.strip_prefix("unix:").unwrap_or(&key).to_owned();
+            fds.add(key, socket.into_raw_fd());
             // hyper has buffers of its own.
             service.add_listener(config.l4_buffer(L4BufferSettings::unbuffered()));
         }
@@ -134,27 +83,46 @@ impl Server {
         runtime.get_handle().spawn(async move {
             service.start_service(Some(fds), watch, 1).await;
         });
-        Server {
+        Ok(Server {
             runtime: Some(runtime),
             shutdown,
+            closing,
             connections,
+            listeners: Mutex::new(listeners),
+        })
+    }
+
+    /// The listening sockets once more, for a gateway that takes over.
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn listeners(&self) -> io::Result<Listeners> {
+        self.listeners.lock().duplicate()
+    }
+
+    /// Accepts no more, for another gateway accepts on the same sockets. Connections stay, and the
+    /// next answer on each says that it is the last one.
+    pub fn leave(&self) {
+        self.connections.leave();
+        self.shutdown.send_replace(true);
+        self.listeners.lock().close();
+    }
+
+    /// After [`Server::leave`]: answers when every connection is closed. Those that are idle are
+    /// closed after `idle`, others are not waited for longer than `patience`.
+    pub async fn drain(&self, idle: Duration, patience: Duration) {
+        let closed = tokio::time::timeout(idle, self.connections.closed()).await;
+        if closed.is_err() {
+            self.shut_down(patience.saturating_sub(idle)).await;
         }
     }
 
     /// Accepts no more and answers when every request in flight is answered, or after `patience`.
     pub async fn shut_down(&self, patience: Duration) {
         self.shutdown.send_replace(true);
-        let drained = async {
-            loop {
-                let closed = self.connections.closed.notified();
-                let mut closed = pin!(closed);
-                closed.as_mut().enable();
-                if self.connections.open() == 0 {
-                    return;
-                }
-                closed.await;
-            }
-        };
+        self.closing.send_replace(true);
+        self.listeners.lock().close();
+        let drained = self.connections.closed();
         if tokio::time::timeout(patience, drained).await.is_err() {
             let open = self.connections.open();
             eprintln!("stoker: {open} connections were still open after {patience:?}");
@@ -174,6 +142,7 @@ impl Drop for Server {
 struct App {
     gateway: Arc<Gateway>,
     connections: Arc<Connections>,
+    closing: watch::Receiver<bool>,
 }
 
 #[async_trait::async_trait]
@@ -181,7 +150,8 @@ impl ServerApp for App {
     async fn process_new(
         self: &Arc<Self>,
         stream: Stream,
-        shutdown: &ShutdownWatch,
+        // It says that nothing more is accepted, which may leave connections open.
+        _shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         let Some(_open) = self.enter() else {
             let _refusing = self.connections.enter_refusal()?;
@@ -206,15 +176,22 @@ impl ServerApp for App {
         ));
         let service = service_fn(|request| {
             let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(&caller));
-            async move { Ok::<_, Infallible>(proxy::serve(&gateway, &caller, request).await) }
+            async move {
+                let mut response = proxy::serve(&gateway, &caller, request).await;
+                if self.connections.is_leaving() {
+                    let headers = response.headers_mut();
+                    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .max_headers(settings.limits.headers)
             .max_buf_size(settings.limits.header_bytes.max(8 * 1024))
             .serve_connection(io, service);
         let mut connection = pin!(connection);
-        let mut shutdown = shutdown.clone();
-        let down = async { drop(shutdown.wait_for(|down| *down).await) };
+        let mut closing = self.closing.clone();
+        let down = async { drop(closing.wait_for(|closing| *closing).await) };
         // An error here is a caller that left or did not speak HTTP; hyper has told it so.
         tokio::select! {
             biased;
@@ -241,17 +218,5 @@ impl App {
             self.gateway.metrics().shed().count(reason);
         }
         open
-    }
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: {}", self.address, self.source)
-    }
-}
-
-impl std::error::Error for BindError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
     }
 }

@@ -21,4 +21,5 @@ mod reload;
 mod retries;
 mod routing;
 mod swing;
+mod upgrade;
 mod waiting;

@@ -75,6 +75,7 @@ impl World {
             reloader: reloader.clone(),
             readiness: Readiness::new(),
             listen: listeners.addresses().cloned().collect(),
+            takeover: None,
         };
         let readiness = state.readiness.clone();
         let admin = AdminListeners::bind(&spec(&tree)).unwrap();
@@ -86,7 +87,7 @@ impl World {
         });
         let mut world = World {
             client: Client::new(tree.path("a.sock").to_str().unwrap(), None).unwrap(),
-            _server: Server::start(listeners, Arc::clone(&gateway)),
+            _server: Server::start(listeners, Arc::clone(&gateway)).unwrap(),
             status: reloader.status(),
             end: Some(end),
             serving: Some(serving),

@@ -1,7 +1,8 @@
 //! The connections of callers, counted, and how long they may be idle.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -18,8 +19,10 @@ pub(crate) struct Connections {
     open: AtomicU32,
     refusals: AtomicU32,
     limit: u32,
+    /// The next answer on each is the last one.
+    leaving: AtomicBool,
     /// Rung whenever one is closed.
-    pub(crate) closed: Notify,
+    closed: Notify,
 }
 
 /// One open connection, counted until this is dropped.
@@ -35,6 +38,7 @@ impl Connections {
             open: AtomicU32::new(0),
             refusals: AtomicU32::new(0),
             limit,
+            leaving: AtomicBool::new(false),
             closed: Notify::new(),
         })
     }
@@ -57,6 +61,28 @@ impl Connections {
     /// How many there are.
     pub(crate) fn open(&self) -> u32 {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Waits until there is none.
+    pub(crate) async fn closed(&self) {
+        loop {
+            let mut closed = pin!(self.closed.notified());
+            closed.as_mut().enable();
+            if self.open() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    /// From now on the next answer on each of them is the last one.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether the next answer is the last one.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// How long one may be idle that could be for `longest` otherwise: all of it up to four fifths
