@@ -26,6 +26,10 @@ enum Command {
         /// The gateway file.
         #[arg(default_value = "stoker.toml")]
         file: PathBuf,
+        /// Take over from the gateway at the other end of standard input, which has started this
+        /// process for that
+        #[arg(long, hide = true)]
+        takeover: bool,
     },
     /// Check a gateway file and all its manifests without starting anything.
     Check {
@@ -55,7 +59,7 @@ fn main() -> ExitCode {
         return stoker_scaler::spawner::main_from_args(words.collect::<Vec<OsString>>());
     }
     match Arguments::parse().command {
-        Command::Serve { file } => serve::serve(&file),
+        Command::Serve { file, takeover } => serve::serve(&file, takeover),
         Command::Check { file } => check(&file),
         Command::Config {
             command: ConfigCommand::Reference,

@@ -35,6 +35,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) http2: Http2Spec,
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
+    pub(crate) takeover: TakeoverDraft,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -42,6 +43,13 @@ pub(crate) struct GatewayDraft {
     pub(crate) access_log: AccessLogSpec,
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
+}
+
+/// When another gateway takes over.
+#[derive(Default)]
+pub(crate) struct TakeoverDraft {
+    pub(crate) timeout: Duration,
+    pub(crate) idle_grace: Option<Duration>,
 }
 
 /// The administrators' listener.
@@ -154,6 +162,7 @@ impl GatewayDraft {
                 enabled: false,
                 timeout: Duration::ZERO,
             },
+            takeover: TakeoverDraft::default(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,

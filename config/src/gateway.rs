@@ -9,7 +9,9 @@ use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
-use crate::spec::{AccessLogTarget, Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec};
+use crate::spec::{
+    AccessLogTarget, Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec, TakeoverSpec,
+};
 use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, tls};
 
 /// What a gateway file says.
@@ -87,6 +89,7 @@ fn finish(
         ("logs.file-bytes", draft.logs.file_bytes),
     );
     draft.logs.line_bytes = crate::units::wide(line);
+    let header = draft.timeouts.header;
     let spec = GatewaySpec {
         listeners: listeners
             .into_iter()
@@ -102,6 +105,10 @@ fn finish(
         trusted_proxies: draft.trusted_proxies,
         admin,
         adoption: draft.adoption,
+        takeover: TakeoverSpec {
+            timeout: draft.takeover.timeout,
+            idle_grace: draft.takeover.idle_grace.unwrap_or(header),
+        },
         logs: draft.logs,
         ports: draft.ports,
         access: draft.access,

@@ -12,6 +12,7 @@ pub(crate) mod rules;
 mod scaling;
 mod show;
 mod suggest;
+mod takeover;
 mod telemetry;
 pub(crate) mod tls;
 

@@ -68,6 +68,8 @@ pub struct GatewaySpec {
     pub admin: AdminSpec,
     /// What happens to the workers when the gateway dies.
     pub adoption: AdoptionSpec,
+    /// When another gateway takes over from this one while it runs.
+    pub takeover: TakeoverSpec,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.
@@ -189,6 +191,15 @@ pub struct AdoptionSpec {
     pub enabled: bool,
     /// How long they wait for the next gateway.
     pub timeout: Duration,
+}
+
+/// When another gateway takes over from this one while it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TakeoverSpec {
+    /// For the new one, from its execution until it is prepared.
+    pub timeout: Duration,
+    /// For idle connections, whose next answer is the last one, until they are closed.
+    pub idle_grace: Duration,
 }
 
 /// The output of the functions.

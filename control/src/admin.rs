@@ -17,6 +17,7 @@ mod scale;
 mod server;
 mod stats;
 mod token;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -26,9 +27,10 @@ use stoker_scaler::logs::Logs;
 use tokio::sync::{Semaphore, watch};
 
 use crate::reload::Reloader;
+use crate::takeover::Takeover;
 use problem::{Kind, Problem};
 
-pub use listen::{AdminListeners, BindError};
+pub use listen::{AdminListeners, BindError, SharedListeners};
 pub use readiness::Readiness;
 pub use server::serve;
 
@@ -48,6 +50,8 @@ pub struct AdminState {
     pub readiness: Readiness,
     /// Where callers connect, with the addresses as they were bound.
     pub listen: Vec<ListenerSpec>,
+    /// Has another gateway take over; none if this one cannot.
+    pub takeover: Option<Takeover>,
 }
 
 /// What every handler sees.

@@ -13,6 +13,7 @@ mod operate;
 mod output;
 mod table;
 mod top;
+mod upgrade;
 
 use std::error::Error;
 use std::io;
@@ -26,6 +27,7 @@ use output::Output;
 pub use advertise::{Advertisement, advertise};
 pub use arguments::{
     Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs, TopArgs,
+    UpgradeArgs,
 };
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 
@@ -51,6 +53,8 @@ pub enum Command {
     /// Make, list, rotate and revoke the keys that open functions
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Have a new process of the gateway take over, without a failed request
+    Upgrade(UpgradeArgs),
 }
 
 /// Runs a command to its end: answers and tables go to the standard output, all else to the
@@ -89,6 +93,7 @@ impl Command {
             Command::Evict(arguments) => operate::evict(arguments, &mut output).await,
             Command::Reload(arguments) => operate::reload(arguments, &mut output).await,
             Command::Keys(command) => keys::run(command, &mut output).await,
+            Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;
         output.flush()?;
         Ok(code)

@@ -8,5 +8,9 @@ pub mod client;
 mod io;
 mod near;
 pub mod reload;
+mod sd_notify;
 mod sockets;
+pub mod takeover;
 pub mod wire;
+
+pub use sd_notify::notify as notify_service_manager;

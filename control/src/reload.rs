@@ -37,7 +37,7 @@ const QUEUE: usize = 16;
 /// last of them.
 #[derive(Clone, Debug)]
 pub struct Reloader {
-    requests: mpsc::Sender<Reply>,
+    requests: mpsc::Sender<Request>,
     status: watch::Receiver<Status>,
     file: Arc<Path>,
 }
@@ -61,6 +61,19 @@ pub enum ReloadError {
 }
 
 type Reply = oneshot::Sender<Result<Applied, ReloadError>>;
+
+/// What the task is asked.
+enum Request {
+    Reload(Reply),
+    /// Answers when nothing is being read, and waits for the end of the other.
+    Suspend(oneshot::Sender<()>, oneshot::Receiver<()>),
+}
+
+/// No configuration takes effect while this lives.
+#[derive(Debug)]
+pub struct Suspension {
+    _end: oneshot::Sender<()>,
+}
 
 impl Reloader {
     /// Begins to watch `watched`, which is [`Config::watched`] of the configuration in force, and
@@ -106,10 +119,26 @@ impl Reloader {
     pub async fn reload(&self) -> Result<Applied, ReloadError> {
         let (reply, answer) = oneshot::channel();
         self.requests
-            .send(reply)
+            .send(Request::Reload(reply))
             .await
             .map_err(|_| ReloadError::Ended)?;
         answer.await.unwrap_or(Err(ReloadError::Ended))
+    }
+
+    /// Waits until no configuration is being taken into effect, and lets none be. What changes
+    /// meanwhile takes effect afterwards.
+    ///
+    /// # Errors
+    /// If the gateway is ending.
+    pub async fn suspend(&self) -> Result<Suspension, ReloadError> {
+        let (suspended, answer) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        self.requests
+            .send(Request::Suspend(suspended, ended))
+            .await
+            .map_err(|_| ReloadError::Ended)?;
+        answer.await.map_err(|_| ReloadError::Ended)?;
+        Ok(Suspension { _end: end })
     }
 
     /// The gateway's file.
@@ -131,7 +160,7 @@ impl Reloader {
 /// The one task that reloads.
 struct Task {
     work: Arc<Work>,
-    requests: mpsc::Receiver<Reply>,
+    requests: mpsc::Receiver<Request>,
     status: watch::Sender<Status>,
 }
 
@@ -156,7 +185,13 @@ impl Task {
         loop {
             let (cause, reply) = tokio::select! {
                 request = self.requests.recv() => match request {
-                    Some(reply) => (Cause::Request, Some(reply)),
+                    Some(Request::Reload(reply)) => (Cause::Request, Some(reply)),
+                    Some(Request::Suspend(suspended, ended)) => {
+                        suspended.send(()).ok();
+                        // An error is the end too.
+                        ended.await.ok();
+                        continue;
+                    }
                     None => return,
                 },
                 () = settled(&changes) => (Cause::Files, None),

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -19,6 +20,24 @@ const BACKLOG: i32 = 128;
 pub(crate) struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
+    kept: AtomicBool,
+}
+
+impl SocketFile {
+    /// The file of a socket that another gateway bound.
+    pub(crate) fn of(path: &Path) -> io::Result<SocketFile> {
+        let file = fs::symlink_metadata(path)?;
+        Ok(SocketFile {
+            path: path.to_owned(),
+            identity: (file.dev(), file.ino()),
+            kept: AtomicBool::new(false),
+        })
+    }
+
+    /// It is another gateway's from now on.
+    pub(crate) fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Binds a socket with mode 0600 in place of one that nobody listens on any more.
@@ -35,15 +54,7 @@ pub(crate) fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     rustix::net::listen(&socket, BACKLOG)?;
-    let file = fs::symlink_metadata(path)?;
-    let identity = (file.dev(), file.ino());
-    Ok((
-        UnixListener::from(socket),
-        SocketFile {
-            path: path.to_owned(),
-            identity,
-        },
-    ))
+    Ok((UnixListener::from(socket), SocketFile::of(path)?))
 }
 
 /// Whether somebody listens on the socket.
@@ -59,6 +70,9 @@ pub(crate) fn answers(path: &Path) -> io::Result<bool> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if *self.kept.get_mut() {
+            return;
+        }
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
         if ours {

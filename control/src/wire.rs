@@ -191,6 +191,21 @@ pub struct Reloaded {
     pub needs_restart: Vec<String>,
 }
 
+/// Who is to take over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upgrade {
+    /// The program, absolute; by default the path that the gateway was started from.
+    pub binary: Option<String>,
+}
+
+/// Another gateway has taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// Its process.
+    pub pid: u32,
+}
+
 /// The gateway itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayInfo {

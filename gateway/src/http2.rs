@@ -145,8 +145,14 @@ pub(crate) async fn serve(
         .keep_alive_timeout(limits.ping_timeout)
         .serve_connection(TokioIo::new(io), service);
     let mut connection = pin!(connection);
-    let mut shutdown = caller.link().shutdown();
-    let mut down = pin!(async move { drop(shutdown.wait_for(|down| *down).await) });
+    let (mut shutdown, mut left) = (caller.link().shutdown(), caller.link().left());
+    // Either is told with a GOAWAY, after which the caller goes to another connection.
+    let mut down = pin!(async move {
+        tokio::select! {
+            _ = shutdown.wait_for(|down| *down) => {}
+            _ = left.wait_for(|left| *left) => {}
+        }
+    });
     let (write, keep_alive) = (settings.timeouts.write, settings.timeouts.keep_alive);
     let mut look = tokio::time::interval(look_interval(write.min(keep_alive)));
     let mut closing: Option<Instant> = None;

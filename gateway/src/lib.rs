@@ -16,6 +16,7 @@ mod identity;
 mod io;
 mod launch;
 mod link;
+mod listeners;
 mod load;
 mod metrics;
 mod overload;
@@ -39,8 +40,9 @@ mod watchdog;
 
 pub use access::keys::{KeyError, KeyInfo, KeyScope, KeyStore, NewKey};
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
+pub use listeners::{BindError, Bound, Listeners};
 pub use metrics::{FunctionStats, Latencies, Metrics};
-pub use server::{BindError, Listeners, Server};
+pub use server::Server;
 pub use telemetry::{Telemetry, TelemetryError};
 pub use upstream::{Client, Connection, Socket};
 

@@ -111,6 +111,11 @@ impl Link {
         self.shutdown.clone()
     }
 
+    /// Turns true when another gateway has taken over.
+    pub(crate) fn left(&self) -> watch::Receiver<bool> {
+        self.open.left()
+    }
+
     /// How long the connection may be idle that could be for `longest` otherwise.
     pub(crate) fn idle(&self, longest: Duration) -> Duration {
         self.open.idle(longest)

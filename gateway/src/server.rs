@@ -1,18 +1,14 @@
 //! Where callers connect: pingora-core accepts, hyper speaks HTTP.
 
 use std::convert::Infallible;
-use std::fmt;
-use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
+use http::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -34,103 +30,62 @@ use crate::gateway::Gateway;
 use crate::http2::{self, Streams};
 use crate::io::{CallerIo, Turns, Waits};
 use crate::link::Link;
+use crate::listeners::{Bound, Listeners};
 use crate::metrics::ListenerMetrics;
 use crate::overload::{self, Connections, Open, Reason};
 use crate::proxy;
 use crate::tls::Handshakes;
 
-/// Sockets that are bound and do not accept yet.
-pub struct Listeners {
-    bound: Vec<(Address, i32)>,
-}
-
-/// An address could not be bound.
-#[derive(Debug)]
-pub struct BindError {
-    address: Address,
-    source: io::Error,
-}
-
 /// The running data plane.
 pub struct Server {
     runtime: Option<Runtime>,
+    /// Ends the accepting.
     shutdown: watch::Sender<bool>,
+    /// Ends the connections, each with its request.
+    closing: watch::Sender<bool>,
     connections: Arc<Connections>,
-}
-
-impl Listeners {
-    /// Binds every address, so that errors come before anything is started.
-    ///
-    /// # Errors
-    /// The first address that cannot be had.
-    pub fn bind(addresses: &[Address]) -> Result<Self, BindError> {
-        let mut bound = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let fail = |source| BindError {
-                address: address.clone(),
-                source,
-            };
-            let (actual, fd) = match address {
-                Address::Tcp(wanted) => {
-                    let listener = TcpListener::bind(wanted).map_err(fail)?;
-                    listener.set_nonblocking(true).map_err(fail)?;
-                    let actual: SocketAddr = listener.local_addr().map_err(fail)?;
-                    (Address::Tcp(actual), listener.into_raw_fd())
-                }
-                Address::Unix(path) => {
-                    let listener = bind_unix(path).map_err(fail)?;
-                    listener.set_nonblocking(true).map_err(fail)?;
-                    (address.clone(), listener.into_raw_fd())
-                }
-            };
-            bound.push((actual, fd));
-        }
-        Ok(Listeners { bound })
-    }
-
-    /// The addresses as they were bound: a port of 0 has become a real one.
-    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.bound.iter().map(|(address, _)| address)
-    }
-}
-
-/// Binds a Unix socket in place of one that nobody listens on any more.
-fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    let stale = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
-        && UnixStream::connect(path).is_err();
-    if stale {
-        fs::remove_file(path)?;
-    }
-    UnixListener::bind(path)
+    /// The sockets once more, for a gateway that takes over.
+    listeners: Mutex<Listeners>,
 }
 
 impl Server {
     /// Begins to accept. `specs` say what is asked of connections, in the order of `listeners`; they
     /// are not taken from `gateway`, whose settings may have changed since the sockets were bound.
-    pub fn start(listeners: Listeners, specs: &[ListenerSpec], gateway: Arc<Gateway>) -> Self {
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn start(
+        listeners: Listeners,
+        specs: &[ListenerSpec],
+        gateway: Arc<Gateway>,
+    ) -> io::Result<Self> {
         let snapshot = gateway.snapshot();
         let settings = &snapshot.gateway;
         let connections = Connections::new(gateway.make_room().callers);
         let handshakes = Arc::new(Handshakes::new(settings.tls.concurrent_handshakes));
-        let mut services = Vec::with_capacity(listeners.bound.len());
+        let (closing, closing_watch) = watch::channel(false);
+        let mut services = Vec::with_capacity(specs.len());
         let mut fds = Fds::new();
-        for ((address, fd), listener) in listeners.bound.into_iter().zip(specs) {
+        let bound = listeners.duplicate()?.into_bound();
+        for (Bound { actual, socket, .. }, listener) in bound.into_iter().zip(specs) {
+            let key = actual.to_string();
             let app = App {
                 gateway: Arc::clone(&gateway),
                 connections: Arc::clone(&connections),
-                metrics: gateway.metrics().listener(&address.to_string()),
+                closing: closing_watch.clone(),
+                metrics: gateway.metrics().listener(&key),
                 preamble: Preamble {
                     listener: listener.clone(),
                     handshakes: Arc::clone(&handshakes),
                 },
             };
             let mut service = Service::new("gateway".into(), app);
-            let key = address.to_string();
-            let config = match address {
+            let config = match actual {
                 Address::Tcp(_) => ListenerConfig::tcp(&key),
                 Address::Unix(path) => ListenerConfig::uds(path.to_string_lossy()),
             };
-            fds.add(key.strip_prefix("unix:").unwrap_or(&key).to_owned(), fd);
+            let key = key.strip_prefix("unix:").unwrap_or(&key).to_owned();
+            fds.add(key, socket.into_raw_fd());
             // hyper has buffers of its own.
             service.add_listener(config.l4_buffer(L4BufferSettings::unbuffered()));
             services.push(service);
@@ -151,27 +106,46 @@ impl Server {
                 service.start_service(Some(fds), watch, 1).await;
             });
         }
-        Server {
+        Ok(Server {
             runtime: Some(runtime),
             shutdown,
+            closing,
             connections,
+            listeners: Mutex::new(listeners),
+        })
+    }
+
+    /// The listening sockets once more, for a gateway that takes over.
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn listeners(&self) -> io::Result<Listeners> {
+        self.listeners.lock().duplicate()
+    }
+
+    /// Accepts no more, for another gateway accepts on the same sockets. Connections stay, and the
+    /// next answer on each says that it is the last one.
+    pub fn leave(&self) {
+        self.connections.leave();
+        self.shutdown.send_replace(true);
+        self.listeners.lock().close();
+    }
+
+    /// After [`Server::leave`]: answers when every connection is closed. Those that are idle are
+    /// closed after `idle`, others are not waited for longer than `patience`.
+    pub async fn drain(&self, idle: Duration, patience: Duration) {
+        let closed = tokio::time::timeout(idle, self.connections.closed()).await;
+        if closed.is_err() {
+            self.shut_down(patience.saturating_sub(idle)).await;
         }
     }
 
     /// Accepts no more and answers when every request in flight is answered, or after `patience`.
     pub async fn shut_down(&self, patience: Duration) {
         self.shutdown.send_replace(true);
-        let drained = async {
-            loop {
-                let closed = self.connections.closed.notified();
-                let mut closed = pin!(closed);
-                closed.as_mut().enable();
-                if self.connections.open() == 0 {
-                    return;
-                }
-                closed.await;
-            }
-        };
+        self.closing.send_replace(true);
+        self.listeners.lock().close();
+        let drained = self.connections.closed();
         if tokio::time::timeout(patience, drained).await.is_err() {
             let open = self.connections.open();
             eprintln!("stoker: {open} connections were still open after {patience:?}");
@@ -191,6 +165,7 @@ impl Drop for Server {
 struct App {
     gateway: Arc<Gateway>,
     connections: Arc<Connections>,
+    closing: watch::Receiver<bool>,
     preamble: Preamble,
     metrics: Arc<ListenerMetrics>,
 }
@@ -200,7 +175,8 @@ impl ServerApp for App {
     async fn process_new(
         self: &Arc<Self>,
         stream: Stream,
-        shutdown: &ShutdownWatch,
+        // It says that nothing more is accepted, which may leave connections open.
+        _shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         let Some(open) = self.enter() else {
             let _refusing = self.connections.enter_refusal()?;
@@ -243,10 +219,10 @@ impl ServerApp for App {
         if http2 {
             io.set_http2();
             let streams = Arc::new(Streams::new(Instant::now()));
-            let link = Link::http2(Arc::clone(&streams), shutdown.clone(), open);
+            let link = Link::http2(Arc::clone(&streams), self.closing.clone(), open);
             http2::serve(io, &self.gateway, &caller(link), &streams, settings).await;
         } else {
-            let link = Link::http1(turns, shutdown.clone(), open);
+            let link = Link::http1(turns, self.closing.clone(), open);
             self.serve_http1(io, &caller(link), settings).await;
         }
         None
@@ -257,7 +233,15 @@ impl App {
     async fn serve_http1(&self, io: CallerIo, caller: &Arc<Caller>, settings: &GatewaySpec) {
         let service = service_fn(|request| {
             let (gateway, caller) = (Arc::clone(&self.gateway), Arc::clone(caller));
-            async move { Ok::<_, Infallible>(proxy::answer(&gateway, &caller, request).await) }
+            async move {
+                let mut response = proxy::answer(&gateway, &caller, request).await;
+                let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                if self.connections.is_leaving() && !switched {
+                    let headers = response.headers_mut();
+                    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .max_headers(settings.limits.headers)
@@ -265,8 +249,8 @@ impl App {
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         let mut connection = pin!(connection);
-        let mut shutdown = caller.link().shutdown();
-        let down = async { drop(shutdown.wait_for(|down| *down).await) };
+        let mut closing = self.closing.clone();
+        let down = async { drop(closing.wait_for(|closing| *closing).await) };
         // An error here is a caller that left or did not speak HTTP; hyper has told it so.
         tokio::select! {
             biased;
@@ -291,17 +275,5 @@ impl App {
             return None;
         };
         Some(open.counted(self.metrics.open()))
-    }
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: {}", self.address, self.source)
-    }
-}
-
-impl std::error::Error for BindError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
     }
 }

@@ -1,6 +1,6 @@
 //! The one clock that the shell reads for the core.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stoker_core::Timestamp;
 
@@ -18,6 +18,20 @@ impl Clock {
         }
     }
 
+    /// A clock that goes on with that of another process, as [`Clock::origin_nanos`] told there.
+    pub fn continuing(origin_nanos: u64) -> Self {
+        let age = monotonic_nanos().saturating_sub(origin_nanos);
+        let now = Instant::now();
+        let origin = now.checked_sub(Duration::from_nanos(age)).unwrap_or(now);
+        Clock { origin }
+    }
+
+    /// The origin in nanoseconds of the machine's monotonic clock, which all processes share.
+    pub fn origin_nanos(&self) -> u64 {
+        let age = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        monotonic_nanos().saturating_sub(age)
+    }
+
     /// The present, as the core counts it.
     pub fn now(&self) -> Timestamp {
         self.at(Instant::now())
@@ -32,4 +46,10 @@ impl Clock {
     pub fn instant(&self, timestamp: Timestamp) -> Instant {
         self.origin + timestamp.since(Timestamp::ZERO)
     }
+}
+
+fn monotonic_nanos() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }

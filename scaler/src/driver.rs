@@ -32,8 +32,22 @@ pub trait Driver: Send + Sync + 'static {
     fn adopt(&self) -> BoxFuture<'_, Vec<Observed>>;
 
     /// The next instance that was started or adopted and is gone. One caller at a time; never
-    /// resolves while nothing ends.
+    /// resolves while nothing ends, and loses nothing if it is dropped before.
     fn exited(&self) -> BoxFuture<'_, Exit>;
+
+    /// The next instance that a former gateway left after it had handed over the others: it has
+    /// finished its start there, or that gateway is gone. One caller at a time; loses nothing if it
+    /// is dropped before it resolves.
+    fn observed(&self) -> BoxFuture<'_, Observed> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Expects no more news of an instance that a former gateway was starting, and ends it if it is
+    /// there after all.
+    fn forget(&self, _id: InstanceId) {}
+
+    /// Leaves an instance whose start this gateway has finished to the one that leads since.
+    fn give(&self, _id: InstanceId) {}
 }
 
 /// How to start one instance of a revision.

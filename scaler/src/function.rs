@@ -1,6 +1,7 @@
 //! One revision of one function: its pool, its waiters and its instances behind one lock.
 
 mod effects;
+mod elsewhere;
 mod start;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::driver::LaunchSpec;
 use crate::scaler::{Registry, Shared};
 use crate::{AcquireError, Instance, InstanceStatus, Lease};
+use elsewhere::Rule;
 
 /// One revision of one function.
 pub struct Function<C: Send + 'static> {
@@ -34,13 +36,14 @@ struct State<C: Send + 'static> {
     waiting: HashMap<WaiterId, oneshot::Sender<Answer<C>>>,
     last_waiter: u64,
     armed: Timestamp,
+    rule: Rule,
 }
 
 /// The registry, where it matters.
 type Listing<'a, C> = Option<MutexGuard<'a, Registry<C>>>;
 
 /// What a waiter gets.
-type Answer<C> = Result<Lease<C>, RejectCause>;
+pub(crate) type Answer<C> = Result<Lease<C>, RejectCause>;
 
 impl<C: Send + 'static> Function<C> {
     pub(crate) fn new(
@@ -62,6 +65,7 @@ impl<C: Send + 'static> Function<C> {
                 waiting: HashMap::new(),
                 last_waiter: 0,
                 armed: Timestamp::MAX,
+                rule: Rule::Here,
             }),
         })
     }
@@ -91,9 +95,12 @@ impl<C: Send + 'static> Function<C> {
         }
     }
 
-    /// How long a request that comes now would wait for a slot, as far as that is known.
+    /// How long a request that comes now would wait for a slot, as far as that is known here.
     pub fn expected_wait(&self) -> Option<Duration> {
-        self.lock().pool.expected_wait(self.shared.clock.now())
+        let state = self.lock();
+        let here = matches!(state.rule, Rule::Here);
+        here.then(|| state.pool.expected_wait(self.shared.clock.now()))
+            .flatten()
     }
 
     /// Changes the scaling; instances stay.
@@ -149,6 +156,9 @@ impl<C: Send + 'static> Function<C> {
         if !prepare(&mut state) {
             return;
         }
+        let Some(event) = state.rule.divert(self.number, event) else {
+            return;
+        };
         let effects = state.pool.apply(event, now);
         if effects.is_empty() && !state.pool.is_finished() {
             return;
@@ -182,7 +192,7 @@ impl<C: Send + 'static> Function<C> {
         });
     }
 
-    fn enter(&self, deadline: Instant) -> Entered<'_, C> {
+    fn enter(&self, deadline: Instant) -> Entered<C> {
         let now = self.shared.clock.now();
         let Some((mut state, registry)) = self.lock_to_enter() else {
             return Entered::Answered(Err(RejectCause::ShuttingDown));
@@ -190,6 +200,9 @@ impl<C: Send + 'static> Function<C> {
         state.last_waiter += 1;
         let waiter = WaiterId(state.last_waiter);
         let deadline = self.shared.clock.at(deadline);
+        if !matches!(state.rule, Rule::Here) {
+            return self.enter_elsewhere(state, waiter, deadline);
+        }
         let effects = state.pool.apply(Event::Acquire { waiter, deadline }, now);
         if let Some(mut registry) = registry
             && !state.pool.is_finished()
@@ -221,7 +234,7 @@ impl<C: Send + 'static> Function<C> {
         state.waiting.insert(waiter, sender);
         self.conclude(state, effects);
         Entered::Waiting(Wait {
-            function: self,
+            function: self.strong(),
             waiter,
             receiver,
             answered: false,
@@ -270,28 +283,28 @@ pub struct FunctionView {
 }
 
 /// The first answer of the pool.
-enum Entered<'a, C: Send + 'static> {
+enum Entered<C: Send + 'static> {
     Answered(Answer<C>),
-    Waiting(Wait<'a, C>),
+    Waiting(Wait<C>),
 }
 
 /// A place in the queue, left when this is dropped.
-struct Wait<'a, C: Send + 'static> {
-    function: &'a Function<C>,
+pub(crate) struct Wait<C: Send + 'static> {
+    function: Arc<Function<C>>,
     waiter: WaiterId,
     receiver: oneshot::Receiver<Answer<C>>,
     answered: bool,
 }
 
-impl<C: Send + 'static> Wait<'_, C> {
-    async fn answer(&mut self) -> Answer<C> {
+impl<C: Send + 'static> Wait<C> {
+    pub(crate) async fn answer(&mut self) -> Answer<C> {
         let answer = (&mut self.receiver).await;
         self.answered = true;
         answer.unwrap_or(Err(RejectCause::ShuttingDown))
     }
 }
 
-impl<C: Send + 'static> Drop for Wait<'_, C> {
+impl<C: Send + 'static> Drop for Wait<C> {
     fn drop(&mut self) {
         if self.answered {
             return;

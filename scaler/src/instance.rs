@@ -16,6 +16,8 @@ pub struct Instance<C> {
     created: Timestamp,
     started: OnceLock<Started>,
     stopping: AtomicBool,
+    /// Its slots are given out by another gateway.
+    lent: AtomicBool,
     gone: watch::Sender<Option<StartFailure>>,
     connections: Mutex<Vec<C>>,
 }
@@ -27,6 +29,7 @@ impl<C> Instance<C> {
             created,
             started: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            lent: AtomicBool::new(false),
             gone: watch::Sender::new(None),
             connections: Mutex::new(Vec::new()),
         }
@@ -85,6 +88,17 @@ impl<C> Instance<C> {
         self.lock().clear();
     }
 
+    /// Another gateway gives its slots out: from now on no connection is kept here.
+    pub(crate) fn set_lent(&self) {
+        self.lent.store(true, Ordering::Release);
+        self.lock().clear();
+    }
+
+    /// True once it took requests.
+    pub(crate) fn has_started(&self) -> bool {
+        self.started.get().is_some()
+    }
+
     pub(crate) fn set_gone(&self, failure: StartFailure) {
         self.set_stopping();
         self.gone.send_replace(Some(failure));
@@ -96,7 +110,7 @@ impl<C> Instance<C> {
 
     pub(crate) fn keep_connection(&self, connection: C) {
         let mut connections = self.lock();
-        if !self.is_stopping() {
+        if !self.is_stopping() && !self.lent.load(Ordering::Acquire) {
             connections.push(connection);
         }
     }

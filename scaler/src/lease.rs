@@ -68,6 +68,17 @@ impl<C: Send + 'static> Lease<C> {
         self.outcome = Outcome::Failed;
     }
 
+    /// When the pool gave the slot out.
+    pub(crate) fn granted(&self) -> Timestamp {
+        self.granted
+    }
+
+    /// Ends it for another gateway, whose request had it since then and found this.
+    pub(crate) fn give_back(mut self, outcome: Outcome, since: Timestamp) {
+        self.outcome = outcome;
+        self.granted = since;
+    }
+
     /// Has the instance replaced, for it can no longer be reached.
     pub fn set_unhealthy(&self) {
         self.function.apply(Event::Unhealthy {

@@ -6,6 +6,7 @@
 mod clock;
 pub mod driver;
 mod function;
+pub mod handover;
 mod instance;
 mod lease;
 pub mod logs;

@@ -10,6 +10,7 @@
 mod capture;
 mod file;
 mod follow;
+mod gate;
 mod line;
 mod split;
 mod tail;
@@ -22,6 +23,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use stoker_core::InstanceId;
 use tokio::net::unix::pipe;
@@ -30,10 +32,13 @@ use tokio::task::JoinHandle;
 
 pub use file::RotatingFile;
 pub use follow::Follower;
+pub use gate::Partial;
 pub use line::{LogLine, ParseLogLineError, Stream};
 pub use time::LogTime;
 
 use follow::Followers;
+use gate::Gate;
+use split::Splitter;
 use writer::{Lost, Message, Remark, Source, Writer};
 
 /// Messages that may wait for the writer's thread. Pipes wait for a place, remarks are dropped.
@@ -88,6 +93,7 @@ pub struct Logs {
     followers: Arc<Followers>,
     lost: Arc<Lost>,
     messages: mpsc::Sender<Message>,
+    gate: Arc<Gate>,
 }
 
 impl Logs {
@@ -107,6 +113,7 @@ impl Logs {
             followers,
             lost,
             messages,
+            gate: Arc::default(),
         }))
     }
 
@@ -129,18 +136,41 @@ impl Logs {
             instance: Some(instance),
             stream,
         };
+        let begun = self.gate.begun(instance, stream);
         Ok(tokio::spawn(capture::run(
             pipe,
             source,
-            self.settings.line_bytes,
-            self.messages.clone(),
+            Splitter::begun(self.settings.line_bytes, begun),
+            (self.messages.clone(), Arc::clone(&self.gate)),
         )))
+    }
+
+    /// Reads no pipe any more until [`Logs::resume`] or [`Logs::leave`], and answers when all that
+    /// was read is in the files: the beginnings of lines, whose rest is still in the pipes. Waits
+    /// for `patience` at most; then some may still be read for a moment.
+    pub async fn pause(&self, patience: Duration) -> Vec<Partial> {
+        self.gate.pause(patience).await
+    }
+
+    /// Reads on after [`Logs::pause`].
+    pub fn resume(&self) {
+        self.gate.resume();
+    }
+
+    /// The pipes are another gateway's from now on, and so are the files.
+    pub fn leave(&self) {
+        self.gate.leave();
+    }
+
+    /// The beginnings of lines that another gateway read before the rest came.
+    pub fn continue_lines(&self, begun: Vec<Partial>) {
+        self.gate.continue_lines(begun);
     }
 
     /// Adds a remark of the gateway's own to a function's log. Returns at once; a remark that finds
     /// the queue full is dropped and counted.
     pub fn note(&self, function: &str, instance: InstanceId, text: impl Into<String>) {
-        if check_name(function).is_err() {
+        if check_name(function).is_err() || self.gate.is_left() {
             return;
         }
         let remark = Remark {

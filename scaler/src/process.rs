@@ -10,7 +10,8 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use stoker_core::{InstanceId, StartFailure};
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::driver::{BoxFuture, Driver, Exit, LaunchSpec, Observed, Started, Stop};
 use crate::spawner::Connection;
+use crate::spawner::lock::StateLock;
 use crate::spawner::protocol::Request;
 
 mod accept;
@@ -30,6 +32,7 @@ pub(crate) mod async_fd;
 mod client;
 mod dispatch;
 mod environment;
+mod handover;
 mod place;
 mod ports;
 mod probe;
@@ -106,6 +109,7 @@ impl Default for ProcessSettings {
 pub struct ProcessDriver {
     shared: Arc<Shared>,
     exits: Mutex<mpsc::UnboundedReceiver<Exit>>,
+    late: Mutex<mpsc::UnboundedReceiver<Observed>>,
     supervisor: JoinHandle<()>,
 }
 
@@ -121,6 +125,12 @@ struct Shared {
     output: OutputHook,
     /// One message for each instance that ended: as many as instances, so bounded by them.
     exits: mpsc::UnboundedSender<Exit>,
+    /// One message for each instance that a former gateway still started, so bounded by those.
+    late: mpsc::UnboundedSender<Observed>,
+    /// The right to the state directory, while this gateway has to do with it.
+    lock: std::sync::Mutex<Option<StateLock>>,
+    /// The spawner and the state directory are this gateway's to care for.
+    leads: AtomicBool,
 }
 
 impl ProcessDriver {
@@ -131,20 +141,32 @@ impl ProcessDriver {
         output: OutputHook,
     ) -> io::Result<ProcessDriver> {
         let (exits, receiver) = mpsc::unbounded_channel();
+        let (late, late_receiver) = mpsc::unbounded_channel();
+        let Connection {
+            spawner,
+            settings: spawner_settings,
+            lock,
+            heir,
+            ..
+        } = connection;
         let shared = Arc::new(Shared {
             ports: Arc::new(Ports::new(settings.ports.clone())),
             settings,
-            state_dir: connection.settings.state_dir.clone(),
-            grace: connection.settings.grace,
+            state_dir: spawner_settings.state_dir.clone(),
+            grace: spawner_settings.grace,
             table: Table::default(),
             client: Client::default(),
             output,
             exits,
+            late,
+            lock: std::sync::Mutex::new(Some(lock)),
+            leads: AtomicBool::new(!heir),
         });
-        let supervisor = supervise::begin(shared.clone(), connection)?;
+        let supervisor = supervise::begin(shared.clone(), spawner, spawner_settings)?;
         Ok(ProcessDriver {
             shared,
             exits: Mutex::new(receiver),
+            late: Mutex::new(late_receiver),
             supervisor,
         })
     }
@@ -181,6 +203,7 @@ impl ProcessDriver {
         self.supervisor.abort();
         // The error is the abortion.
         (&mut self.supervisor).await.ok();
+        self.shared.release();
     }
 
     /// The process of the spawner; none while there is none.
@@ -218,6 +241,30 @@ impl Driver for ProcessDriver {
         })
     }
 
+    fn observed(&self) -> BoxFuture<'_, Observed> {
+        Box::pin(async {
+            match self.late.lock().await.recv().await {
+                Some(observed) => observed,
+                // `shared` holds a sender.
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn forget(&self, id: InstanceId) {
+        if let Some(entry) = self.shared.table.remove(id) {
+            entry.leave();
+            self.shared.signal(id, true);
+        }
+    }
+
+    fn give(&self, id: InstanceId) {
+        self.shared.table.hand_over(&[id]);
+        let request = Request::Give { id: id.as_raw() };
+        // If the spawner is gone its workers are too, and whoever leads knows.
+        self.shared.client.send(&request, Vec::new()).ok();
+    }
+
     fn exited(&self) -> BoxFuture<'_, Exit> {
         Box::pin(async {
             match self.exits.lock().await.recv().await {
@@ -233,10 +280,24 @@ impl Drop for ProcessDriver {
     fn drop(&mut self) {
         self.shared.client.detach();
         self.supervisor.abort();
+        self.shared.release();
     }
 }
 
 impl Shared {
+    fn leads(&self) -> bool {
+        self.leads.load(Ordering::Acquire)
+    }
+
+    /// This gateway has nothing more to do with the state directory.
+    fn release(&self) {
+        drop(self.locked().take());
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Option<StateLock>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Signals an instance, which may be gone.
     fn signal(&self, id: InstanceId, kill: bool) {
         let request = Request::Signal {

@@ -1,5 +1,7 @@
 //! All functions, the one timer and the one driver.
 
+mod succession;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,6 +13,7 @@ use tokio::sync::Notify;
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
+use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.
 pub struct Scaler<C: Send + 'static> {
@@ -53,6 +56,12 @@ pub(crate) struct Registry<C: Send + 'static> {
     adopted: HashMap<InstanceId, u32>,
     /// Instances of the former gateway that nobody claimed yet.
     unclaimed: Vec<Observed>,
+    /// Who does not claim now does not at all.
+    settled: bool,
+    /// What a living gateway left, until its function is registered.
+    inheritance: Option<Inheritance<C>>,
+    /// Functions whose pools are in another gateway.
+    departed: HashMap<u32, Arc<Function<C>>>,
 }
 
 impl<C: Send + 'static> Scaler<C> {
@@ -66,13 +75,15 @@ impl<C: Send + 'static> Scaler<C> {
             .unwrap_or(0);
         let registry = Registry {
             next_number: last + 1,
-            ended: false,
-            functions: HashMap::new(),
-            adopted: HashMap::new(),
             unclaimed,
+            ..Registry::default()
         };
+        Self::begin(settings, Clock::start(), registry)
+    }
+
+    fn begin(settings: ScalerSettings, clock: Clock, registry: Registry<C>) -> Arc<Self> {
         let shared = Arc::new(Shared {
-            clock: Clock::start(),
+            clock,
             driver: settings.driver,
             notices: settings.notices,
             runtime: settings.runtime.clone(),
@@ -81,7 +92,7 @@ impl<C: Send + 'static> Scaler<C> {
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });
-        settings.runtime.spawn(Arc::clone(&shared).watch_exits());
+        settings.runtime.spawn(Arc::clone(&shared).watch_driver());
         settings.runtime.spawn(Arc::clone(&shared).watch_timer());
         Arc::new(Scaler { shared })
     }
@@ -113,11 +124,15 @@ impl<C: Send + 'static> Scaler<C> {
             .extend(mine.iter().map(|observed| (observed.id, number)));
         let function = Function::new(Arc::clone(&self.shared), number, launch, scaling);
         registry.functions.insert(number, Arc::clone(&function));
+        let inheriting = registry.claim_estate(&function);
         for observed in &mine {
             function.claim(observed);
         }
         let ended = registry.ended;
         drop(registry);
+        if let Some(inheriting) = inheriting {
+            inheriting.hand_to(&function);
+        }
         for observed in &mine {
             function.adopt(observed);
         }
@@ -127,20 +142,12 @@ impl<C: Send + 'static> Scaler<C> {
 
     /// Stops the instances of the former gateway that no function claimed.
     pub fn stop_unclaimed(&self) {
-        let unclaimed = std::mem::take(&mut self.shared.lock().unclaimed);
-        if unclaimed.is_empty() {
-            return;
-        }
-        for observed in &unclaimed {
-            self.shared.driver.stop(observed.id, Stop::Terminate);
-        }
-        let shared = Arc::clone(&self.shared);
-        self.shared.runtime.spawn(async move {
-            tokio::time::sleep(shared.stop_grace).await;
-            for observed in unclaimed {
-                shared.driver.stop(observed.id, Stop::Kill);
-            }
-        });
+        let unclaimed = {
+            let mut registry = self.shared.lock();
+            registry.settled = true;
+            std::mem::take(&mut registry.unclaimed)
+        };
+        self.shared.stop_all(unclaimed);
     }
 
     /// Ends every function: what waits for a starting or running instance is still served, then
@@ -154,23 +161,19 @@ impl<C: Send + 'static> Scaler<C> {
         for function in functions {
             function.apply(Event::ShutDown);
         }
-        loop {
-            let changed = self.shared.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if self.shared.lock().functions.is_empty() {
-                return;
-            }
-            changed.await;
-        }
+        self.shared
+            .changes_until(|registry| registry.functions.is_empty())
+            .await;
     }
 }
 
 impl<C: Send + 'static> Shared<C> {
-    async fn watch_exits(self: Arc<Self>) {
+    async fn watch_driver(self: Arc<Self>) {
         loop {
-            let exit = self.driver.exited().await;
-            self.exited(exit);
+            tokio::select! {
+                exit = self.driver.exited() => self.exited(exit),
+                observed = self.driver.observed() => self.observed(observed),
+            }
         }
     }
 
@@ -182,6 +185,34 @@ impl<C: Send + 'static> Shared<C> {
                 function.tick(at);
             }
         }
+    }
+
+    async fn changes_until(&self, holds: impl Fn(&Registry<C>) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if holds(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn stop_all(self: &Arc<Self>, unclaimed: Vec<Observed>) {
+        if unclaimed.is_empty() {
+            return;
+        }
+        for observed in &unclaimed {
+            self.driver.stop(observed.id, Stop::Terminate);
+        }
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            tokio::time::sleep(shared.stop_grace).await;
+            for observed in unclaimed {
+                shared.driver.stop(observed.id, Stop::Kill);
+            }
+        });
     }
 
     fn exited(&self, exit: Exit) {
@@ -211,6 +242,21 @@ impl<C: Send + 'static> Shared<C> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Registry<C>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Send + 'static> Default for Registry<C> {
+    fn default() -> Self {
+        Registry {
+            next_number: 1,
+            ended: false,
+            functions: HashMap::new(),
+            adopted: HashMap::new(),
+            unclaimed: Vec::new(),
+            settled: false,
+            inheritance: None,
+            departed: HashMap::new(),
+        }
     }
 }
 

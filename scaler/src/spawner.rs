@@ -21,7 +21,7 @@ mod explain;
 mod launch;
 mod link;
 mod listening;
-mod lock;
+pub(crate) mod lock;
 mod orphans;
 pub(crate) mod packet;
 pub(crate) mod prepare;
@@ -37,7 +37,7 @@ mod sys;
 mod user;
 mod worker;
 
-pub use launch::{Connection, SpawnerSettings, launch_or_join};
+pub use launch::{Connection, SpawnerSettings, join_as_heir, launch_or_join};
 pub(crate) use launch::{Spawner, launch};
 pub(crate) use link::is_full;
 pub use orphans::collect_orphans;

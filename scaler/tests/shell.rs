@@ -16,6 +16,8 @@ mod support;
 
 #[path = "shell/adopting.rs"]
 mod adopting;
+#[path = "shell/borrowing.rs"]
+mod borrowing;
 #[path = "shell/failing.rs"]
 mod failing;
 #[path = "shell/granting.rs"]

@@ -31,4 +31,5 @@ mod swing;
 mod tls;
 mod top;
 mod traces;
+mod upgrade;
 mod waiting;

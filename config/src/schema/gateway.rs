@@ -74,6 +74,11 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(ADOPTION),
     },
     Section {
+        name: "takeover",
+        meaning: "When another gateway takes over while this one runs: `stoker upgrade`.",
+        content: Content::Keys(super::takeover::TAKEOVER),
+    },
+    Section {
         name: "logs",
         meaning: "The output of the functions.",
         content: Content::Keys(LOGS),

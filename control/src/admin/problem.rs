@@ -35,6 +35,7 @@ pub(super) enum Kind {
     InvalidConfiguration,
     TooManyFollowers,
     NotReady,
+    UpgradeFailed,
     Internal,
 }
 
@@ -144,6 +145,11 @@ impl Kind {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The gateway takes no requests",
             ),
+            Kind::UpgradeFailed => (
+                "upgrade-failed",
+                StatusCode::CONFLICT,
+                "No other gateway has taken over",
+            ),
             Kind::Internal => (
                 "internal",
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -214,6 +220,7 @@ mod tests {
             Kind::InvalidConfiguration,
             Kind::TooManyFollowers,
             Kind::NotReady,
+            Kind::UpgradeFailed,
             Kind::Internal,
         ];
         let names: std::collections::BTreeSet<_> =

@@ -12,7 +12,7 @@ use axum::routing::{delete, get, post};
 use serde_json::json;
 
 use super::problem::{Kind, Problem};
-use super::{App, aside, evict, functions, gateway, keys, logs, scale, stats};
+use super::{App, aside, evict, functions, gateway, keys, logs, scale, stats, upgrade};
 
 /// What Prometheus expects of the text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
@@ -25,6 +25,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/gateway", get(gateway::show))
         .route("/v1/reload", post(gateway::reload))
+        .route("/v1/upgrade", post(upgrade::upgrade))
         .route("/v1/functions", get(functions::list))
         .route("/v1/functions/{name}", get(functions::show))
         .route("/v1/functions/{name}/logs", get(logs::read))
@@ -76,7 +77,7 @@ async fn unknown(uri: Uri) -> Problem {
     let detail = format!(
         "there is no {path:?} here; the admin API is /healthz, /readyz, /metrics, /v1/gateway, \
          /v1/functions, /v1/functions/NAME, its /logs, /scale and /evict, /v1/instances, /v1/stats, \
-         /v1/evict and /v1/reload"
+         /v1/keys, /v1/evict, /v1/reload and /v1/upgrade"
     );
     Problem::new(Kind::UnknownRoute, detail)
 }

@@ -44,6 +44,13 @@ fn advertise_at(link: PathBuf, socket: &Path) -> Option<Advertisement> {
     })
 }
 
+impl Advertisement {
+    /// It is another gateway's from now on.
+    pub fn leave(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Advertisement {
     fn drop(&mut self) {
         // Another gateway may have taken the place since.

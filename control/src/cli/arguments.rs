@@ -140,6 +140,17 @@ pub struct ReloadArgs {
     pub connection: Connection,
 }
 
+/// Of `upgrade`.
+#[derive(Clone, Debug, Args)]
+pub struct UpgradeArgs {
+    /// The new program [default: the path that the gateway was started from]
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+    /// Which gateway.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
 /// How many instances a function is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instances {

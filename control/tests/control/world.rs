@@ -79,6 +79,7 @@ impl World {
                 .cloned()
                 .map(ListenerSpec::plain)
                 .collect(),
+            takeover: None,
         };
         let readiness = state.readiness.clone();
         let admin = AdminListeners::bind(&spec(&tree)).unwrap();
@@ -94,7 +95,8 @@ impl World {
                 listeners,
                 &gateway.snapshot().gateway.listeners,
                 Arc::clone(&gateway),
-            ),
+            )
+            .unwrap(),
             status: reloader.status(),
             end: Some(end),
             serving: Some(serving),

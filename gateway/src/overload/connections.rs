@@ -1,10 +1,11 @@
 //! The connections of callers, counted, and how long they may be idle.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::metrics::OpenConnection;
 
@@ -20,8 +21,12 @@ pub(crate) struct Connections {
     open: AtomicU32,
     refusals: AtomicU32,
     limit: u32,
+    /// The next answer on each is the last one.
+    leaving: AtomicBool,
+    /// The same, for those who wait for it.
+    left: watch::Sender<bool>,
     /// Rung whenever one is closed.
-    pub(crate) closed: Notify,
+    closed: Notify,
 }
 
 /// One open connection, counted until this is dropped.
@@ -41,6 +46,8 @@ impl Connections {
             open: AtomicU32::new(0),
             refusals: AtomicU32::new(0),
             limit,
+            leaving: AtomicBool::new(false),
+            left: watch::Sender::new(false),
             closed: Notify::new(),
         })
     }
@@ -68,6 +75,34 @@ impl Connections {
         self.open.load(Ordering::Acquire)
     }
 
+    /// Waits until there is none.
+    pub(crate) async fn closed(&self) {
+        loop {
+            let mut closed = pin!(self.closed.notified());
+            closed.as_mut().enable();
+            if self.open() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    /// From now on the next answer on each of them is the last one.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+        self.left.send_replace(true);
+    }
+
+    /// Turns true when [`Connections::leave`] is called.
+    pub(crate) fn left(&self) -> watch::Receiver<bool> {
+        self.left.subscribe()
+    }
+
+    /// Whether the next answer is the last one.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     /// How long one may be idle that could be for `longest` otherwise: all of it up to four fifths
     /// of the limit, from there on less in proportion, and a twentieth of it at the limit. So those
     /// idle for the longest time make room for new ones.
@@ -89,6 +124,11 @@ impl Open {
         let mut this = self;
         this.listener = Some(listener);
         this
+    }
+
+    /// Turns true when the next answer is the last one.
+    pub(crate) fn left(&self) -> watch::Receiver<bool> {
+        self.connections.left()
     }
 
     /// How long the connection may be idle that could be for `longest` otherwise.

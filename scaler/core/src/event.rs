@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Decision, InstanceId, ScaleSpec, Timestamp, WaiterId};
+use crate::{Decision, InstanceId, Legacy, ScaleSpec, Timestamp, WaiterId};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -54,6 +54,9 @@ pub enum Event {
         /// Its id from the former gateway.
         instance: InstanceId,
     },
+    /// A living gateway leaves all that its pool of this revision has; for a pool that is new. What
+    /// is in use there stays in use here until it is released here.
+    Inherited(Box<Legacy>),
     /// An instance can no longer be reached and must go.
     Unhealthy {
         /// The instance.

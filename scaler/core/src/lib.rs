@@ -22,6 +22,9 @@ pub use id::{InstanceId, WaiterId};
 pub use policy::{
     Clamp, Decision, Load, Mode, Observations, Panic, PolicyState, RollingMax, Why, decide,
 };
-pub use pool::{InstanceState, InstanceView, Pool, PoolView, Standing, Violation};
+pub use pool::{
+    Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool, PoolView, Record,
+    Standing, Violation,
+};
 pub use spec::{Admission, Backoff, Health, Policy, ScaleSpec};
 pub use time::Timestamp;

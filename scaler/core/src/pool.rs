@@ -6,12 +6,15 @@ mod events;
 mod failures;
 mod fleet;
 mod health;
+mod legacy;
 mod lifecycle;
 mod plan;
 mod waiters;
 
 pub use check::Violation;
-pub use health::Standing;
+pub use estimate::{Learned, Moments};
+pub use health::{Record, Standing};
+pub use legacy::{Inherited, Legacy};
 
 use std::time::Duration;
 
@@ -21,7 +24,6 @@ use crate::{
 };
 
 use check::Ceilings;
-use estimate::Learned;
 use events::Follow;
 use failures::Failures;
 use fleet::Fleet;

@@ -52,7 +52,7 @@ impl<C: Send + 'static> Function<C> {
         });
     }
 
-    fn started(&self, instance: &Instance<C>, started: Started) {
+    pub(super) fn started(&self, instance: &Instance<C>, started: Started) {
         let (pid, timings) = (started.pid, started.timings);
         instance.set_started(started);
         self.apply(Event::Ready {
@@ -63,13 +63,14 @@ impl<C: Send + 'static> Function<C> {
             pid,
             timings,
         });
+        self.shared.started();
         if instance.is_stopping() {
             // The wish to stop may have come before the driver knew the instance.
             self.shared.driver.stop(instance.id(), Stop::Terminate);
         }
     }
 
-    fn start_failed(&self, instance: &Instance<C>, failure: StartFailure) {
+    pub(super) fn start_failed(&self, instance: &Instance<C>, failure: StartFailure) {
         instance.set_gone(failure.clone());
         self.notice(Notice::StartFailed {
             id: instance.id(),
@@ -82,6 +83,7 @@ impl<C: Send + 'static> Function<C> {
             },
             instance.id(),
         );
+        self.shared.started();
     }
 }
 

@@ -1,10 +1,12 @@
 //! The task that reads one pipe.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
+use super::gate::Gate;
 use super::split::Splitter;
 use super::time::LogTime;
 use super::writer::{Burst, Message, Source};
@@ -16,9 +18,10 @@ const BURST_BYTES: usize = 16 << 10;
 pub(super) async fn run(
     pipe: pipe::Receiver,
     source: Source,
-    line_bytes: usize,
-    messages: mpsc::Sender<Message>,
+    mut splitter: Splitter,
+    (messages, gate): (mpsc::Sender<Message>, Arc<Gate>),
 ) {
+    let mut reading = gate.enter();
     if messages
         .send(Message::Begin(source.function.clone()))
         .await
@@ -26,10 +29,20 @@ pub(super) async fn run(
     {
         return;
     }
-    let mut splitter = Splitter::new(line_bytes);
     loop {
+        let read = tokio::select! {
+            biased;
+            () = reading.stopped() => None,
+            read = read(&pipe) => Some(read),
+        };
+        let Some(read) = read else {
+            match reading.park(&source, splitter.pending()).await {
+                true => continue,
+                false => return,
+            }
+        };
         // What cannot be read has ended.
-        let bytes = read(&pipe).await.unwrap_or_default();
+        let bytes = read.unwrap_or_default();
         let last = bytes.is_empty();
         let (done, wait) = oneshot::channel();
         let burst = Burst {

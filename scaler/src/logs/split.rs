@@ -19,6 +19,20 @@ impl Splitter {
         }
     }
 
+    /// The same with the beginning of a line.
+    pub(super) fn begun(limit: usize, mut begun: Vec<u8>) -> Self {
+        begun.truncate(limit);
+        Splitter {
+            limit,
+            pending: begun,
+        }
+    }
+
+    /// The beginning of a line whose end has not come.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.pending
+    }
+
     /// Calls `line` for each line that `bytes` completes.
     pub(super) fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(Cow<'_, str>)) {
         for piece in bytes.split_inclusive(|&b| b == b'\n') {

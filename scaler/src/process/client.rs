@@ -125,6 +125,19 @@ impl Client {
         state.closing = true;
     }
 
+    /// The connection is lost and there is no other for this gateway.
+    pub(super) fn lose(&self, why: &str) {
+        let mut state = self.lock();
+        state.up = None;
+        state.outbox.clear();
+        state.broken = Some(why.to_owned());
+    }
+
+    /// Whether there is a spawner.
+    pub(super) fn is_up(&self) -> bool {
+        self.lock().up.is_some()
+    }
+
     /// Kills the spawner, and thereby all of its workers.
     pub(super) fn kill(&self) {
         if let Some(process) = self.lock().up.as_ref().and_then(|up| up.process.as_ref()) {

@@ -22,7 +22,9 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
                 shared.signal(id, true);
                 return;
             };
-            hand_out(shared, &function, id, descriptors);
+            if !descriptors.is_empty() && shared.table.begin_reading(id) {
+                hand_out(shared, &function, id, descriptors);
+            }
             shared.table.report(id, Report::Started { pid, observed });
             if let Some(endpoint) = inherited {
                 shared.table.promote(id, endpoint);
@@ -60,6 +62,12 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             };
             adopt(shared, observed, ready, descriptors);
         }
+        Event::Output { id, function } => {
+            let id = InstanceId::from_raw(id);
+            if shared.table.begin_reading(id) {
+                hand_out(shared, &function, id, descriptors);
+            }
+        }
         Event::ListEnd => shared.table.end_list(),
         // Said once, before the driver listens.
         Event::Welcome { .. } | Event::Refused { .. } => {}
@@ -71,7 +79,7 @@ pub(super) fn lose(shared: &Shared, id: InstanceId, entry: Entry, why: &StartFai
     match entry.finish().0 {
         // A receiver that is gone gave up.
         Phase::Starting(start) => drop(start.send(Report::Failed(why.clone()))),
-        Phase::Running => drop(shared.exits.send(Exit {
+        Phase::Running | Phase::Expected => drop(shared.exits.send(Exit {
             id,
             failure: why.clone(),
         })),
@@ -96,7 +104,7 @@ fn exited(shared: &Shared, id: InstanceId, how: Ending) {
                 })
                 .ok();
         }
-        Phase::Running => {
+        Phase::Running | Phase::Expected => {
             let failure = verdict.unwrap_or_else(|| failure(FailureKind::Exited, ending(how)));
             // The driver, which holds the receiver, may be about to go.
             shared.exits.send(Exit { id, failure }).ok();
@@ -120,15 +128,27 @@ fn adopt(shared: &Shared, observed: Observed, ready: bool, pipes: Vec<OwnedFd>) 
         verdict: None,
         watch: None,
         place: Place::adopt(shared, &observed.endpoint),
+        read: false,
     };
-    if !shared.table.insert(id, entry) {
+    let expected = shared.table.is_expected(id);
+    if !shared.table.receive(id, entry) {
         return;
     }
-    hand_out(shared, &observed.function, id, pipes);
+    if shared.table.begin_reading(id) {
+        hand_out(shared, &observed.function, id, pipes);
+    }
     if ready {
-        shared.table.add_listed(observed);
-    } else {
-        shared.signal(id, true);
+        if let Some(late) = shared.table.add_listed(observed) {
+            // The driver, which holds the receiver, may be about to go.
+            shared.late.send(late).ok();
+        }
+        return;
+    }
+    shared.signal(id, true);
+    if expected {
+        let detail = "the gateway that started it is gone, and it was killed";
+        let failure = failure(FailureKind::Resources, detail);
+        shared.exits.send(Exit { id, failure }).ok();
     }
 }
 

@@ -81,6 +81,7 @@ impl<'a> Attempt<'a> {
             verdict: None,
             watch: None,
             place,
+            read: false,
         };
         if !shared.table.insert(id, entry) {
             let detail = format!("instance {id} was started already");

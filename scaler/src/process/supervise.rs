@@ -14,7 +14,7 @@ use super::words::failure;
 use super::{Shared, dispatch};
 use crate::spawner::packet::Inbox;
 use crate::spawner::protocol::Event;
-use crate::spawner::{self, Connection, Spawner, SpawnerSettings};
+use crate::spawner::{self, Spawner, SpawnerSettings};
 
 /// The pause after the first failed launch; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -30,32 +30,45 @@ type Socket = Arc<AsyncFd<OwnedFd>>;
 type Launched = (Socket, Option<Child>, u32);
 
 /// Reads from this connection, and from its successors, until aborted or shut down.
-pub(super) fn begin(shared: Arc<Shared>, connection: Connection) -> io::Result<JoinHandle<()>> {
-    let Connection {
-        mut spawner,
-        settings,
-        lock,
-        ..
-    } = connection;
+pub(super) fn begin(
+    shared: Arc<Shared>,
+    mut spawner: Spawner,
+    settings: SpawnerSettings,
+) -> io::Result<JoinHandle<()>> {
     let (mut pid, mut child) = (spawner.pid, spawner.child.take());
     let mut socket = shared.client.connect(spawner)?;
     Ok(tokio::spawn(async move {
-        // Held until this gateway has nothing more to do with the state directory.
-        let _lock = lock;
         loop {
             tokio::select! {
                 () = read(&shared, &socket) => {}
                 () = write(&shared, &socket) => {}
             }
             drop(socket);
+            if !shared.leads() {
+                return lose(&shared);
+            }
             shared.client.disconnect();
             clear(&shared, &settings, child, pid).await;
             match relaunch(&shared, &settings).await {
                 Some(launched) => (socket, child, pid) = launched,
-                None => return shared.client.set_closed(),
+                None => {
+                    shared.release();
+                    return shared.client.set_closed();
+                }
             }
         }
     }))
+}
+
+/// The spawner is gone, and another one is the business of the gateway that leads.
+fn lose(shared: &Shared) {
+    let why = "the connection to the spawner is lost, and another gateway leads";
+    shared.client.lose(why);
+    for (id, entry) in shared.table.remove_all() {
+        dispatch::lose(shared, id, entry, &failure(FailureKind::Resources, why));
+    }
+    shared.table.end_list();
+    shared.client.set_closed();
 }
 
 /// Hands on what the spawner says, until it is gone.

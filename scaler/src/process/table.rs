@@ -44,6 +44,8 @@ pub(super) struct Entry {
     /// Watches whether it accepts.
     pub(super) watch: Option<AbortHandle>,
     pub(super) place: Place,
+    /// Its output is read here.
+    pub(super) read: bool,
 }
 
 /// Who is told about it.
@@ -53,6 +55,8 @@ pub(super) enum Phase {
     Starting(mpsc::UnboundedSender<Report>),
     /// Whoever waits for exits.
     Running,
+    /// Whoever waits for exits. Another gateway starts it and will hand it over.
+    Expected,
     /// Nobody: its start was given up.
     Abandoned,
 }
@@ -101,6 +105,55 @@ impl Table {
     /// All of them.
     pub(super) fn remove_all(&self) -> Vec<(InstanceId, Entry)> {
         self.lock().entries.drain().collect()
+    }
+
+    /// Puts an instance in that another gateway hands over; false if it is known, unless it was
+    /// expected.
+    pub(super) fn receive(&self, id: InstanceId, entry: Entry) -> bool {
+        let mut state = self.lock();
+        let known = state.entries.get(&id);
+        if known.is_some_and(|known| !matches!(known.phase, Phase::Expected)) {
+            return false;
+        }
+        let (stopping, read) = known.map_or((false, false), |known| (known.stopping, known.read));
+        let entry = Entry {
+            stopping,
+            read,
+            ..entry
+        };
+        state.entries.insert(id, entry);
+        true
+    }
+
+    /// Whether another gateway starts it.
+    pub(super) fn is_expected(&self, id: InstanceId) -> bool {
+        self.lock()
+            .entries
+            .get(&id)
+            .is_some_and(|entry| matches!(entry.phase, Phase::Expected))
+    }
+
+    /// Whether its output is to be read here, which is so once.
+    pub(super) fn begin_reading(&self, id: InstanceId) -> bool {
+        match self.lock().entries.get_mut(&id) {
+            Some(entry) => !std::mem::replace(&mut entry.read, true),
+            // Another gateway's.
+            None => true,
+        }
+    }
+
+    /// Takes out, for another gateway, what runs or ends; what is still being started stays.
+    pub(super) fn hand_over(&self, ids: &[InstanceId]) {
+        let mut state = self.lock();
+        for id in ids {
+            let starting = state
+                .entries
+                .get(id)
+                .is_some_and(|entry| matches!(entry.phase, Phase::Starting(_)));
+            if let Some(entry) = (!starting).then(|| state.entries.remove(id)).flatten() {
+                entry.leave();
+            }
+        }
     }
 
     /// Its function's name, and the endpoint that it inherited.
@@ -179,11 +232,13 @@ impl Table {
         receiver
     }
 
-    /// One more instance of the list.
-    pub(super) fn add_listed(&self, observed: Observed) {
-        if let Some(list) = &mut self.lock().list {
-            list.found.push(observed);
+    /// One more instance of the list; given back if none is under way.
+    pub(super) fn add_listed(&self, observed: Observed) -> Option<Observed> {
+        match &mut self.lock().list {
+            Some(list) => list.found.push(observed),
+            None => return Some(observed),
         }
+        None
     }
 
     /// The list is complete.
@@ -207,6 +262,13 @@ impl Entry {
         if let Phase::Starting(start) = &self.phase {
             // A start that no longer listens was given up.
             start.send(report).ok();
+        }
+    }
+
+    /// The instance is another gateway's: its place stays.
+    pub(super) fn leave(self) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
         }
     }
 

@@ -69,6 +69,8 @@ pub struct Connection {
     /// With the state directory's real path.
     pub(crate) settings: SpawnerSettings,
     pub(crate) lock: StateLock,
+    /// Another gateway leads, for now.
+    pub(crate) heir: bool,
     workers: usize,
 }
 
@@ -135,6 +137,7 @@ pub fn launch_or_join(settings: &SpawnerSettings) -> io::Result<Connection> {
             spawner,
             settings,
             lock,
+            heir: false,
             workers,
         });
     }
@@ -144,7 +147,26 @@ pub fn launch_or_join(settings: &SpawnerSettings) -> io::Result<Connection> {
         spawner,
         settings,
         lock,
+        heir: false,
         workers: 0,
+    })
+}
+
+/// Joins the spawner of a living gateway, to succeed it, and shares its `lock` of the state
+/// directory.
+///
+/// # Errors
+/// If there is no spawner, if it is of another release, or if it refuses.
+pub fn join_as_heir(settings: &SpawnerSettings, lock: OwnedFd) -> io::Result<Connection> {
+    let mut settings = settings.clone();
+    settings.state_dir = prepare_directories(&settings.state_dir)?;
+    let (spawner, workers) = join::join_living(&settings)?;
+    Ok(Connection {
+        spawner,
+        settings,
+        lock: StateLock::share(lock),
+        heir: true,
+        workers,
     })
 }
 
@@ -173,7 +195,7 @@ pub(crate) fn launch(settings: &SpawnerSettings) -> io::Result<Spawner> {
                 format!("cannot execute {executable}: {error}"),
             )
         })?;
-    match greet(&ours, settings) {
+    match greet(&ours, settings, false) {
         Ok(Some((_, pid, _))) => Ok(Spawner::new(ours, pid, Some(child))),
         answer => {
             child.kill().ok();
@@ -221,12 +243,17 @@ pub(super) fn socket_path(state_dir: &Path) -> PathBuf {
 }
 
 /// Says hello; version, process and workers of the spawner, or none if it is gone.
-fn greet(socket: &OwnedFd, settings: &SpawnerSettings) -> io::Result<Option<(u32, u32, usize)>> {
+fn greet(
+    socket: &OwnedFd,
+    settings: &SpawnerSettings,
+    heir: bool,
+) -> io::Result<Option<(u32, u32, usize)>> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let hello = Request::Hello {
         version: VERSION,
         adoption_ms: settings.adoption.map(millis),
         grace_ms: millis(settings.grace),
+        heir,
     };
     rustix::net::sockopt::set_socket_timeout(socket, Timeout::Recv, Some(GREETING))?;
     match Packet::new(&hello, Vec::new())?.send(socket) {

@@ -16,17 +16,21 @@ const MAX_WAITING: usize = 65_536;
 #[derive(Debug)]
 pub(super) struct Link {
     socket: OwnedFd,
+    /// Its own among all links so far.
+    pub(super) number: u32,
     /// The gateway's process.
     pub(super) pid: i32,
     outbox: VecDeque<Packet>,
     /// It must have said hello by then; none: it has.
     pub(super) greet_by: Option<Instant>,
+    /// It is to lead next; the times of adoption and grace that hold from then on, in milliseconds.
+    pub(super) heir: Option<(Option<u64>, u64)>,
     lost: bool,
 }
 
 impl Link {
     /// A gateway that has not said hello.
-    pub(super) fn new(socket: OwnedFd, greet_by: Instant) -> io::Result<Link> {
+    pub(super) fn new(socket: OwnedFd, number: u32, greet_by: Instant) -> io::Result<Link> {
         let peer = rustix::net::sockopt::socket_peercred(&socket)?;
         if !(peer.uid.is_root() || peer.uid == rustix::process::geteuid()) {
             let detail = format!("user {} may not control this spawner", peer.uid.as_raw());
@@ -36,9 +40,11 @@ impl Link {
         widen(&socket);
         Ok(Link {
             socket,
+            number,
             pid: peer.pid.as_raw_nonzero().get(),
             outbox: VecDeque::new(),
             greet_by: Some(greet_by),
+            heir: None,
             lost: false,
         })
     }

@@ -2,14 +2,21 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
+
+/// How long the kernel may take to free the lock of a gateway that was killed.
+const DYING: Duration = Duration::from_millis(500);
+/// The pause between attempts meanwhile.
+const DYING_PAUSE: Duration = Duration::from_millis(10);
 
 /// Held as long as it lives; the kernel frees it when the process dies.
 #[derive(Debug)]
 pub(crate) struct StateLock {
-    _file: File,
+    file: File,
 }
 
 impl StateLock {
@@ -22,7 +29,7 @@ impl StateLock {
             .create(true)
             .truncate(false)
             .open(&path)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match lock_patiently(&file) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut holder = String::new();
@@ -36,9 +43,41 @@ impl StateLock {
             }
             Err(error) => return Err(error.into()),
         }
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{}", std::process::id())?;
-        Ok(StateLock { _file: file })
+        let mut lock = StateLock { file };
+        lock.sign()?;
+        Ok(lock)
+    }
+
+    /// The lock of a living gateway, which both have from now on: it belongs to what is open, and
+    /// is free when the last of them has closed it.
+    pub(super) fn share(file: OwnedFd) -> StateLock {
+        StateLock {
+            file: File::from(file),
+        }
+    }
+
+    /// What an heir can share.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        Ok(self.file.try_clone()?.into())
+    }
+
+    /// Notes this process as the holder.
+    pub(crate) fn sign(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        writeln!(self.file, "{}", std::process::id())
+    }
+}
+
+/// Takes the lock, which a gateway that was killed a moment ago may still have.
+fn lock_patiently(file: &File) -> rustix::io::Result<()> {
+    let deadline = Instant::now() + DYING;
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(DYING_PAUSE);
+            }
+            result => return result,
+        }
     }
 }

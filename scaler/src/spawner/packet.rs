@@ -54,7 +54,7 @@ impl Packet {
 }
 
 /// Makes room for the largest message, however small an administrator made the default.
-pub(super) fn widen(socket: impl AsFd) {
+pub(crate) fn widen(socket: impl AsFd) {
     // The kernel refuses more than `net.core.wmem_max`; then large messages fail, and say so.
     rustix::net::sockopt::set_socket_send_buffer_size(socket, MAX_MESSAGE * 2).ok();
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::driver::{Endpoint, Rlimit};
 
 /// Spoken by both sides; another number on the other side means another release.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The largest message. The kernel refuses packets above the socket's send buffer, 208 KiB unless
 /// an administrator changed it.
@@ -29,7 +29,23 @@ pub(crate) enum Request {
         adoption_ms: Option<u64>,
         /// From SIGTERM to SIGKILL when everything is stopped.
         grace_ms: u64,
+        /// It is to take over from the gateway that leads; otherwise there must be none.
+        #[serde(default)]
+        heir: bool,
     },
+    /// Makes these workers the heir's, who also reads the output of all others from now on. The
+    /// answer is a `Listed` for each that lives, an `Output` for each other, and `ListEnd`.
+    Take {
+        /// The instances.
+        ids: Vec<u64>,
+    },
+    /// Makes a worker the leading gateway's, which gets a `Listed`.
+    Give {
+        /// The instance.
+        id: u64,
+    },
+    /// The heir leads from now on; this gateway keeps what it did not give away.
+    Yield,
     /// Starts a worker; the listening socket, if inherited, comes beside it.
     Start(Box<StartRequest>),
     /// Signals the worker's process group.
@@ -46,9 +62,9 @@ pub(crate) enum Request {
         /// Where it takes them.
         endpoint: Endpoint,
     },
-    /// Asks for every worker.
+    /// Asks for every worker that has no other gateway.
     List,
-    /// Stops everything, then ends.
+    /// Stops everything, then ends. Only the gateway that leads may ask for it.
     Shutdown,
 }
 
@@ -114,7 +130,7 @@ pub(crate) enum Event {
         /// Why, a sentence.
         reason: String,
     },
-    /// The program was executed; both output pipes come beside it.
+    /// The program was executed; both output pipes come beside it, unless another gateway leads.
     Started {
         /// The instance.
         id: u64,
@@ -146,7 +162,7 @@ pub(crate) enum Event {
         /// How its first process ended.
         ending: Ending,
     },
-    /// One worker, answering `List`; both output pipes come beside it.
+    /// One worker that is this gateway's from now on; both output pipes come beside it.
     Listed {
         /// The instance.
         id: u64,
@@ -160,6 +176,13 @@ pub(crate) enum Event {
         endpoint: Endpoint,
         /// Whether it does.
         ready: bool,
+    },
+    /// A worker of a gateway that yielded; both output pipes come beside it.
+    Output {
+        /// The instance.
+        id: u64,
+        /// The function's name.
+        function: Arc<str>,
     },
     /// No more of them.
     ListEnd,

@@ -49,8 +49,8 @@ impl Workers {
     }
 
     /// Kills the descendants that left the group of a worker that is gone, and returns the news of
-    /// the workers of which nothing is left.
-    pub(super) fn bury(&mut self, now: Instant) -> Vec<Event> {
+    /// the workers of which nothing is left, each with its owner.
+    pub(super) fn bury(&mut self, now: Instant) -> Vec<(Option<u32>, Event)> {
         let haunted = self.kill_strays(now);
         let gone: Vec<(u64, Ending)> = self
             .table
@@ -66,8 +66,8 @@ impl Workers {
             .collect();
         gone.into_iter()
             .map(|(id, ending)| {
-                self.table.remove(&id);
-                Event::Exited { id, ending }
+                let owner = self.table.remove(&id).and_then(|worker| worker.owner);
+                (owner, Event::Exited { id, ending })
             })
             .collect()
     }

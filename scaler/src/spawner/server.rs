@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use super::link::Link;
 use super::packet::Inbox;
-use super::protocol::{Event, Fault, MAX_DESCRIPTORS, Request};
+use super::protocol::{Event, Fault, Request, StartRequest};
 use super::sys;
 use super::worker::Workers;
 
@@ -35,7 +35,11 @@ const BATCH: usize = 64;
 // Tokens of epoll; all others are instances.
 const SIGNALS: u64 = u64::MAX;
 const LISTENER: u64 = u64::MAX - 1;
-const GATEWAY: u64 = u64::MAX - 2;
+/// The gateway whose link has number n has the token `LINKS - n`. There are fewer links than ids of
+/// instances below them.
+const LINKS: u64 = u64::MAX - 2;
+/// The lowest token of a link.
+const LAST_LINK: u64 = LINKS - u32::MAX as u64;
 
 /// Runs a spawner until it has nothing more to do: the hidden command `stoker spawner STATE_DIR`,
 /// of which `arguments` are what follows `spawner`. Standard input is its first gateway.
@@ -75,7 +79,11 @@ struct Server {
     listener: Option<OwnedFd>,
     path: PathBuf,
     inbox: Inbox,
-    link: Option<Link>,
+    /// Those that lead, led or are to lead, oldest first.
+    links: Vec<Link>,
+    next_link: u32,
+    /// The link of the gateway whose word goes, and whose is what nobody else has.
+    leader: Option<u32>,
     /// Told that they are not wanted. Closed later, for closing with an unread greeting would
     /// destroy that answer.
     refused: VecDeque<Link>,
@@ -117,10 +125,10 @@ impl Server {
         match token {
             SIGNALS => self.take_signals(),
             LISTENER => self.accept(),
-            GATEWAY => self.take_request(flags),
+            LAST_LINK..=LINKS => self.take_request((LINKS - token) as u32, flags),
             id if flags.contains(EventFlags::IN) => {
                 if let Some(event) = self.workers.attend(id) {
-                    self.tell(&event, Vec::new());
+                    self.tell_owner(id, &event);
                 }
             }
             id => self.workers.forget_observer(id),
@@ -131,7 +139,7 @@ impl Server {
     fn take_signals(&mut self) {
         let asked = sys::read_signals(&self.signals).contains(&libc::SIGTERM);
         // A gateway drains first and then says so itself; `pkill stoker` must not come before.
-        if asked && self.link.is_none() {
+        if asked && self.links.is_empty() {
             self.stop();
         }
         while self.workers.reap(Instant::now()) {}
@@ -139,14 +147,19 @@ impl Server {
     }
 
     fn bury(&mut self) {
-        for event in self.workers.bury(Instant::now()) {
-            self.tell(&event, Vec::new());
+        for (owner, event) in self.workers.bury(Instant::now()) {
+            // Whoever leads may have been told of it by its owner.
+            for link in [owner, self.leader.filter(|_| owner != self.leader)] {
+                self.tell(link, &event, Vec::new());
+            }
         }
     }
 
     /// One request at a time, so that a row of starts does not hold up what else happens.
-    fn take_request(&mut self, flags: EventFlags) {
-        let Some(link) = &mut self.link else { return };
+    fn take_request(&mut self, number: u32, flags: EventFlags) {
+        let Some(link) = self.links.iter_mut().find(|link| link.number == number) else {
+            return;
+        };
         if flags.contains(EventFlags::OUT) {
             link.flush();
         }
@@ -155,52 +168,59 @@ impl Server {
             return;
         }
         if let Some((request, descriptors)) = link.receive(&mut self.inbox) {
-            self.serve(request, descriptors);
+            self.serve(number, request, descriptors);
         }
     }
 
-    fn serve(&mut self, request: Request, mut descriptors: Vec<OwnedFd>) {
+    fn serve(&mut self, from: u32, request: Request, mut descriptors: Vec<OwnedFd>) {
         match request {
             Request::Hello {
                 adoption_ms,
                 grace_ms,
+                heir,
                 ..
             } => {
-                self.adoption = adoption_ms.map(Duration::from_millis);
-                self.grace = Duration::from_millis(grace_ms);
-                self.welcome();
+                let times = (adoption_ms, grace_ms);
+                self.greet(from, times, heir);
             }
-            Request::Start(request) => {
-                if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
-                    let fault = Fault::transient("the spawner is stopping".to_owned());
-                    self.tell(
-                        &Event::StartFailed {
-                            id: request.id,
-                            fault,
-                        },
-                        Vec::new(),
-                    );
-                    return;
-                }
-                let id = request.id;
-                let (event, beside) = self.workers.start(*request, descriptors.pop());
-                self.observe(id);
-                self.tell(&event, beside);
-            }
+            Request::Start(request) => self.start(from, *request, descriptors.pop()),
             Request::Signal { id, kill } => {
                 self.workers
                     .signal(id, if kill { Signal::KILL } else { Signal::TERM });
             }
             Request::Ready { id, endpoint } => self.workers.set_ready(id, endpoint),
             Request::List => {
-                for (event, pipes) in self.workers.list() {
-                    debug_assert!(pipes.len() <= MAX_DESCRIPTORS, "a worker has two pipes");
-                    self.tell(&event, pipes);
+                for id in self.workers.running(|worker| worker.owner.is_none()) {
+                    self.hand(id, from);
                 }
-                self.tell(&Event::ListEnd, Vec::new());
+                self.tell(Some(from), &Event::ListEnd, Vec::new());
             }
-            Request::Shutdown => self.stop(),
+            Request::Take { ids } => self.take(from, &ids),
+            Request::Give { id } => self.give(from, id),
+            Request::Yield => self.step_down(from),
+            Request::Shutdown if self.leader == Some(from) || self.leader.is_none() => self.stop(),
+            Request::Shutdown => {}
         }
+    }
+
+    fn start(&mut self, from: u32, request: StartRequest, listener: Option<OwnedFd>) {
+        let id = request.id;
+        if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
+            let fault = Fault::transient("the spawner is stopping".to_owned());
+            self.tell(Some(from), &Event::StartFailed { id, fault }, Vec::new());
+            return;
+        }
+        let (event, beside) = self.workers.start(request, listener);
+        self.observe(id);
+        let reads = self.leader == Some(from);
+        if matches!(event, Event::Started { .. })
+            && let Some(worker) = self.workers.table.get_mut(&id)
+        {
+            worker.owner = Some(from);
+            worker.reader = reads.then_some(from);
+        }
+        self.tell(Some(from), &event, if reads { beside } else { Vec::new() });
+        self.have_all_read();
     }
 
     /// Listens to a new worker's calls of `listen`.
@@ -221,7 +241,7 @@ impl Server {
         if self.workers.next_burial().is_some_and(|due| now >= due) {
             self.bury();
         }
-        self.look_after_link(now);
+        self.look_after_links(now);
         match self.phase {
             Phase::Alone(until) if now >= until => self.stop(),
             Phase::Stopping(until) if now >= until => {
@@ -258,10 +278,11 @@ impl Server {
             Phase::Serving => None,
             Phase::Alone(until) | Phase::Stopping(until) | Phase::Killing(until) => Some(until),
         };
-        let link = self.link.as_ref().and_then(|link| {
+        let links = self.links.iter().filter_map(|link| {
             let resend = link.is_behind().then(|| Instant::now() + RESEND);
             link.greet_by.into_iter().chain(resend).min()
         });
+        let link = links.min();
         let refused = self.refused.front().and_then(|link| link.greet_by);
         [phase, link, refused, self.workers.next_burial()]
             .into_iter()

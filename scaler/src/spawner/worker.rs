@@ -33,6 +33,10 @@ pub(super) struct Worker {
     revision: Arc<str>,
     endpoint: Endpoint,
     ready: bool,
+    /// The link of the gateway whose it is.
+    pub(super) owner: Option<u32>,
+    /// The link of the gateway that has its pipes.
+    pub(super) reader: Option<u32>,
     /// Read ends of output and error output, kept for the next gateway.
     pipes: [OwnedFd; 2],
     /// Where the kernel reports calls of `listen`. Kept open, for else they would fail.
@@ -111,6 +115,8 @@ impl Workers {
             revision: request.revision,
             endpoint: request.endpoint,
             ready: request.readiness == Readiness::Inherited,
+            owner: None,
+            reader: None,
             pipes: [stdout, stderr],
             observer: cloned.observer,
             reports: 0,
@@ -186,32 +192,46 @@ impl Workers {
         self.table.keys().for_each(|&id| self.signal(id, signal));
     }
 
-    /// One event and two pipes for each.
-    pub(super) fn list(&self) -> Vec<(Event, Vec<OwnedFd>)> {
-        let running = self
-            .table
+    /// The ids of those that run and that `which` holds for.
+    pub(super) fn running(&self, which: impl Fn(&Worker) -> bool) -> Vec<u64> {
+        let running = self.table.iter().filter(|(_, worker)| {
+            // What has ended is reported as such.
+            worker.ending.is_none() && which(worker)
+        });
+        running.map(|(&id, _)| id).collect()
+    }
+
+    /// Makes it this link's; the event that says so, with its pipes.
+    pub(super) fn hand_to(&mut self, id: u64, link: u32) -> Option<(Event, Vec<OwnedFd>)> {
+        let worker = self.table.get_mut(&id)?;
+        worker.owner = Some(link);
+        worker.reader = Some(link);
+        let event = Event::Listed {
+            id,
+            pid: worker.pid.as_raw_nonzero().get().unsigned_abs(),
+            function: worker.function.clone(),
+            revision: worker.revision.clone(),
+            endpoint: worker.endpoint.clone(),
+            ready: worker.ready,
+        };
+        Some((event, worker.duplicates()))
+    }
+
+    /// Has this link read its output; the event that says so, with its pipes.
+    pub(super) fn read_by(&mut self, id: u64, link: u32) -> Option<(Event, Vec<OwnedFd>)> {
+        let worker = self.table.get_mut(&id)?;
+        worker.reader = Some(link);
+        let function = worker.function.clone();
+        Some((Event::Output { id, function }, worker.duplicates()))
+    }
+}
+
+impl Worker {
+    /// Both pipes once more. Without descriptors left its output is lost, but it serves.
+    fn duplicates(&self) -> Vec<OwnedFd> {
+        self.pipes
             .iter()
-            .filter(|(_, worker)| worker.ending.is_none());
-        running
-            .map(|(&id, worker)| {
-                let event = Event::Listed {
-                    id,
-                    pid: worker.pid.as_raw_nonzero().get().unsigned_abs(),
-                    function: worker.function.clone(),
-                    revision: worker.revision.clone(),
-                    endpoint: worker.endpoint.clone(),
-                    ready: worker.ready,
-                };
-                // Without descriptors left, its output is lost but it is adopted.
-                (
-                    event,
-                    worker
-                        .pipes
-                        .iter()
-                        .filter_map(|pipe| duplicate(pipe).ok())
-                        .collect(),
-                )
-            })
+            .filter_map(|pipe| duplicate(pipe).ok())
             .collect()
     }
 }

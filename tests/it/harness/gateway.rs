@@ -19,6 +19,10 @@ use super::{Client, PATIENCE, Response, Site};
 pub(crate) struct Gateway {
     site: Site,
     running: Running,
+    /// Those that it took over from, oldest first.
+    former: Vec<Handle>,
+    /// Children that were replaced, to be reaped.
+    children: Vec<Child>,
     /// It was killed, so what it leaves behind is no fault.
     killed: bool,
 }
@@ -53,6 +57,8 @@ impl Running {
         let mut child = command
             .arg("serve")
             .arg(site.file())
+            // A service manager, if the test is one.
+            .envs(Some(("NOTIFY_SOCKET", site.notify())).filter(|(_, path)| path.exists()))
             // Where it makes itself known to commands: not to those of whoever runs the tests.
             .env("XDG_RUNTIME_DIR", site.directory())
             .stdin(Stdio::null())
@@ -99,14 +105,74 @@ impl Gateway {
         Gateway {
             site,
             running,
+            former: Vec::new(),
+            children: Vec::new(),
             killed: false,
+        }
+    }
+
+    /// Has a new process of the same binary take over; its process.
+    pub(crate) fn upgrade(&mut self) -> u32 {
+        let pid = self.try_upgrade(&[]);
+        pid.unwrap_or_else(|error| panic!("{error}; {}", self.running.errors.text()))
+    }
+
+    /// Starts another one in place of this one, which is being killed.
+    pub(crate) fn restart_at_once(&mut self) {
+        self.killed = true;
+        self.restart();
+    }
+
+    /// Runs a command of the admin API; what it prints, or complains of.
+    pub(crate) fn try_admin(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_stoker"))
+            .args(arguments)
+            .arg("--admin")
+            .arg(self.site.directory().join("state/admin.sock"))
+            .output()
+            .expect("the binary can be executed");
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Runs `stoker upgrade` with these arguments; the new process, or what it complains of.
+    pub(crate) fn try_upgrade(&mut self, arguments: &[&str]) -> Result<u32, String> {
+        let said = self.try_admin(&[&["upgrade"], arguments].concat())?;
+        let pid = said.split_whitespace().nth(1);
+        let pid = pid.and_then(|pid| pid.parse().ok()).expect("it says which");
+        self.follow(pid);
+        Ok(pid)
+    }
+
+    /// This process is the one from now on.
+    pub(crate) fn follow(&mut self, pid: u32) {
+        let former = std::mem::replace(&mut self.running.handle, Handle::of(pid));
+        self.former.push(former);
+    }
+
+    /// The process of the gateway.
+    pub(crate) fn pids_of_gateways(&self) -> Vec<u32> {
+        self.pids(Role::Gateway)
+    }
+
+    /// Waits until none is left of those that were replaced.
+    pub(crate) fn wait_for_former(&self) {
+        for former in &self.former {
+            assert!(
+                former.wait(PATIENCE),
+                "a former gateway does not end; they said {}",
+                self.running.errors.text()
+            );
         }
     }
 
     /// Starts another one in place of this one, which was killed.
     pub(crate) fn restart(&mut self) {
         assert!(self.killed, "there is one already");
-        self.running = Running::start(&self.site, None);
+        let former = std::mem::replace(&mut self.running, Running::start(&self.site, None));
+        self.children.push(former.child);
         self.killed = false;
     }
 
@@ -135,6 +201,17 @@ impl Gateway {
         self.connect()
             .get(path)
             .unwrap_or_else(|error| panic!("no answer to GET {path}: {error}"))
+    }
+
+    /// One GET on a connection of its own, which may fail.
+    pub(crate) fn try_get(&self, path: &str) -> std::io::Result<Response> {
+        Client::connect(self.running.addresses[0])?.get(path)
+    }
+
+    /// This process is the one from now on, the other having been killed.
+    pub(crate) fn adopt(&mut self, pid: u32) {
+        self.follow(pid);
+        self.killed = false;
     }
 
     /// Its directory.
@@ -182,16 +259,26 @@ impl Gateway {
     pub(crate) fn kill(&mut self) {
         self.killed = true;
         self.running.handle.kill();
-        self.wait();
+        self.wait_for_end();
     }
 
-    /// Waits for its end.
-    pub(crate) fn wait(&mut self) -> ExitStatus {
+    /// Notes that it was killed by somebody else, and waits for its end.
+    pub(crate) fn is_killed(&mut self) {
+        self.killed = true;
+        self.wait_for_end();
+    }
+
+    fn wait_for_end(&self) {
         assert!(
             self.running.handle.wait(PATIENCE),
             "stoker does not end; it said {}",
             self.running.errors.text()
         );
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.wait_for_end();
         self.running.child.wait().expect("it has ended")
     }
 
@@ -214,14 +301,22 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         let panicking = thread::panicking();
+        for former in &self.former {
+            former.signal(Signal::TERM);
+        }
         self.running.handle.signal(Signal::TERM);
-        let ended = self.running.handle.wait(PATIENCE);
+        let ended = self.running.handle.wait(PATIENCE)
+            && self.former.iter().all(|former| former.wait(PATIENCE));
         let left = self.processes();
         for process in &left {
             Handle::of(process.pid).kill();
         }
         self.running.handle.kill();
+        self.former.iter().for_each(Handle::kill);
         self.running.child.wait().ok();
+        for child in &mut self.children {
+            child.wait().ok();
+        }
         if panicking {
             eprintln!("stoker said: {}", self.running.errors.text());
             return;

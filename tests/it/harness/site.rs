@@ -60,6 +60,11 @@ impl Site {
         self.directory.join("stoker.toml")
     }
 
+    /// Where a gateway that is started tells its service manager, if there is something.
+    pub(crate) fn notify(&self) -> PathBuf {
+        self.directory.join("notify")
+    }
+
     /// A function's manifest.
     pub(crate) fn manifest(&self, name: &str) -> PathBuf {
         self.directory

@@ -14,12 +14,12 @@ const ENOUGH_SERVICES: u32 = 8;
 const ENOUGH_STARTS: u32 = 3;
 
 /// The times that a pool has seen.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Learned {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Learned {
     /// From the grant of a slot to its return.
-    pub(super) service: Moments,
+    pub service: Moments,
     /// From the effect that asks for an instance to its readiness.
-    pub(super) start: Moments,
+    pub start: Moments,
 }
 
 /// Mean and mean deviation, in seconds, exponentially weighted as in RFC 6298 section 2:
@@ -28,11 +28,14 @@ pub(super) struct Learned {
 ///
 /// The weight is `1 / n` for the `n`th sample, at least `1 / 32`: a plain average at first, which
 /// forgets later.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moments {
-    count: u32,
-    mean: f64,
-    deviation: f64,
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moments {
+    /// Samples so far, 32 for more.
+    pub count: u32,
+    /// The mean.
+    pub mean: f64,
+    /// The mean deviation.
+    pub deviation: f64,
 }
 
 /// The wait that a request has before it.
@@ -53,6 +56,18 @@ impl Moments {
             self.deviation += ((sample - self.mean).abs() - self.deviation) * weight;
         }
         self.mean += (sample - self.mean) * weight;
+    }
+
+    /// The same as another pool knows it; nothing if that is not what times can be.
+    pub(super) fn checked(self) -> Self {
+        let is_time = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
+        match is_time(self.mean) && is_time(self.deviation) {
+            true => Moments {
+                count: self.count.min(MEMORY),
+                ..self
+            },
+            false => Moments::default(),
+        }
     }
 
     fn after(&self, enough: u32) -> Option<Self> {

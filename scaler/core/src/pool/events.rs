@@ -39,6 +39,7 @@ impl Pool {
                 self.on_gone(instance, failure, effects)
             }
             Event::Adopted { instance } => self.on_adopted(instance),
+            Event::Inherited(legacy) => self.on_inherited(*legacy, effects),
             Event::Unhealthy { instance } => self.on_unhealthy(instance, effects),
             Event::Scale { desired } => self.on_scale(desired, effects),
             Event::Evict => {
@@ -182,7 +183,7 @@ impl Pool {
         let took = self.now.since(instance.created);
         self.learned.start.learn(took);
         self.fleet.enter(id, InstanceState::Ready, self.now);
-        self.fleet.begin_slowly(id, self.now);
+        self.fleet.begin_slowly(id, self.now, self.now);
         self.want(self.fleet.next_refresh());
         Follow::Settle
     }
@@ -307,12 +308,12 @@ impl Pool {
         }
     }
 
-    fn expired(&self) -> RejectCause {
+    pub(super) fn expired(&self) -> RejectCause {
         let last_failure = self.failures.last().map(|(failure, _)| failure.clone());
         RejectCause::Expired { last_failure }
     }
 
-    fn reject(&self, waiter: WaiterId, cause: RejectCause, effects: &mut Effects) {
+    pub(super) fn reject(&self, waiter: WaiterId, cause: RejectCause, effects: &mut Effects) {
         effects.push(Effect::Reject { waiter, cause });
     }
 }

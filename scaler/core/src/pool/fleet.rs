@@ -1,6 +1,7 @@
 //! The instances of a pool and the order in which their free slots are given out.
 
 mod audit;
+mod inherit;
 mod usable;
 
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ pub(super) struct Instance {
     pub(super) standing: Standing,
     pub(super) record: Record,
     /// Since when it is up, while it has fewer slots for that.
-    warm_since: Option<Timestamp>,
+    pub(super) warm_since: Option<Timestamp>,
     /// How far it has come with that.
     step: u32,
     shelf: Option<Shelf>,
@@ -205,6 +206,8 @@ impl Fleet {
     /// Adds an instance that is not in yet.
     pub(super) fn insert(&mut self, instance: Instance, now: Timestamp) {
         *self.count.of(instance.state) += 1;
+        self.count.leases += instance.in_use;
+        self.count.aside += u32::from(instance.standing.is_aside());
         let id = instance.id;
         let place = match self.vacant.pop() {
             Some(place) => {

@@ -32,14 +32,14 @@ impl Standing {
 }
 
 /// What one instance has done lately.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Record {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
     /// Failures since its last answer.
-    pub(super) failures: u32,
+    pub failures: u32,
     /// Times it was set aside in a row.
-    pub(super) ejections: u32,
+    pub ejections: u32,
     /// When it last came back.
-    good_since: Timestamp,
+    pub good_since: Timestamp,
 }
 
 impl Record {
@@ -48,7 +48,7 @@ impl Record {
         if now.since(self.good_since) >= health.max_ejection {
             self.ejections = 0;
         }
-        self.ejections += 1;
+        self.ejections = self.ejections.saturating_add(1);
         self.failures = 0;
         let time = health.ejection.saturating_mul(self.ejections);
         let longest = health.max_ejection.max(health.ejection);

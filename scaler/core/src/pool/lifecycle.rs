@@ -119,7 +119,7 @@ impl Pool {
         }
     }
 
-    fn grace(&self) -> Duration {
+    pub(super) fn grace(&self) -> Duration {
         self.spec.stop_grace.max(LEAST_GRACE)
     }
 }

@@ -4,6 +4,7 @@ mod admitting;
 mod ending;
 mod failing;
 mod health;
+mod inheriting;
 mod kpa;
 mod model;
 mod operating;
@@ -17,7 +18,8 @@ use std::time::Duration;
 pub(super) use crate::testing::spec;
 use crate::{
     Admission, Backoff, Effect, Effects, Event, FailureKind, Health, InstanceId, InstanceState,
-    Outcome, Policy, Pool, RejectCause, ScaleSpec, Standing, StartFailure, Timestamp, WaiterId,
+    Moments, Outcome, Policy, Pool, RejectCause, ScaleSpec, Standing, StartFailure, Timestamp,
+    WaiterId,
 };
 
 /// No effects.
@@ -104,6 +106,15 @@ impl Story {
         self.apply(Event::Cancel {
             waiter: WaiterId(waiter),
         })
+    }
+
+    /// Has another pool go on from here after some milliseconds in which nobody decides.
+    pub(super) fn hand_over(&mut self, millis: u64) -> Vec<String> {
+        let legacy = self.pool.legacy();
+        self.now = self.now + Duration::from_millis(millis);
+        self.pool = Pool::new(self.pool.spec.clone(), POOL + 1, self.now);
+        self.wake_at = Timestamp::MAX;
+        self.apply(Event::Inherited(Box::new(legacy)))
     }
 
     pub(super) fn release(&mut self, count: u32) -> Vec<String> {

@@ -41,6 +41,11 @@ impl Waiters {
         self.queue.get(event).map(|waiter| waiter.deadline)
     }
 
+    /// Oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiter> {
+        self.queue.values()
+    }
+
     pub(super) fn oldest(&self) -> Option<&Waiter> {
         self.queue.first_key_value().map(|(_, waiter)| waiter)
     }

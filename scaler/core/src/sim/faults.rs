@@ -31,4 +31,6 @@ pub struct Faults {
     pub evictions: Vec<Timestamp>,
     /// When an operator holds the number of instances, or lets go.
     pub holds: Vec<(Timestamp, Option<u32>)>,
+    /// When another gateway takes over.
+    pub takeovers: Vec<Timestamp>,
 }

@@ -155,6 +155,7 @@ fn random_faults(random: &mut Random, length: Duration) -> Faults {
         (at, desired)
     });
     let holds = holds.collect();
+    let takeovers = times(random);
     Faults {
         slow_start: rare(random, 0.5),
         failed_start: rare(random, 1.0),
@@ -169,5 +170,6 @@ fn random_faults(random: &mut Random, length: Duration) -> Faults {
         early_tick: rare(random, 1.0),
         evictions,
         holds,
+        takeovers,
     }
 }

@@ -30,6 +30,7 @@ enum Happening {
     EarlyTick,
     Evict,
     Hold(Option<u32>),
+    TakeOver,
     End,
 }
 
@@ -44,6 +45,8 @@ pub(super) struct World<'a> {
     seed: u64,
     random: Random,
     pool: Pool,
+    /// Pools so far, of which each has its own ids.
+    pools: u32,
     now: Timestamp,
     /// By time, equal times in the order in which they were planned.
     plan: BinaryHeap<Reverse<(Timestamp, u64, Happening)>>,
@@ -68,6 +71,7 @@ impl<'a> World<'a> {
             seed,
             random: Random::new(seed ^ 0x5eed),
             pool: Pool::new(scenario.spec.clone(), 1, Timestamp::ZERO),
+            pools: 1,
             now: Timestamp::ZERO,
             plan: BinaryHeap::new(),
             planned: 0,
@@ -88,6 +92,9 @@ impl<'a> World<'a> {
         }
         for &(at, desired) in &scenario.faults.holds {
             world.plan_at(at, Happening::Hold(desired));
+        }
+        for &at in &scenario.faults.takeovers {
+            world.plan_at(at, Happening::TakeOver);
         }
         world.plan_at(scenario.retire_at, Happening::End);
         world
@@ -158,9 +165,23 @@ impl<'a> World<'a> {
             Happening::Tick(_) | Happening::EarlyTick => self.apply(Event::Tick),
             Happening::Evict => self.apply(Event::Evict),
             Happening::Hold(desired) => self.apply(Event::Scale { desired }),
+            Happening::TakeOver => self.take_over(),
             Happening::End if self.scenario.shut_down => self.apply(Event::ShutDown),
             Happening::End => self.apply(Event::Retire),
         }
+    }
+
+    /// A new pool goes on with what there is, as long as the revision serves.
+    fn take_over(&mut self) -> Result<(), Defect> {
+        if self.pool.view(self.now).retired {
+            return Ok(());
+        }
+        let legacy = self.pool.legacy();
+        self.pools += 1;
+        self.pool = Pool::new(self.scenario.spec.clone(), self.pools, self.now);
+        // Ticks of the former one are void.
+        self.wakes += 1;
+        self.apply(Event::Inherited(Box::new(legacy)))
     }
 
     fn arrive(&mut self, number: usize) -> Result<(), Defect> {

@@ -35,16 +35,10 @@ pub(super) fn join_patiently(settings: &SpawnerSettings) -> io::Result<Option<(S
 
 /// Joins a living spawner; it and how many workers it has. A spawner of another release is stopped.
 fn join(settings: &SpawnerSettings) -> io::Result<Option<(Spawner, usize)>> {
-    let path = socket_path(&settings.state_dir);
-    let flags = SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, Some(GREETING))?;
-    match rustix::net::connect(&socket, &SocketAddrUnix::new(&path)?) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED) => return Ok(None),
-        Err(error) => return Err(about_former(&socket, &error.into())),
-    }
-    match greet(&socket, settings) {
+    let Some(socket) = connect(settings)? else {
+        return Ok(None);
+    };
+    match greet(&socket, settings, false) {
         Ok(Some((VERSION, pid, workers))) => Ok(Some((Spawner::new(socket, pid, None), workers))),
         Ok(Some(_)) => replace(&socket, settings).map(|()| None),
         // It is about to end, and then nobody listens. Launching another before would take the
@@ -54,6 +48,41 @@ fn join(settings: &SpawnerSettings) -> io::Result<Option<(Spawner, usize)>> {
             Err(about_former(&socket, &error))
         }
         Err(error) => Err(about_former(&socket, &error)),
+    }
+}
+
+/// Joins the spawner of a gateway that lives; it and how many workers it has.
+pub(super) fn join_living(settings: &SpawnerSettings) -> io::Result<(Spawner, usize)> {
+    let socket = connect(settings)?.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::NotFound, "the former gateway has no spawner")
+    })?;
+    match greet(&socket, settings, true) {
+        Ok(Some((VERSION, pid, workers))) => Ok((Spawner::new(socket, pid, None), workers)),
+        Ok(Some((version, ..))) => {
+            let detail = format!(
+                "it speaks version {version} and this release {VERSION}: stop the former gateway \
+                 and start this one instead"
+            );
+            Err(about_former(&socket, &io::Error::other(detail)))
+        }
+        Ok(None) => {
+            let error = io::Error::new(REFUSED, "it hung up without an answer");
+            Err(about_former(&socket, &error))
+        }
+        Err(error) => Err(about_former(&socket, &error)),
+    }
+}
+
+/// Connects to a spawner; none if nobody listens.
+fn connect(settings: &SpawnerSettings) -> io::Result<Option<OwnedFd>> {
+    let path = socket_path(&settings.state_dir);
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, Some(GREETING))?;
+    match rustix::net::connect(&socket, &SocketAddrUnix::new(&path)?) {
+        Ok(()) => Ok(Some(socket)),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED) => Ok(None),
+        Err(error) => Err(about_former(&socket, &error.into())),
     }
 }
 

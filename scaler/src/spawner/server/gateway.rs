@@ -1,4 +1,5 @@
-//! The spawner and its gateways: one at a time, and none for ever.
+//! The spawner and its gateways: one leads, those that led before it may still finish what they
+//! began, and none is there for ever.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -6,15 +7,18 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::SocketFlags;
 
-use super::{GATEWAY, Phase, Server};
+use super::{LINKS, Phase, Server};
 use crate::spawner::link::Link;
 use crate::spawner::protocol::{Event, VERSION};
 
 /// A gateway that connects must say hello within this time.
-pub(super) const GREETING: Duration = Duration::from_secs(5);
+const GREETING: Duration = Duration::from_secs(5);
 
 /// Refused gateways that are kept until they have read why.
 const MAX_REFUSED: usize = 8;
+
+/// Gateways at once: the one that leads, its heir, and those that finish.
+const MAX_LINKS: usize = 16;
 
 impl Server {
     /// A gateway connects.
@@ -23,91 +27,229 @@ impl Server {
             return;
         };
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let Ok(socket) = rustix::net::accept_with(listener, flags) else {
-            return;
-        };
-        let Ok(mut link) = Link::new(socket, Instant::now() + GREETING) else {
-            return;
-        };
-        match &self.link {
-            Some(other) => {
-                let reason = format!("another gateway (pid {}) is connected", other.pid);
-                link.send(&Event::Refused { reason }, Vec::new());
-                self.refused.push_back(link);
-                if self.refused.len() > MAX_REFUSED {
-                    self.refused.pop_front();
-                }
-            }
-            None => self.adopt_link(link),
+        if let Ok(socket) = rustix::net::accept_with(listener, flags) {
+            self.add_link(socket);
         }
     }
 
-    /// This gateway is the one from now on.
-    pub(super) fn adopt_link(&mut self, link: Link) {
-        let data = EventData::new_u64(GATEWAY);
-        if epoll::add(&self.epoll, link.as_fd(), data, EventFlags::IN).is_ok() {
-            self.link = Some(link);
+    /// Its number, if the system lets us watch it.
+    pub(super) fn add_link(&mut self, socket: OwnedFd) -> Option<u32> {
+        let number = self.next_link;
+        let link = Link::new(socket, number, Instant::now() + GREETING).ok()?;
+        let data = EventData::new_u64(LINKS - u64::from(number));
+        epoll::add(&self.epoll, link.as_fd(), data, EventFlags::IN).ok()?;
+        self.next_link += 1;
+        self.links.push(link);
+        if self.links.len() > MAX_LINKS {
+            self.refuse(
+                number,
+                format!("{MAX_LINKS} gateways are connected, which is the limit"),
+            );
+            return None;
         }
+        Some(number)
     }
 
-    /// Tells the gateway, if there is one that has said hello.
-    pub(super) fn tell(&mut self, event: &Event, descriptors: Vec<OwnedFd>) {
-        if let Some(link) = self.link.as_mut().filter(|link| link.greet_by.is_none()) {
+    /// Tells a gateway, if it is there and has said hello.
+    pub(super) fn tell(&mut self, number: Option<u32>, event: &Event, descriptors: Vec<OwnedFd>) {
+        let link = self
+            .links
+            .iter_mut()
+            .find(|link| Some(link.number) == number && link.greet_by.is_none());
+        if let Some(link) = link {
             link.send(event, descriptors);
         }
     }
 
-    /// Answers a greeting. A gateway of another release is told so and decides itself.
-    pub(super) fn welcome(&mut self) {
-        if let Some(link) = &mut self.link {
-            link.greet_by = None;
-        }
-        if matches!(self.phase, Phase::Alone(_)) {
-            self.phase = Phase::Serving;
-        }
-        let workers = self.workers.table.len();
-        let pid = std::process::id();
-        self.tell(
-            &Event::Welcome {
-                version: VERSION,
-                pid,
-                workers,
-            },
-            Vec::new(),
-        );
+    /// Tells the gateway whose worker it is.
+    pub(super) fn tell_owner(&mut self, id: u64, event: &Event) {
+        let worker = self.workers.table.get(&id);
+        let owner = worker.and_then(|worker| worker.owner);
+        self.tell(owner, event, Vec::new());
     }
 
-    /// Sends what waits, and drops a gateway that is gone, dumb or a nuisance.
-    pub(super) fn look_after_link(&mut self, now: Instant) {
+    /// Answers a greeting, or refuses it. A gateway of another release is told so and decides
+    /// itself.
+    pub(super) fn greet(&mut self, from: u32, times: (Option<u64>, u64), heir: bool) {
+        let leader = self
+            .links
+            .iter()
+            .find(|link| Some(link.number) == self.leader);
+        match leader {
+            Some(other) if other.number != from && !heir => {
+                let reason = format!("another gateway (pid {}) is connected", other.pid);
+                return self.refuse(from, reason);
+            }
+            None if heir => {
+                let reason = "no gateway is connected that could be succeeded".to_owned();
+                return self.refuse(from, reason);
+            }
+            _ => {}
+        }
+        if !heir {
+            self.leader = Some(from);
+            self.adoption = times.0.map(Duration::from_millis);
+            self.grace = Duration::from_millis(times.1);
+            if matches!(self.phase, Phase::Alone(_)) {
+                self.phase = Phase::Serving;
+            }
+        }
+        if let Some(link) = self.links.iter_mut().find(|link| link.number == from) {
+            link.greet_by = None;
+            link.heir = heir.then_some(times);
+        }
+        let welcome = Event::Welcome {
+            version: VERSION,
+            pid: std::process::id(),
+            workers: self.workers.table.len(),
+        };
+        self.tell(Some(from), &welcome, Vec::new());
+    }
+
+    /// Says why not, and keeps the connection until that was read.
+    fn refuse(&mut self, number: u32, reason: String) {
+        let Some(index) = self.links.iter().position(|link| link.number == number) else {
+            return;
+        };
+        let mut link = self.links.remove(index);
+        epoll::delete(&self.epoll, link.as_fd()).ok();
+        link.send(&Event::Refused { reason }, Vec::new());
+        link.greet_by = Some(Instant::now() + GREETING);
+        self.refused.push_back(link);
+        if self.refused.len() > MAX_REFUSED {
+            self.refused.pop_front();
+        }
+    }
+
+    /// Makes a worker this gateway's.
+    pub(super) fn hand(&mut self, id: u64, to: u32) {
+        if let Some((event, pipes)) = self.workers.hand_to(id, to) {
+            self.tell(Some(to), &event, pipes);
+        }
+    }
+
+    /// An heir takes workers, and the output of all others.
+    pub(super) fn take(&mut self, from: u32, ids: &[u64]) {
+        for id in self.workers.running(|_| true) {
+            if ids.contains(&id) {
+                self.hand(id, from);
+            } else {
+                self.have_read(id, from);
+            }
+        }
+        self.tell(Some(from), &Event::ListEnd, Vec::new());
+    }
+
+    /// A gateway that yielded finished the start of a worker.
+    pub(super) fn give(&mut self, from: u32, id: u64) {
+        let is_its = self
+            .workers
+            .table
+            .get(&id)
+            .is_some_and(|worker| worker.owner == Some(from));
+        if let Some(leader) = self.leader.filter(|_| is_its) {
+            self.hand(id, leader);
+        }
+    }
+
+    /// The heir leads from now on.
+    pub(super) fn step_down(&mut self, from: u32) {
+        if self.leader == Some(from) {
+            self.promote();
+            self.have_all_read();
+        }
+    }
+
+    /// The newest heir leads, if there is one.
+    fn promote(&mut self) {
+        let heir = self.links.iter_mut().rev().find(|link| link.heir.is_some());
+        self.leader = heir.as_ref().map(|heir| heir.number);
+        if let Some((adoption_ms, grace_ms)) = heir.and_then(|heir| heir.heir.take()) {
+            self.adoption = adoption_ms.map(Duration::from_millis);
+            self.grace = Duration::from_millis(grace_ms);
+        }
+    }
+
+    /// The gateway that leads gets the pipes that nobody reads.
+    pub(super) fn have_all_read(&mut self) {
+        let Some(leader) = self.leader else { return };
+        let heirs: Vec<u32> = self
+            .links
+            .iter()
+            .filter(|link| link.heir.is_some())
+            .map(|link| link.number)
+            .collect();
+        let reads = |number: u32| number == leader || heirs.contains(&number);
+        for id in self
+            .workers
+            .running(|worker| !worker.reader.is_some_and(reads))
+        {
+            self.have_read(id, leader);
+        }
+    }
+
+    fn have_read(&mut self, id: u64, by: u32) {
+        if let Some((event, pipes)) = self.workers.read_by(id, by) {
+            self.tell(Some(by), &event, pipes);
+        }
+    }
+
+    /// Sends what waits, and drops gateways that are gone, dumb or a nuisance.
+    pub(super) fn look_after_links(&mut self, now: Instant) {
         self.refused
             .retain(|link| link.greet_by.is_some_and(|due| now < due));
-        let Some(link) = &mut self.link else { return };
-        link.flush();
-        let late = link.greet_by.is_some_and(|due| now >= due);
-        if link.is_lost() || late {
-            self.link = None;
-            if self.phase == Phase::Serving {
-                self.be_alone(now);
+        let mut gone = Vec::new();
+        for link in &mut self.links {
+            link.flush();
+            let late = link.greet_by.is_some_and(|due| now >= due);
+            if link.is_lost() || late {
+                gone.push(link.number);
+                continue;
             }
-            return;
+            let wanted = EventFlags::IN
+                | if link.is_behind() {
+                    EventFlags::OUT
+                } else {
+                    EventFlags::empty()
+                };
+            let token = EventData::new_u64(LINKS - u64::from(link.number));
+            // Fails for a closed socket only, which shows itself as lost.
+            epoll::modify(&self.epoll, link.as_fd(), token, wanted).ok();
         }
-        let wanted = EventFlags::IN
-            | if link.is_behind() {
-                EventFlags::OUT
-            } else {
-                EventFlags::empty()
-            };
-        // Fails for a closed socket only, which shows itself as lost.
-        epoll::modify(
-            &self.epoll,
-            link.as_fd(),
-            EventData::new_u64(GATEWAY),
-            wanted,
-        )
-        .ok();
+        for number in gone {
+            self.lose(number, now);
+        }
     }
 
-    /// The gateway is gone.
+    /// A gateway is gone: what it had is for the one that leads, or for the next that comes.
+    fn lose(&mut self, number: u32, now: Instant) {
+        self.links.retain(|link| link.number != number);
+        let led = self.leader == Some(number);
+        if led {
+            // Its heir, if it has one, need not wait for anything more.
+            self.promote();
+        }
+        for worker in self.workers.table.values_mut() {
+            if worker.owner == Some(number) {
+                worker.owner = None;
+            }
+            if worker.reader == Some(number) {
+                worker.reader = None;
+            }
+        }
+        match self.leader {
+            Some(leader) => {
+                for id in self.workers.running(|worker| worker.owner.is_none()) {
+                    self.hand(id, leader);
+                }
+                self.have_all_read();
+            }
+            None if led && self.phase == Phase::Serving => self.be_alone(now),
+            None => {}
+        }
+    }
+
+    /// No gateway leads.
     fn be_alone(&mut self, now: Instant) {
         match self.adoption {
             Some(patience) if !self.workers.table.is_empty() => {

@@ -5,18 +5,16 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Resource, Rlimit};
 
-use super::gateway::GREETING;
 use super::{LISTENER, Phase, SIGNALS, Server};
 use crate::spawner::clone::Cloner;
 use crate::spawner::launch::socket_path;
-use crate::spawner::link::Link;
 use crate::spawner::packet::Inbox;
 use crate::spawner::sys;
 use crate::spawner::worker::Workers;
@@ -57,14 +55,17 @@ impl Server {
             listener: Some(listener),
             path,
             inbox: Inbox::new(),
-            link: None,
+            links: Vec::new(),
+            next_link: 0,
+            leader: None,
             refused: VecDeque::new(),
             workers: Workers::new(Cloner::new(ignored, files)?),
             phase: Phase::Serving,
             adoption: None,
             grace: GRACE,
         };
-        server.adopt_link(Link::new(gateway, Instant::now() + GREETING)?);
+        // Who launched it leads it.
+        server.leader = server.add_link(gateway);
         Ok(server)
     }
 }

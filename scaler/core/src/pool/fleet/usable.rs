@@ -26,15 +26,20 @@ impl Fleet {
         self.reshelve(place, now);
     }
 
-    /// Lets a ready instance begin with few slots.
-    pub(in crate::pool) fn begin_slowly(&mut self, id: InstanceId, now: Timestamp) {
-        if self.slow_start.is_zero() || self.concurrency == 1 {
+    /// Lets a ready instance, which is up since then, have few slots until it is up for long enough.
+    pub(in crate::pool) fn begin_slowly(
+        &mut self,
+        id: InstanceId,
+        since: Timestamp,
+        now: Timestamp,
+    ) {
+        if self.concurrency == 1 || since + self.slow_start <= now {
             return;
         }
         let Some(&place) = self.ids.get(&id) else {
             return;
         };
-        if self.at_mut(place).warm_since.replace(now).is_none() {
+        if self.at_mut(place).warm_since.replace(since).is_none() {
             self.count.warming += 1;
         }
         self.reshelve(place, now);

@@ -9,8 +9,8 @@ use proptest::sample::Index;
 
 use crate::testing::any_spec;
 use crate::{
-    Effect, Event, FailureKind, InstanceId, InstanceState, Outcome, Pool, ScaleSpec, Timestamp,
-    WaiterId,
+    Effect, Event, FailureKind, Inherited, InstanceId, InstanceState, Outcome, Pool, ScaleSpec,
+    Standing, Timestamp, WaiterId,
 };
 
 use super::failure;
@@ -19,7 +19,9 @@ use reference::Reference;
 /// Something that may happen; an index picks among those it can happen to.
 #[derive(Clone, Debug)]
 enum Step {
-    Acquire { patience: u64 },
+    Acquire {
+        patience: u64,
+    },
     Cancel(Index),
     Release(Index, Outcome),
     Ready(Index),
@@ -33,6 +35,8 @@ enum Step {
     Retire,
     ShutDown,
     EarlyTick,
+    /// Another gateway takes over, which takes so many milliseconds.
+    HandOver(u64),
     Wait(u64),
 }
 
@@ -62,6 +66,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Retire),
         1 => Just(Step::ShutDown),
         2 => Just(Step::EarlyTick),
+        2 => (0_u64..500).prop_map(Step::HandOver),
         12 => (0_u64..4_000).prop_map(Step::Wait),
         2 => (0_u64..60_000).prop_map(Step::Wait),
     ]
@@ -76,6 +81,8 @@ struct Trial {
     next_waiter: u64,
     /// Leases that are out, oldest first.
     grants: Vec<(InstanceId, Timestamp)>,
+    /// Pools so far, of which each has its own ids.
+    pools: u32,
 }
 
 impl Trial {
@@ -88,6 +95,7 @@ impl Trial {
             wake_at: Timestamp::MAX,
             next_waiter: 0,
             grants: Vec::new(),
+            pools: 1,
         };
         trial.apply(Event::Tick);
         trial
@@ -112,6 +120,55 @@ impl Trial {
         }
     }
 
+    /// A new pool goes on with what this one has: to the reference nothing happens.
+    fn hand_over(&mut self, millis: u64) {
+        if self.pool.view(self.now).retired {
+            return;
+        }
+        let legacy = self.pool.legacy();
+        self.pools += 1;
+        self.pool = Pool::new(self.reference.spec().clone(), self.pools, self.now);
+        self.wake_at = Timestamp::MAX;
+        // Nobody decides meanwhile.
+        self.now = self.now + Duration::from_millis(millis);
+        self.apply(Event::Inherited(Box::new(legacy.clone())));
+        let inherited = self.pool.legacy();
+        assert_eq!(inherited.learned, legacy.learned);
+        let pairs = inherited.instances.iter().filter_map(|after| {
+            let mut all = legacy.instances.iter();
+            let before = all.find(|before| before.instance == after.instance)?;
+            Some((before, after))
+        });
+        for (before, after) in pairs {
+            self.compare_standing(before, after);
+        }
+    }
+
+    /// A takeover in itself changes no standing and ends no slow start.
+    fn compare_standing(&self, before: &Inherited, after: &Inherited) {
+        let counts = |it: &Inherited| (it.record.failures, it.record.ejections);
+        assert_eq!(counts(before), counts(after));
+        if (before.state, after.state) != (InstanceState::Ready, InstanceState::Ready) {
+            return;
+        }
+        match (before.standing, after.standing) {
+            (Standing::Aside { until }, Standing::Trial) => assert!(until <= self.now),
+            // Others may have gone, of which it has to take the place.
+            (before, Standing::Good) => assert!(
+                before == Standing::Good || after.record.good_since == self.now,
+                "it came back for nothing"
+            ),
+            (before, after) => assert_eq!(before, after),
+        }
+        let spec = self.reference.spec();
+        let is_new = |since: &Timestamp| *since + spec.slow_start > self.now;
+        // One slot is all or none.
+        let warm_since = before
+            .warm_since
+            .filter(|since| is_new(since) && spec.concurrency > 1);
+        assert_eq!(after.warm_since, warm_since);
+    }
+
     fn wait(&mut self, millis: u64) {
         let end = self.now + Duration::from_millis(millis);
         while self.wake_at <= end {
@@ -126,6 +183,7 @@ impl Trial {
         let event = match step {
             Step::Wait(millis) => return self.wait(millis),
             Step::EarlyTick => Event::Tick,
+            Step::HandOver(millis) => return self.hand_over(millis),
             Step::Acquire { patience } => {
                 self.next_waiter += 1;
                 let deadline = self.now + Duration::from_millis(patience);
@@ -144,7 +202,7 @@ impl Trial {
                 },
             },
             Step::Adopted(count) => Event::Adopted {
-                instance: InstanceId::new(99, count),
+                instance: InstanceId::new(9999, count),
             },
             Step::Scale(desired) => Event::Scale { desired },
             Step::Evict => Event::Evict,

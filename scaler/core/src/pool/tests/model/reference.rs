@@ -55,6 +55,10 @@ impl Reference {
         }
     }
 
+    pub(super) fn spec(&self) -> &ScaleSpec {
+        &self.spec
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.waiters.len()
     }
@@ -148,7 +152,7 @@ impl Reference {
             }
             Event::Reconfigure(spec) => {
                 self.max_live = spec.max_scale.max(self.instances.len() as u32);
-                if spec.concurrency != self.spec.concurrency {
+                if spec.concurrency != self.spec.concurrency || !is_plain(&self.spec) {
                     // Instances change shelves; which one is on top then is not fixed.
                     self.clock += 1;
                     self.instances
@@ -158,6 +162,8 @@ impl Reference {
                 self.spec = (**spec).clone();
             }
             Event::ShutDown => self.shut_down = true,
+            // All goes on as it was.
+            Event::Inherited(_) => {}
             Event::Unhealthy { .. } | Event::Scale { .. } | Event::Retire | Event::Tick => {}
         }
     }
@@ -175,7 +181,7 @@ impl Reference {
             .max();
         let clock = self.clock;
         // Where slots come and go by themselves, the order of the shelves is not followed here.
-        let plain = self.spec.slow_start.is_zero() && self.spec.health.failures == 0;
+        let plain = is_plain(&self.spec);
         let concurrency = self.spec.concurrency;
         let entry = self.entry(instance);
         assert!(!entry.evicted, "granted on an evicted instance");
@@ -295,6 +301,7 @@ impl Reference {
             }
             if entry.standing != seen.standing {
                 entry.failures = 0;
+                entry.shelved = clock;
             }
             (entry.slots, entry.standing) = (seen.slots, seen.standing);
             match (entry.state, seen.state) {
@@ -353,4 +360,9 @@ impl Reference {
         let found = self.instances.iter_mut().find(|entry| entry.id == id);
         found.expect("effects name instances that are there")
     }
+}
+
+/// Slots do not come and go by themselves.
+fn is_plain(spec: &ScaleSpec) -> bool {
+    spec.slow_start.is_zero() && spec.health.failures == 0
 }
