@@ -29,7 +29,7 @@ pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
         (None, Some(host)) => host
             .to_str()
             .map_err(|_| bad("the host header is not valid"))?,
-        (None, None) if parts.version == http::Version::HTTP_11 => {
+        (None, None) if parts.version > http::Version::HTTP_10 => {
             return Err(bad("the request has no host header"));
         }
         (None, None) => "",
