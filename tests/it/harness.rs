@@ -1,11 +1,13 @@
 //! What all tests need: the real binary with real functions, a raw client, and eyes on processes.
 
 pub(crate) mod client;
+pub(crate) mod frames;
 mod gateway;
 pub(crate) mod process;
 mod record;
 mod response;
 mod site;
+pub(crate) mod upstream;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +17,7 @@ pub(crate) use gateway::Gateway;
 pub(crate) use record::Record;
 pub(crate) use response::Response;
 pub(crate) use site::{Function, Site};
+pub(crate) use upstream::Upstream;
 
 /// How long anything may take that must happen at all. Nothing is as slow as that; a test that
 /// needs all of it has failed.

@@ -4,6 +4,7 @@ mod broken;
 mod burst;
 mod codings;
 mod commands;
+mod conformance;
 mod deadlines;
 mod examples;
 mod gateway_end;
