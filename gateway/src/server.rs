@@ -211,8 +211,8 @@ impl ServerApp for App {
         let mut io = CallerIo::new(stream, Arc::clone(&turns), waits);
         let http2 = settings.http2.enabled && io.speaks_http2().await.ok()?;
         if http2 {
-            io.set_http2();
-            let streams = Arc::new(Streams::new(Instant::now()));
+            io.set_http2(settings.http2.control_frames);
+            let streams = Arc::new(Streams::new(Instant::now(), settings.http2.resets));
             let link = Link::http2(Arc::clone(&streams), shutdown.clone(), open);
             let caller = Arc::new(Caller::new(peer, &settings.trusted_proxies, link));
             http2::serve(io, &self.gateway, &caller, &streams, settings).await;
