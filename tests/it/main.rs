@@ -1,5 +1,6 @@
 //! The real binary, real functions, real clients: what must hold, each shown by a test.
 
+mod abuse;
 mod broken;
 mod burst;
 mod codings;

@@ -95,6 +95,21 @@ impl Http2 {
         }
     }
 
+    /// Whether the gateway has ended the connection; what it said before is dropped.
+    pub(crate) fn is_ended(&mut self) -> bool {
+        self.stream.set_nonblocking(true).expect("can be set");
+        let ended = loop {
+            match self.frame() {
+                Ok(None) => break true,
+                Ok(Some(frame)) if frame.kind == GOAWAY => break true,
+                Ok(Some(_)) => {}
+                Err(_) => break false,
+            }
+        };
+        self.stream.set_nonblocking(false).expect("can be set");
+        ended
+    }
+
     /// Reads until it is known what becomes of the request on `stream`; settings are acknowledged
     /// and windows opened again meanwhile.
     pub(crate) fn outcome(&mut self, stream: u32) -> io::Result<Outcome> {

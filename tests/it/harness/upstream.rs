@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::{Function, PATIENCE};
+use super::Function;
 
 mod message;
 
@@ -23,7 +23,6 @@ pub(crate) struct Upstream {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    more: Condvar,
 }
 
 #[derive(Default)]
@@ -89,21 +88,6 @@ impl Upstream {
         std::mem::take(&mut self.shared.lock().requests)
     }
 
-    /// Waits for a request whose target has this part.
-    pub(crate) fn wait_for(&self, target: &str) {
-        let none = |state: &mut State| {
-            !state
-                .requests
-                .iter()
-                .any(|seen| seen.target.contains(target))
-        };
-        let guard = self.shared.lock();
-        let waited = self.shared.more.wait_timeout_while(guard, PATIENCE, none);
-        let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        drop(guard);
-        assert!(!timeout.timed_out(), "no request for {target:?} came");
-    }
-
     /// What came and was not plain HTTP/1.1 so far. A message that ends too early is no fault.
     pub(crate) fn faults(&self) -> Vec<String> {
         self.shared.lock().faults.clone()
@@ -138,7 +122,6 @@ impl Shared {
             }
         }
         stream.shutdown(Shutdown::Both).ok();
-        self.more.notify_all();
     }
 
     /// One request; false if the connection ends after it.
@@ -164,7 +147,6 @@ impl Shared {
             None => default_answer(&message),
         };
         self.lock().requests.push(message);
-        self.more.notify_all();
         stream.write_all(&answer)?;
         let close = script.is_some_and(|script| script.close);
         if close {
