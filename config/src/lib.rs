@@ -9,6 +9,9 @@
 mod draft;
 mod error;
 mod function;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod load;
 mod page;

@@ -6,6 +6,9 @@
 mod body;
 mod caller;
 mod drain;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod http2;
 mod identity;

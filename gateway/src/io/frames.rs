@@ -23,7 +23,7 @@ const END_STREAM: u8 = 1;
 /// a look or an answer each (RFC 9113 section 10.5). h2 bounds what it keeps of them, not their
 /// number; it does bound empty DATA and the length of a field section.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     /// Bytes of the preface that are still to come.
     preface: usize,
     /// The header of the current frame, as far as it came.
@@ -40,7 +40,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// At most `limit` frames that carry nothing are let through in ten seconds.
-    pub(super) fn new(limit: u32, now: Instant) -> Self {
+    pub(crate) fn new(limit: u32, now: Instant) -> Self {
         Frames {
             preface: PREFACE.len(),
             header: [0; 9],
@@ -53,7 +53,7 @@ impl Frames {
     }
 
     /// Takes the next bytes; false if they are too many frames of nothing.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> bool {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> bool {
         loop {
             let skipped = (self.preface + self.payload).min(bytes.len());
             let preface = self.preface.min(skipped);
@@ -78,7 +78,7 @@ impl Frames {
     }
 
     /// The caller took so many bytes.
-    pub(super) fn earn(&mut self, bytes: usize) {
+    pub(crate) fn earn(&mut self, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.earned = self.earned.saturating_add(bytes).min(EARNED_MAX);
     }

@@ -8,7 +8,7 @@ use crate::problem::{Problem, ProblemKind};
 
 /// The host that is asked for: of the request line if it names one, else of `Host`; empty for
 /// HTTP/1.0 without one.
-pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
+pub(crate) fn host(parts: &Parts) -> Result<&str, Problem> {
     let bad = |detail: &str| Problem::new(ProblemKind::BadRequest, detail);
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let first = hosts.next();
@@ -43,7 +43,7 @@ pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
 
 /// Refuses a head that is too long. hyper's own limit holds only for heads that are not whole yet,
 /// and h2 does not count lines.
-pub(super) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem> {
+pub(crate) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem> {
     let limit = limits.header_bytes;
     if parts.headers.len() > limits.headers {
         let detail = format!("the request has more than {} header lines", limits.headers);
@@ -67,7 +67,7 @@ pub(super) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem>
 /// Refuses a body that is too long or whose end is ambiguous; answers whether there is one at all.
 ///
 /// `both` says that a length was sent beside a coding. hyper has taken the length away then.
-pub(super) fn length(parts: &Parts, limit: u64, both: bool) -> Result<bool, Problem> {
+pub(crate) fn length(parts: &Parts, limit: u64, both: bool) -> Result<bool, Problem> {
     let ambiguous = |detail| {
         let mut problem = Problem::new(ProblemKind::BadRequest, detail);
         problem.close = true;
