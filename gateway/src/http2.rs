@@ -29,6 +29,10 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The requests under way on one HTTP/2 connection.
 pub(crate) struct Streams {
     live: AtomicU32,
+    /// Those of them that are not answered yet.
+    waiting: AtomicU32,
+    /// Those of them whose answers were cut off and are yet to be called for again.
+    cut: AtomicU32,
     books: Mutex<Books>,
     begun: Instant,
     /// When something of an answer was last taken, in milliseconds from `begun`.
@@ -54,6 +58,8 @@ impl Streams {
     pub(crate) fn new(now: Instant, resets: u32) -> Self {
         Streams {
             live: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            cut: AtomicU32::new(0),
             begun: now,
             taken: AtomicU64::new(0),
             resets,
@@ -114,8 +120,13 @@ impl Streams {
         }
     }
 
+    /// An answer that was cut off is gone.
+    pub(crate) fn forget_cut(&self) {
+        self.cut.fetch_sub(1, Ordering::AcqRel);
+    }
+
     /// Cuts off the answers of which the caller has taken nothing for `patience`; true if there
-    /// were some and it has taken nothing of any other either.
+    /// were some, it has taken nothing of any other either, and no other is under way.
     fn cut_stalled(&self, now: Instant, patience: Duration) -> bool {
         let watched: Vec<_> = {
             let mut books = self.books.lock();
@@ -124,12 +135,23 @@ impl Streams {
                 .retain(|transfer| transfer.strong_count() > 0);
             books.transfers.iter().filter_map(|w| w.upgrade()).collect()
         };
-        let mut cut = false;
+        let mut any = false;
         for transfer in watched {
-            cut |= transfer.cut_if_stalled(now, patience);
+            if transfer.cut_if_stalled(now, patience) {
+                self.cut.fetch_add(1, Ordering::AcqRel);
+                any = true;
+            }
         }
-        let quiet = self.millis(now) - self.taken.load(Ordering::Relaxed).min(self.millis(now));
-        cut && u128::from(quiet) >= patience.as_millis()
+        let taken = self.taken.load(Ordering::Relaxed);
+        let quiet = u128::from(self.millis(now).saturating_sub(taken)) >= patience.as_millis();
+        any && quiet && self.under_way() == 0
+    }
+
+    /// Requests that are answered and not cut off.
+    fn under_way(&self) -> u32 {
+        let [live, waiting, cut] =
+            [&self.live, &self.waiting, &self.cut].map(|count| count.load(Ordering::Acquire));
+        live.saturating_sub(waiting.saturating_add(cut))
     }
 
     fn is_idle_for(&self, now: Instant, patience: Duration) -> bool {
@@ -143,8 +165,8 @@ impl Streams {
 /// Beyond what hyper and h2 bound (streams, windows, header lists, empty DATA), a connection is
 /// closed when it is idle for too long, whatever frames it sends, when these are too many
 /// (`io/frames.rs`), and when its caller calls off too many requests (rapid reset). An answer that
-/// its caller does not take gives its slot back, and a caller that takes none at all is cut off, or
-/// its next requests would have the slots in turn.
+/// its caller does not take gives its slot back, and a caller that takes none at all, while its next
+/// requests wait for just that slot, is cut off.
 pub(crate) async fn serve(
     io: CallerIo,
     gateway: &Arc<Gateway>,
@@ -220,6 +242,7 @@ async fn answer(
 ) -> Result<http::Response<crate::response::ResponseBody>, Infallible> {
     let response = proxy::serve(gateway, caller, request).await;
     call.answered = true;
+    drop(call);
     Ok(response)
 }
 
@@ -231,6 +254,7 @@ struct Call {
 
 impl Call {
     fn new(streams: &Arc<Streams>) -> Self {
+        streams.waiting.fetch_add(1, Ordering::AcqRel);
         Call {
             streams: Arc::clone(streams),
             answered: false,
@@ -240,6 +264,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        self.streams.waiting.fetch_sub(1, Ordering::AcqRel);
         if !self.answered {
             self.streams.reset(Instant::now());
         }

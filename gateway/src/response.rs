@@ -43,6 +43,8 @@ pub(crate) struct Shared {
 
 struct Watched {
     transfer: Option<Box<Transfer>>,
+    /// It was cut off.
+    cut: bool,
     /// Since when it is the caller's to take something.
     offered: Option<Instant>,
 }
@@ -108,6 +110,7 @@ impl ResponseBody {
                 streams: Arc::clone(streams),
                 watched: Mutex::new(Watched {
                     transfer: Some(transfer),
+                    cut: false,
                     offered: Some(Instant::now()),
                 }),
             });
@@ -208,11 +211,20 @@ impl Shared {
             .offered
             .is_some_and(|since| now.saturating_duration_since(since) >= patience);
         if stalled && let Some(transfer) = watched.transfer.take() {
+            watched.cut = true;
             drop(watched);
             transfer.fail(&TransferError::Stalled);
             return true;
         }
         false
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.watched.get_mut().cut {
+            self.streams.forget_cut();
+        }
     }
 }
 
