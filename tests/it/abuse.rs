@@ -5,11 +5,11 @@ mod floods;
 mod hoards;
 mod stalls;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Function, Gateway, Record, Site};
+use crate::harness::{Client, Function, Gateway, Record, Site};
 
 /// Slots of the function under attack.
 const SLOTS: usize = 4;
@@ -92,10 +92,19 @@ fn p99(times: &[Duration]) -> Duration {
     times[(times.len() - 1) * 99 / 100]
 }
 
-/// Takes every slot of the function at once: so none is lost.
-fn all_slots_are_back(gateway: &Gateway) {
-    let answers = crate::harness::in_parallel(SLOTS, |_| gateway.get("/function/f/work?ms=50"));
-    for answer in answers {
-        answer.good();
-    }
+/// Takes every slot of the function at once, with requests that give none back by themselves: so
+/// none is lost.
+fn all_slots_are_back(gateway: &Gateway, record: &Record) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("back-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let ask = |_| {
+        let mut client = gateway.connect();
+        let line = format!("GET /function/f/{name}/stall");
+        client.request(&line, "", b"").expect("can be sent");
+        client
+    };
+    let callers: Vec<Client> = (0..SLOTS).map(ask).collect();
+    record.wait_for(&format!("GET /{name}/"), SLOTS);
+    drop(callers);
+    gateway.get("/function/f/work").good();
 }

@@ -60,7 +60,7 @@ fn rapid_reset() {
     }
     under_attack(&gateway, GROWTH, || {
         is_ended(&gateway, connect(&gateway), 1, &batch);
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
     });
     let asked = record.count("GET /rapid");
     assert!(asked <= 1000, "the function was asked {asked} times");
@@ -88,7 +88,7 @@ fn resets_in_turns() {
         }
         println!("closed after {opened} requests");
         assert!(ended && opened <= 300, "not closed after {opened} requests");
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
     });
     let asked = record.count("GET /turn");
     assert!(asked <= 300, "the function was asked {asked} times");
@@ -107,7 +107,7 @@ fn resets_that_the_gateway_is_made_to_send() {
     }
     under_attack(&gateway, GROWTH, || {
         is_ended(&gateway, connect(&gateway), 1, &batch);
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
     });
     let asked = record.count("GET /made");
     assert!(asked <= 2000, "the function was asked {asked} times");
@@ -196,6 +196,6 @@ fn empty_pieces() {
             1000,
             &frame(DATA, 0, 1, &[]).repeat(1000),
         );
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
     });
 }

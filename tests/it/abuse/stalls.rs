@@ -31,7 +31,7 @@ fn no_window() {
                 .expect("can be sent");
         }
         record.wait_for("GET /bytes", SLOTS);
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
     });
 }
 
@@ -59,10 +59,27 @@ fn a_trickle_of_window() {
                     std::thread::sleep(Duration::from_millis(50));
                 }
             });
-            all_slots_are_back(&gateway);
+            all_slots_are_back(&gateway, &record);
             over.store(true, std::sync::atomic::Ordering::Relaxed);
         });
     });
+}
+
+/// Who takes nothing of one answer may still wait for another on the same connection.
+#[test]
+fn a_stall_of_one_answer_only() {
+    let record = Record::new("one");
+    let gateway = gateway(SHORT, &record);
+    let mut connection = Http2::connect(gateway.address(), &NO_WINDOW).expect("it accepts");
+    connection.send(get(1, LARGE)).expect("can be sent");
+    // Nothing comes for longer than the first answer may stall.
+    let quiet = "/function/f/chunked?n=2&ms=2500";
+    connection.send(get(3, quiet)).expect("can be sent");
+    let window = frame(WINDOW_UPDATE, 0, 3, &[0, 0, 3, 0]);
+    connection.send(window).expect("can be sent");
+    let outcome = connection.outcome(3).expect("it ends");
+    assert_eq!(outcome, Outcome::Answer(200, "chunk 0\nchunk 1\n".into()));
+    all_slots_are_back(&gateway, &record);
 }
 
 /// Bodies over HTTP/2 that never end: the caller is told, and the slots come back.
@@ -90,7 +107,7 @@ fn bodies_without_end() {
         record.wait_for("POST /stall", SLOTS);
         let outcome = connection.outcome(1).expect("it ends");
         assert!(matches!(outcome, Outcome::Answer(408, _)), "{outcome:?}");
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
     });
 }
 
@@ -138,7 +155,7 @@ fn slow_heads_and_bodies() {
             let answer = client.receive().expect("an answer");
             answer.problem(408, "request-timeout");
         }
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
     });
 }
 
@@ -157,7 +174,7 @@ fn slow_readers() {
         };
         let readers: Vec<Client> = (0..SLOTS).map(ask).collect();
         record.wait_for("GET /bytes", SLOTS);
-        all_slots_are_back(&gateway);
+        all_slots_are_back(&gateway, &record);
         for reader in readers {
             assert!(is_cut(&reader), "the whole answer came");
         }
