@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("stoker-core", &[]),
     ("stoker-config", &["stoker-core"]),
     ("stoker-scaler", &["stoker-core"]),
@@ -14,6 +14,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
         "stoker-gateway",
         &["stoker-config", "stoker-core", "stoker-scaler"],
     ),
+    ("stoker-fuzz", &["stoker-config", "stoker-gateway"]),
     (
         "stoker-control",
         &[

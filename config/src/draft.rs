@@ -154,6 +154,7 @@ impl GatewayDraft {
                 connection_window_bytes: 0,
                 send_buffer_bytes: 0,
                 resets: 0,
+                control_frames: 0,
                 ping_interval: Duration::ZERO,
                 ping_timeout: Duration::ZERO,
             },

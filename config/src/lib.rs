@@ -11,6 +11,9 @@ mod certificate;
 mod draft;
 mod error;
 mod function;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod load;
 mod page;

@@ -139,6 +139,8 @@ pub struct Http2Spec {
     pub send_buffer_bytes: usize,
     /// Requests that a caller may call off in ten seconds before its connection is closed.
     pub resets: u32,
+    /// Frames that carry nothing in ten seconds before the connection is closed.
+    pub control_frames: u32,
     /// Between two pings on a connection with requests in flight.
     pub ping_interval: Duration,
     /// For the answer to a ping.

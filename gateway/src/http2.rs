@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::Request;
@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use stoker_config::GatewaySpec;
+use tokio::sync::Notify;
 
 use crate::caller::Caller;
 use crate::gateway::Gateway;
@@ -28,7 +29,18 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The requests under way on one HTTP/2 connection.
 pub(crate) struct Streams {
     live: AtomicU32,
+    /// Those of them that are not answered yet.
+    waiting: AtomicU32,
+    /// Those of them whose answers were cut off and are yet to be called for again.
+    cut: AtomicU32,
     books: Mutex<Books>,
+    begun: Instant,
+    /// When something of an answer was last taken, in milliseconds from `begun`.
+    taken: AtomicU64,
+    /// More resets than these within the window are too many.
+    resets: u32,
+    /// Told of that.
+    abused: Notify,
 }
 
 struct Books {
@@ -42,10 +54,16 @@ struct Books {
 }
 
 impl Streams {
-    /// None yet.
-    pub(crate) fn new(now: Instant) -> Self {
+    /// None yet; the caller may call off at most `resets` within ten seconds.
+    pub(crate) fn new(now: Instant, resets: u32) -> Self {
         Streams {
             live: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            cut: AtomicU32::new(0),
+            begun: now,
+            taken: AtomicU64::new(0),
+            resets,
+            abused: Notify::new(),
             books: Mutex::new(Books {
                 idle_since: Some(now),
                 resets: (now, 0),
@@ -79,6 +97,16 @@ impl Streams {
         transfers.push(Arc::downgrade(transfer));
     }
 
+    /// The caller takes something of an answer.
+    pub(crate) fn took(&self, now: Instant) {
+        self.taken.store(self.millis(now), Ordering::Relaxed);
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.begun);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Counts a request that was called off before it was answered.
     fn reset(&self, now: Instant) {
         let mut books = self.books.lock();
@@ -87,14 +115,19 @@ impl Streams {
             (*since, *count) = (now, 0);
         }
         *count += 1;
+        if *count > self.resets {
+            self.abused.notify_one();
+        }
     }
 
-    fn resets(&self) -> u32 {
-        self.books.lock().resets.1
+    /// An answer that was cut off is gone.
+    pub(crate) fn forget_cut(&self) {
+        self.cut.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Cuts off the answers of which the caller has taken nothing for `patience`.
-    fn cut_stalled(&self, now: Instant, patience: Duration) {
+    /// Cuts off the answers of which the caller has taken nothing for `patience`; true if there
+    /// were some, it has taken nothing of any other either, and no other is under way.
+    fn cut_stalled(&self, now: Instant, patience: Duration) -> bool {
         let watched: Vec<_> = {
             let mut books = self.books.lock();
             books
@@ -102,9 +135,23 @@ impl Streams {
                 .retain(|transfer| transfer.strong_count() > 0);
             books.transfers.iter().filter_map(|w| w.upgrade()).collect()
         };
+        let mut any = false;
         for transfer in watched {
-            transfer.cut_if_stalled(now, patience);
+            if transfer.cut_if_stalled(now, patience) {
+                self.cut.fetch_add(1, Ordering::AcqRel);
+                any = true;
+            }
         }
+        let taken = self.taken.load(Ordering::Relaxed);
+        let quiet = u128::from(self.millis(now).saturating_sub(taken)) >= patience.as_millis();
+        any && quiet && self.under_way() == 0
+    }
+
+    /// Requests that are answered and not cut off.
+    fn under_way(&self) -> u32 {
+        let [live, waiting, cut] =
+            [&self.live, &self.waiting, &self.cut].map(|count| count.load(Ordering::Acquire));
+        live.saturating_sub(waiting.saturating_add(cut))
     }
 
     fn is_idle_for(&self, now: Instant, patience: Duration) -> bool {
@@ -115,10 +162,11 @@ impl Streams {
 
 /// Serves one connection until it ends.
 ///
-/// Beyond what hyper and h2 bound (streams, windows, header lists, frames that ask for an answer),
-/// a connection is closed when it is idle for too long, whatever frames it sends, and when its
-/// caller calls off too many requests (rapid reset); an answer that its caller does not take gives
-/// its slot back.
+/// Beyond what hyper and h2 bound (streams, windows, header lists, empty DATA), a connection is
+/// closed when it is idle for too long, whatever frames it sends, when these are too many
+/// (`io/frames.rs`), and when its caller calls off too many requests (rapid reset). An answer that
+/// its caller does not take gives its slot back, and a caller that takes none at all, while its next
+/// requests wait for just that slot, is cut off.
 pub(crate) async fn serve(
     io: CallerIo,
     gateway: &Arc<Gateway>,
@@ -165,10 +213,10 @@ pub(crate) async fn serve(
                 closing = Some(Instant::now());
                 connection.as_mut().graceful_shutdown();
             }
+            () = streams.abused.notified() => return,
             _ = look.tick() => {
                 let now = Instant::now();
-                streams.cut_stalled(now, write);
-                if streams.resets() > limits.resets {
+                if streams.cut_stalled(now, write) {
                     return;
                 }
                 if !streams.is_idle_for(now, caller.link().idle(keep_alive)) {
@@ -200,6 +248,7 @@ async fn answer(
 ) -> Result<http::Response<crate::response::ResponseBody>, Infallible> {
     let response = proxy::answer(gateway, caller, request).await;
     call.answered = true;
+    drop(call);
     Ok(response)
 }
 
@@ -211,6 +260,7 @@ struct Call {
 
 impl Call {
     fn new(streams: &Arc<Streams>) -> Self {
+        streams.waiting.fetch_add(1, Ordering::AcqRel);
         Call {
             streams: Arc::clone(streams),
             answered: false,
@@ -220,6 +270,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        self.streams.waiting.fetch_sub(1, Ordering::AcqRel);
         if !self.answered {
             self.streams.reset(Instant::now());
         }
@@ -233,20 +284,31 @@ mod tests {
     #[test]
     fn resets_are_counted_within_a_window() {
         let start = Instant::now();
-        let streams = Streams::new(start);
+        let streams = Streams::new(start, 3);
+        let resets = || streams.books.lock().resets.1;
         for _ in 0..3 {
             streams.reset(start + Duration::from_secs(1));
         }
-        assert_eq!(streams.resets(), 3);
+        assert_eq!(resets(), 3);
         streams.reset(start + RESET_WINDOW + Duration::from_secs(1));
-        assert_eq!(streams.resets(), 1);
+        assert_eq!(resets(), 1);
+    }
+
+    #[tokio::test]
+    async fn too_many_resets_are_told() {
+        let start = Instant::now();
+        let streams = Streams::new(start, 3);
+        for _ in 0..4 {
+            streams.reset(start);
+        }
+        streams.abused.notified().await;
     }
 
     #[test]
     fn idle_is_counted_from_the_end_of_the_last_request() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let streams = Streams::new(start);
+        let streams = Streams::new(start, 1);
         assert!(streams.is_idle_for(start + second, second));
         streams.enter();
         streams.enter();

@@ -143,7 +143,7 @@ fn is_id(value: &[u8]) -> bool {
     (1..=ID_LIMIT).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
 }
 
-/// `00-{32 hex}-{16 hex}-{2 hex}`, ids not all zeros; later versions may be longer.
+/// `00-{32 hex}-{16 hex}-{2 hex}`, ids not all zeros; later versions may be longer, in plain ASCII.
 fn is_traceparent(value: &[u8]) -> bool {
     let hex = |range: std::ops::Range<usize>| {
         value[range]
@@ -161,6 +161,7 @@ fn is_traceparent(value: &[u8]) -> bool {
         && hex(36..52)
         && hex(53..55)
         && !value.starts_with(b"ff")
+        && value[55..].iter().all(u8::is_ascii_graphic)
         && some(3..35)
         && some(36..52)
 }
@@ -250,6 +251,8 @@ mod tests {
             "has space",
             "00-zz",
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-m re",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-m\tre",
         ] {
             let id = RequestId::of(&headers(&[("traceparent", bad)]));
             let mut out = BytesMut::new();

@@ -14,14 +14,16 @@ use crate::accept::Transport;
 use crate::overload::Connections;
 use crate::watchdog::Watchdog;
 
+pub(crate) mod frames;
 mod idle;
-mod scan;
+pub(crate) mod scan;
 
 use idle::HeadWait;
 
 /// What an HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+use frames::Frames;
 use scan::HeadScan;
 
 /// The caller's connection. A caller that does not send the whole head of a request in time, or
@@ -39,6 +41,8 @@ pub(crate) struct CallerIo {
     /// The turn that the wait for the head began in.
     turn: u64,
     scan: HeadScan,
+    /// Over HTTP/2 only.
+    frames: Option<Box<Frames>>,
     /// For the next piece of a response to be taken.
     write: Patience,
 }
@@ -137,6 +141,7 @@ impl CallerIo {
             head: HeadWait::new(connections, waits),
             turn: 0,
             scan: HeadScan::default(),
+            frames: None,
             write: Patience::new(waits.write),
         }
     }
@@ -173,9 +178,11 @@ impl CallerIo {
         .await
     }
 
-    /// The caller speaks HTTP/2, where other clocks than those of single heads run.
-    pub(crate) fn set_http2(&mut self) {
+    /// The caller speaks HTTP/2, where other clocks than those of single heads run. It is cut off
+    /// if more than `control_frames` come in ten seconds that carry nothing.
+    pub(crate) fn set_http2(&mut self, control_frames: u32) {
         self.turns.count.store(1, Ordering::Relaxed);
+        self.frames = Some(Box::new(Frames::new(control_frames, Instant::now())));
     }
 
     fn watch<T>(
@@ -188,6 +195,17 @@ impl CallerIo {
             return result;
         }
         self.write.poll(cx)
+    }
+
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(count)), Some(frames)) = (&result, &mut self.frames) {
+            frames.earn(*count);
+        }
+        self.watch(cx, result)
     }
 }
 
@@ -207,6 +225,12 @@ impl AsyncRead for CallerIo {
         };
         let turn = this.turns.count.load(Ordering::Relaxed);
         if turn % 2 == 1 {
+            let read = &buf.filled()[before..];
+            let fed = this.frames.as_mut().is_none_or(|frames| frames.feed(read));
+            if !fed {
+                let error = io::Error::other("the caller floods the connection with frames");
+                return Poll::Ready(Err(error));
+            }
             return result;
         }
         if turn != this.turn {
@@ -245,7 +269,7 @@ impl AsyncWrite for CallerIo {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.watch(cx, result)
+        self.wrote(cx, result)
     }
 
     fn poll_write_vectored(
@@ -254,7 +278,7 @@ impl AsyncWrite for CallerIo {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.watch(cx, result)
+        self.wrote(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -9,6 +9,9 @@ mod body;
 mod caller;
 mod client_address;
 mod drain;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod health;
 mod http2;

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 /// that what is routed is what the function sees.
 ///
 /// # Errors
-/// A sentence, if the path leaves the root, holds a control character or a backslash's or slash's
-/// code beside dots, or has a broken percent code.
+/// A sentence, if the path leaves the root, holds a control character, a backslash or a slash's code
+/// beside dots or dots with a parameter (`..;`), or has a broken percent code.
 pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, &'static str> {
     if !path.starts_with('/') {
         return Err("the path does not start with a slash");
@@ -85,11 +85,13 @@ fn is_plain(path: &[u8]) -> bool {
     true
 }
 
-/// True if a server that takes `%2f` or a backslash for a separator would find a dot segment.
+/// True if a server that takes `%2f` or a backslash for a separator, or drops what follows a
+/// semicolon, would find a dot segment.
 fn hides_dots(decoded: &[u8]) -> bool {
-    decoded.iter().any(|byte| matches!(byte, b'/' | b'\\'))
+    decoded.iter().any(|byte| b"/\\;".contains(byte))
         && decoded
-            .split(|byte| matches!(byte, b'/' | b'\\'))
+            .split(|byte| b"/\\".contains(byte))
+            .filter_map(|part| part.split(|&byte| byte == b';').next())
             .any(|part| matches!(part, b"." | b".."))
 }
 
@@ -110,6 +112,7 @@ mod tests {
             ("/a/%2e/b", "/a/b"),
             ("/.well-known/x", "/.well-known/x"),
             ("/a/..b/...", "/a/..b/..."),
+            ("/a;x=../b;", "/a;x=../b;"),
             ("/a%20b/%C3%A4", "/a%20b/%C3%A4"),
             ("/a%2fb", "/a%2fb"),
         ] {
@@ -131,6 +134,10 @@ mod tests {
             "/a/..%5cb",
             "/a\\..\\b",
             "/a\\..",
+            "/a/..;/b",
+            "/a/%2e%2e;x/b",
+            "/a/..%3bx",
+            "/a/.;",
             "/a%00",
             "/a%0d%0a",
             "/a%",

@@ -1,7 +1,7 @@
 //! One request: route, admit, acquire, forward, record.
 
 mod acquire;
-mod admit;
+pub(crate) mod admit;
 mod encode;
 mod forward;
 mod patience;

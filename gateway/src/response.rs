@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use stoker_scaler::Lease;
 
 use crate::health;
+use crate::http2::Streams;
 use crate::link::OurTurn;
 use crate::metrics::Record;
 use crate::upstream::{Connection, Exchange, ExchangeError};
@@ -36,10 +37,15 @@ enum Kind {
 }
 
 /// A body on its way, which can be cut off from outside when its caller takes nothing.
-pub(crate) struct Shared(Mutex<Watched>);
+pub(crate) struct Shared {
+    streams: Arc<Streams>,
+    watched: Mutex<Watched>,
+}
 
 struct Watched {
     transfer: Option<Box<Transfer>>,
+    /// It was cut off.
+    cut: bool,
     /// Since when it is the caller's to take something.
     offered: Option<Instant>,
 }
@@ -101,10 +107,14 @@ impl ResponseBody {
             transfer.finish();
             Kind::Ended
         } else if let Some(streams) = turn.streams() {
-            let shared = Arc::new(Shared(Mutex::new(Watched {
-                transfer: Some(transfer),
-                offered: Some(Instant::now()),
-            })));
+            let shared = Arc::new(Shared {
+                streams: Arc::clone(streams),
+                watched: Mutex::new(Watched {
+                    transfer: Some(transfer),
+                    cut: false,
+                    offered: Some(Instant::now()),
+                }),
+            });
             streams.watch(&shared);
             Kind::Shared(shared)
         } else {
@@ -173,12 +183,18 @@ type Piece = (Option<Result<Frame<Bytes>, TransferError>>, bool);
 
 impl Shared {
     fn poll_frame(&self, cx: &mut Context<'_>, watchdog: &mut Watchdog) -> Poll<Piece> {
-        let mut watched = self.0.lock();
+        let mut watched = self.watched.lock();
+        let offered = watched.offered.is_some();
         let Some(transfer) = &mut watched.transfer else {
             return Poll::Ready((Some(Err(TransferError::Stalled)), true));
         };
         let answer = transfer.poll_frame(cx, watchdog);
-        watched.offered = answer.is_ready().then(Instant::now);
+        let now = Instant::now();
+        if offered {
+            // hyper comes back for more only when there is room.
+            self.streams.took(now);
+        }
+        watched.offered = answer.is_ready().then_some(now);
         if let Poll::Ready((frame, true)) = &answer
             && let Some(transfer) = watched.transfer.take()
         {
@@ -189,21 +205,32 @@ impl Shared {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let watched = self.0.lock();
+        let watched = self.watched.lock();
         let transfer = watched.transfer.as_ref();
         transfer.map_or_else(SizeHint::new, |transfer| transfer.exchange.size_hint())
     }
 
     /// Gives the slot back if the caller has taken nothing for `patience`. The caller finds the
-    /// stream reset when it comes back to it.
-    pub(crate) fn cut_if_stalled(&self, now: Instant, patience: Duration) {
-        let mut watched = self.0.lock();
+    /// stream reset when it comes back to it. True if so.
+    pub(crate) fn cut_if_stalled(&self, now: Instant, patience: Duration) -> bool {
+        let mut watched = self.watched.lock();
         let stalled = watched
             .offered
             .is_some_and(|since| now.saturating_duration_since(since) >= patience);
         if stalled && let Some(transfer) = watched.transfer.take() {
+            watched.cut = true;
             drop(watched);
             transfer.fail(&TransferError::Stalled);
+            return true;
+        }
+        false
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.watched.get_mut().cut {
+            self.streams.forget_cut();
         }
     }
 }

@@ -217,8 +217,8 @@ impl ServerApp for App {
             Arc::new(Caller::new(accepted.peer, trusted, accepted.tls, link).redirected(redirect))
         };
         if http2 {
-            io.set_http2();
-            let streams = Arc::new(Streams::new(Instant::now()));
+            io.set_http2(settings.http2.control_frames);
+            let streams = Arc::new(Streams::new(Instant::now(), settings.http2.resets));
             let link = Link::http2(Arc::clone(&streams), self.closing.clone(), open);
             http2::serve(io, &self.gateway, &caller(link), &streams, settings).await;
         } else {

@@ -1,6 +1,6 @@
 //! An upgraded connection: bytes both ways until either side ends it.
 
-mod frames;
+pub(crate) mod frames;
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -75,7 +75,8 @@ impl Upgrade {
     }
 }
 
-fn wanted(parts: &Parts) -> Option<HeaderValue> {
+/// The protocols that the request asks to be switched to.
+pub(crate) fn wanted(parts: &Parts) -> Option<HeaderValue> {
     if parts.version != Version::HTTP_11 {
         return None;
     }

@@ -4,7 +4,7 @@
 //! a request was written decides whether it may be tried again, the connection is driven by the
 //! very task that serves the caller, and no channel lies between the two. HTTP/2 is the h2 crate's.
 
-mod chunked;
+pub(crate) mod chunked;
 mod connection;
 mod exchange;
 mod fields;

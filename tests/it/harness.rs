@@ -1,6 +1,7 @@
 //! What all tests need: the real binary with real functions, a raw client, and eyes on processes.
 
 pub(crate) mod client;
+pub(crate) mod frames;
 mod gateway;
 pub(crate) mod otlp;
 pub(crate) mod process;
@@ -8,6 +9,7 @@ mod record;
 mod response;
 mod site;
 mod tls;
+pub(crate) mod upstream;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ pub(crate) use record::Record;
 pub(crate) use response::Response;
 pub(crate) use site::{Function, Site};
 pub(crate) use tls::{Authority, run};
+pub(crate) use upstream::Upstream;
 
 /// How long anything may take that must happen at all. Nothing is as slow as that; a test that
 /// needs all of it has failed.

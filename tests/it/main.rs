@@ -1,5 +1,6 @@
 //! The real binary, real functions, real clients: what must hold, each shown by a test.
 
+mod abuse;
 mod access;
 mod access_log;
 mod admission;
@@ -7,6 +8,7 @@ mod broken;
 mod burst;
 mod codings;
 mod commands;
+mod conformance;
 mod dashboards;
 mod deadlines;
 mod examples;

@@ -52,6 +52,14 @@ pub(super) const KEYS: &[Key<GatewayDraft>] = &[
          closed.",
     ),
     key(
+        "control-frames",
+        Value("10000"),
+        Whole(100, 1_000_000, |d, v| d.http2.control_frames = narrow(v)),
+        "Frames without a request, a body or a body's end that a caller may send within ten \
+         seconds, besides one for every 64 bytes that it takes; beyond that its connection is \
+         closed.",
+    ),
+    key(
         "ping-interval",
         Value("'30s'"),
         Span(MILLI, HOUR, |d, v| d.http2.ping_interval = v),

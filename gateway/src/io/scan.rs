@@ -7,7 +7,7 @@ const CODING: &[u8] = b"transfer-encoding";
 
 /// Notes whether a head has a length, a transfer coding, or both, whatever reads it comes in.
 #[derive(Debug, Default)]
-pub(super) struct HeadScan {
+pub(crate) struct HeadScan {
     /// The beginning of the current line.
     name: [u8; NAME],
     /// Bytes of it; more than `NAME` if the line is longer.
@@ -20,7 +20,7 @@ pub(super) struct HeadScan {
 
 impl HeadScan {
     /// Takes the next bytes.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
         while !self.over && !bytes.is_empty() {
             let end = bytes.iter().position(|&byte| byte == b'\n');
             let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
@@ -33,7 +33,7 @@ impl HeadScan {
     }
 
     /// True if both were there.
-    pub(super) fn has_both(&self) -> bool {
+    pub(crate) fn has_both(&self) -> bool {
         self.length && self.coding
     }
 

@@ -15,7 +15,7 @@ use crate::problem::{Problem, ProblemKind};
 
 /// The host that is asked for: of the request line if it names one, else of `Host`; empty for
 /// HTTP/1.0 without one.
-pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
+pub(crate) fn host(parts: &Parts) -> Result<&str, Problem> {
     let bad = |detail: &str| Problem::new(ProblemKind::BadRequest, detail);
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let first = hosts.next();
@@ -36,7 +36,7 @@ pub(super) fn host(parts: &Parts) -> Result<&str, Problem> {
         (None, Some(host)) => host
             .to_str()
             .map_err(|_| bad("the host header is not valid"))?,
-        (None, None) if parts.version == http::Version::HTTP_11 => {
+        (None, None) if parts.version > http::Version::HTTP_10 => {
             return Err(bad("the request has no host header"));
         }
         (None, None) => "",
@@ -62,7 +62,7 @@ pub(super) fn authority(snapshot: &Snapshot, caller: &Caller, host: &str) -> Res
 
 /// Refuses a head that is too long. hyper's own limit holds only for heads that are not whole yet,
 /// and h2 does not count lines.
-pub(super) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem> {
+pub(crate) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem> {
     let limit = limits.header_bytes;
     if parts.headers.len() > limits.headers {
         let detail = format!("the request has more than {} header lines", limits.headers);
@@ -113,7 +113,7 @@ pub(super) fn access(
 /// Refuses a body that is too long or whose end is ambiguous; answers whether there is one at all.
 ///
 /// `both` says that a length was sent beside a coding. hyper has taken the length away then.
-pub(super) fn length(parts: &Parts, limit: u64, both: bool) -> Result<bool, Problem> {
+pub(crate) fn length(parts: &Parts, limit: u64, both: bool) -> Result<bool, Problem> {
     let ambiguous = |detail| {
         let mut problem = Problem::new(ProblemKind::BadRequest, detail);
         problem.close = true;

@@ -1,11 +1,11 @@
 //! Where the frames of a WebSocket connection end (RFC 6455 section 5.2).
 
 /// A close frame with the status 1001, "going away" (RFC 6455 section 7.4.1).
-pub(super) const GOING_AWAY: [u8; 4] = [0x88, 0x02, 0x03, 0xe9];
+pub(crate) const GOING_AWAY: [u8; 4] = [0x88, 0x02, 0x03, 0xe9];
 
 /// Follows the frames of one direction without keeping any of them.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     /// The header of the current frame, as far as it came.
     header: [u8; 14],
     count: usize,
@@ -15,12 +15,12 @@ pub(super) struct Frames {
 
 impl Frames {
     /// True between two frames.
-    pub(super) fn is_between(&self) -> bool {
+    pub(crate) fn is_between(&self) -> bool {
         self.count == 0 && self.payload == 0
     }
 
     /// Takes all of `data`; answers its length.
-    pub(super) fn feed(&mut self, data: &[u8]) -> usize {
+    pub(crate) fn feed(&mut self, data: &[u8]) -> usize {
         let mut at = 0;
         while at < data.len() {
             at += self.feed_one(&data[at..]);
@@ -29,7 +29,7 @@ impl Frames {
     }
 
     /// Takes `data` up to the end of a frame; answers how much that was.
-    pub(super) fn feed_one(&mut self, data: &[u8]) -> usize {
+    pub(crate) fn feed_one(&mut self, data: &[u8]) -> usize {
         let mut at = 0;
         while at < data.len() {
             if self.payload > 0 {

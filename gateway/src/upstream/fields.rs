@@ -110,6 +110,8 @@ pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
         || *name == header::PROXY_AUTHORIZATION
         || name.as_str() == "keep-alive"
         || name.as_str() == "proxy-connection"
+        // Of the upgrade to HTTP/2 that RFC 9113 has abolished.
+        || name.as_str() == "http2-settings"
 }
 
 /// True if `Connection` holds more than the words that name no header.

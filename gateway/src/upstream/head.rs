@@ -88,10 +88,10 @@ fn parse_one(input: &mut BytesMut, method: &Method) -> Result<Option<ResponseHea
     }
     let code = parsed.code.unwrap_or(0);
     let status = StatusCode::from_u16(code).map_err(|_| format!("{code} is not a status code"))?;
-    let persistent = parsed.version == Some(1);
+    let modern = parsed.version == Some(1);
     let head = input.split_to(length).freeze();
 
-    let mut fields = Fields::new(names.len(), persistent);
+    let mut fields = Fields::new(names.len(), modern);
     for (name, (start, end)) in names.into_iter().zip(ranges) {
         fields.take(name, head.slice(start as usize..end as usize))?;
     }
@@ -102,22 +102,26 @@ fn parse_one(input: &mut BytesMut, method: &Method) -> Result<Option<ResponseHea
 struct Fields {
     headers: HeaderMap,
     length: Option<u64>,
-    transfer_encoding: bool,
     chunked: bool,
-    reusable: bool,
-    connection: Option<HeaderValue>,
+    /// HTTP/1.1, which knows codings and stays connected unless it says otherwise.
+    modern: bool,
+    keeps_alive: bool,
+    closes: bool,
+    /// Every line of it.
+    connection: Vec<HeaderValue>,
     upgrade: Option<HeaderValue>,
 }
 
 impl Fields {
-    fn new(count: usize, persistent: bool) -> Self {
+    fn new(count: usize, modern: bool) -> Self {
         Fields {
             headers: HeaderMap::with_capacity(count + 4),
             length: None,
-            transfer_encoding: false,
             chunked: false,
-            reusable: persistent,
-            connection: None,
+            modern,
+            keeps_alive: modern,
+            closes: false,
+            connection: Vec::new(),
             upgrade: None,
         }
     }
@@ -136,17 +140,16 @@ impl Fields {
                 self.headers.append(name, value);
             }
         } else if name == header::TRANSFER_ENCODING {
-            self.transfer_encoding = true;
-            let coding = value
-                .as_bytes()
-                .rsplit(|&byte| byte == b',')
-                .next()
-                .unwrap_or(&[]);
-            self.chunked = coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
+            // RFC 9112 sections 6.1 and 7: another coding could be neither undone here nor told to
+            // the caller, HTTP/1.0 has none, and none comes twice.
+            if self.chunked || !self.modern || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                return Err("it has a transfer-encoding other than chunked".into());
+            }
+            self.chunked = true;
         } else if name == header::CONNECTION {
-            self.reusable &= !has_token(&value, "close");
-            self.reusable |= has_token(&value, "keep-alive") && !has_token(&value, "close");
-            self.connection = Some(value);
+            self.closes |= has_token(&value, "close");
+            self.keeps_alive |= has_token(&value, "keep-alive");
+            self.connection.push(value);
         } else if name == header::UPGRADE {
             self.upgrade = Some(value);
         } else if !is_hop_by_hop(&name) {
@@ -156,8 +159,9 @@ impl Fields {
     }
 
     fn finish(mut self, status: StatusCode, method: &Method) -> Result<ResponseHead, String> {
-        if let Some(tokens) = self.connection.take() {
-            let listed = |name: &HeaderName| has_token(&tokens, name.as_str());
+        if !self.connection.is_empty() {
+            let lines = self.connection.iter();
+            let listed = |name: &HeaderName| lines.clone().any(|l| has_token(l, name.as_str()));
             let named: Vec<HeaderName> = self
                 .headers
                 .keys()
@@ -172,18 +176,18 @@ impl Fields {
             || status == StatusCode::NO_CONTENT
             || status == StatusCode::NOT_MODIFIED
             || status.is_informational();
-        if self.transfer_encoding {
+        let both = self.chunked && self.length.is_some();
+        if both {
             // RFC 9112 section 6.3: the coding overrides a length, and both at once are suspect.
             self.headers.remove(header::CONTENT_LENGTH);
-            self.reusable &= self.length.is_none();
         }
-        let framing = match (bodiless, self.transfer_encoding, self.chunked, self.length) {
-            (true, ..) | (false, false, _, Some(0)) => Framing::None,
-            (false, true, true, _) => Framing::Chunked,
-            (false, true, false, _) | (false, false, _, None) => Framing::Close,
-            (false, false, _, Some(length)) => Framing::Length(length),
+        let framing = match (bodiless, self.chunked, self.length) {
+            (true, ..) | (false, false, Some(0)) => Framing::None,
+            (false, true, _) => Framing::Chunked,
+            (false, false, None) => Framing::Close,
+            (false, false, Some(length)) => Framing::Length(length),
         };
-        let reusable = self.reusable && framing != Framing::Close;
+        let reusable = self.keeps_alive && !self.closes && !both && framing != Framing::Close;
         Ok(ResponseHead {
             status,
             headers: self.headers,

@@ -76,10 +76,14 @@ impl Socket {
         let rested = self
             .idle_since
             .map_or(Duration::ZERO, |since| now.duration_since(since));
-        if rested < TRUST_IDLE && matches!(self.io, Io::Unix(_)) {
-            return true;
-        }
         let mut byte = [0_u8];
+        if rested < TRUST_IDLE
+            && let Io::Unix(stream) = &self.io
+        {
+            // What the events have told costs no system call.
+            let seen = stream.try_read(&mut byte);
+            return seen.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        }
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         let peeked = match &self.io {
             Io::Unix(stream) => recv(stream, &mut byte, flags),
@@ -175,5 +179,32 @@ fn poll_write(
         io.poll_write(cx, first)
     } else {
         io.poll_write_vectored(cx, &[io::IoSlice::new(first), io::IoSlice::new(second)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// Else what an instance says late would be the answer to the next request.
+    #[tokio::test]
+    async fn what_nobody_asked_for_makes_it_useless() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut socket = Socket {
+            io: Io::Unix(ours),
+            read: BytesMut::new(),
+            idle_since: None,
+            place: None,
+        };
+        let now = Instant::now();
+        socket.rest(now);
+        assert!(socket.is_usable(now));
+        theirs.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        if let Io::Unix(stream) = &socket.io {
+            stream.readable().await.unwrap();
+        }
+        assert!(!socket.is_usable(now));
     }
 }

@@ -75,6 +75,11 @@ impl Record {
         );
     }
 
+    /// The same, but gives up as soon as `over` holds, which is looked at now and then.
+    pub(crate) fn wait_for_or(&self, text: &str, count: usize, mut over: impl FnMut() -> bool) {
+        super::wait_until(text, || self.count(text) >= count || over());
+    }
+
     /// How often `text` is in what the function got so far.
     pub(crate) fn count(&self, text: &str) -> usize {
         occurrences(&self.heard.lock(), text)

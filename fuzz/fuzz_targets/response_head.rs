@@ -1,0 +1,4 @@
+//! `response_head` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stoker_fuzz::run("response_head", data));

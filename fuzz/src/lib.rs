@@ -1,0 +1,50 @@
+//! Every parser of what strangers send, fed with what nobody means.
+//!
+//! A target is a function of bytes that panics if a parser does, or if something does not hold that
+//! must hold for all input. `tests/mutations.rs` runs them all on stable Rust; the programs in
+//! `fuzz_targets` are for libFuzzer (see `README.md`).
+//!
+//! To come, each a function in a file of its own in `targets` and a line in [`TARGETS`]: the PROXY
+//! protocol, JSON Web Tokens, keys, `grpc-timeout` and `Prefer`.
+
+mod targets;
+
+/// A parser and what must hold of it.
+pub struct Target {
+    /// Also of its corpus, `corpus/<name>`.
+    pub name: &'static str,
+    /// Tries one input.
+    pub run: fn(&[u8]),
+    /// Inputs to try in a short run: fewer where each takes longer.
+    pub runs: usize,
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("admission", targets::admission::run, 4000),
+    target("chunked", targets::chunked::run, 4000),
+    target("fields", targets::fields::run, 4000),
+    target("gateway_file", targets::files::gateway, 400),
+    target("head_scan", targets::head_scan::run, 4000),
+    target("http2_frames", targets::frames::http2, 4000),
+    target("identity", targets::identity::run, 4000),
+    target("manifest", targets::files::manifest, 400),
+    target("path", targets::path::run, 8000),
+    target("pattern", targets::routes::pattern, 8000),
+    target("response_head", targets::response_head::run, 4000),
+    target("routes", targets::routes::run, 4000),
+    target("websocket", targets::frames::websocket, 4000),
+];
+
+const fn target(name: &'static str, run: fn(&[u8]), runs: usize) -> Target {
+    Target { name, run, runs }
+}
+
+/// Tries one input on a target.
+///
+/// # Panics
+/// If the target does, or if there is none of this name.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    (target.expect("a target has this name").run)(data);
+}
