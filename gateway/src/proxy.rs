@@ -210,6 +210,8 @@ struct Ready {
     limits: Limits,
     /// It may go on for as long as both sides like.
     stream: bool,
+    /// The caller's own limit to all of it.
+    deadline: Option<Duration>,
     /// Of a function that not everybody may call.
     admission: Option<Box<Admission>>,
 }
@@ -284,6 +286,7 @@ fn prepare(
         framing,
         limits,
         stream: wish.grpc || upgrade.is_some(),
+        deadline: wish.grpc.then(|| grpc::deadline(&parts.headers)).flatten(),
         admission,
     })
 }

@@ -1,6 +1,8 @@
 //! The gateway's own answers to gRPC calls: a status in place of a document, as the protocol over
 //! HTTP/2 has it ("Trailers-Only" of `PROTOCOL-HTTP2.md`).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -11,6 +13,7 @@ use crate::link::OurTurn;
 use crate::response::ResponseBody;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// True if the request is a gRPC call.
@@ -21,6 +24,27 @@ pub(crate) fn is_call(headers: &HeaderMap) -> bool {
         // Not grpc-web, which is another protocol.
         rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
     })
+}
+
+/// How long the caller waits for the call, from its own clock's start: `grpc-timeout`, a whole
+/// number of at most eight digits and its unit. `None` if there is none, or none that can be read.
+pub(crate) fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let (unit, digits) = headers.get(TIMEOUT)?.as_bytes().split_last()?;
+    let number = digits.len() <= 8 && digits.iter().all(u8::is_ascii_digit);
+    let count: u64 = std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| number)?
+        .parse()
+        .ok()?;
+    match unit {
+        b'H' => Some(Duration::from_secs(count * 3600)),
+        b'M' => Some(Duration::from_secs(count * 60)),
+        b'S' => Some(Duration::from_secs(count)),
+        b'm' => Some(Duration::from_millis(count)),
+        b'u' => Some(Duration::from_micros(count)),
+        b'n' => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
 }
 
 pub(super) fn response(problem: &Problem, id: &RequestId, turn: OurTurn) -> Response<ResponseBody> {
@@ -104,6 +128,25 @@ mod tests {
         assert!(!call("application/grpc-web"));
         assert!(!call("application/json"));
         assert!(!is_call(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn deadlines_have_units() {
+        let read = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(TIMEOUT, HeaderValue::from_static(value));
+            deadline(&headers)
+        };
+        assert_eq!(read("2H"), Some(Duration::from_secs(7200)));
+        assert_eq!(read("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(read("99999999S"), Some(Duration::from_secs(99_999_999)));
+        assert_eq!(read("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(read("7u"), Some(Duration::from_micros(7)));
+        assert_eq!(read("0n"), Some(Duration::ZERO));
+        for value in ["", "m", "5", "5s", "-5S", "+5S", "999999999S", "1.5S"] {
+            assert_eq!(read(value), None, "{value}");
+        }
+        assert_eq!(deadline(&HeaderMap::new()), None);
     }
 
     #[test]

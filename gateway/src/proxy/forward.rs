@@ -52,11 +52,13 @@ pub(super) async fn forward(
         framing,
         limits,
         stream,
+        deadline: own,
         admission: _,
     } = ready;
     let timeouts = &entry.spec.timeouts;
     let patience = Patience::of(timeouts, stream);
-    let total = record.phases.arrived + patience.total;
+    let total = own.map_or(patience.total, |own| own.min(patience.total));
+    let total = record.phases.arrived + total;
     let deadline = (record.phases.arrived + timeouts.queue).min(total);
     let seeker = Seeker {
         gateway,
@@ -90,13 +92,14 @@ pub(super) async fn forward(
     let record = record.answered(&lease, head.status);
     let phases = record.phases;
     let streams = stream || is_event_stream(&head.headers);
-    let patience = Patience::of(timeouts, streams);
+    let Patience { idle, total, .. } = Patience::of(timeouts, streams);
+    let total = own.map_or(total, |own| own.min(total));
     let transfer = Box::new(Transfer {
         exchange,
         lease,
         record,
-        idle: patience.idle,
-        deadline: phases.arrived + patience.total,
+        idle,
+        deadline: phases.arrived + total,
         drained: None,
     });
     Ok(Answer {
