@@ -18,6 +18,7 @@ mod jwt;
 mod keys;
 mod many;
 mod memory;
+mod protocols;
 mod proxy_protocol;
 mod rates;
 mod reload;
