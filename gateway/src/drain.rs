@@ -2,15 +2,26 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use stoker_scaler::Instance;
 use tokio::sync::watch;
 
+use crate::Connection;
 use crate::tunnel::Drain;
 
-/// Ready when the gateway begins to end.
-pub(crate) fn begun(mut shutdown: watch::Receiver<bool>) -> Drain {
-    Box::pin(async move { drop(shutdown.wait_for(|down| *down).await) })
+/// Ready when the gateway begins to end, or the instance does.
+pub(crate) fn begun(
+    mut shutdown: watch::Receiver<bool>,
+    instance: Arc<Instance<Connection>>,
+) -> Drain {
+    Box::pin(async move {
+        tokio::select! {
+            down = shutdown.wait_for(|down| *down) => drop(down),
+            () = instance.draining() => {}
+        }
+    })
 }
 
 /// Ready `grace` after `begun` is.

@@ -307,7 +307,8 @@ impl forward::Answer {
         if !self.streams {
             return self.into_response(id, turn);
         }
-        let drain = drain::begun(caller.link().shutdown());
+        let instance = Arc::clone(self.transfer.lease.instance());
+        let drain = drain::begun(caller.link().shutdown(), instance);
         if let Some(upgrade) = upgrade.zip(self.head.upgrade.take()) {
             return self.switch((drain, grace), upgrade, caller, (id, turn));
         }

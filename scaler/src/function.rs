@@ -39,6 +39,15 @@ struct State<C: Send + 'static> {
     rule: Rule,
 }
 
+impl<C: Send + 'static> State<C> {
+    /// The instance of a grant.
+    fn granted(&self, id: InstanceId) -> Option<Arc<Instance<C>>> {
+        let instance = self.instances.get(&id)?;
+        instance.set_granted();
+        Some(Arc::clone(instance))
+    }
+}
+
 /// The registry, where it matters.
 type Listing<'a, C> = Option<MutexGuard<'a, Registry<C>>>;
 
@@ -218,10 +227,7 @@ impl<C: Send + 'static> Function<C> {
         }) = effects.iter().next()
             && *to == waiter
         {
-            granted = state
-                .instances
-                .get(instance)
-                .map(|instance| (Arc::clone(instance), *cold));
+            granted = state.granted(*instance).map(|instance| (instance, *cold));
         }
         if let Some((instance, cold)) = granted {
             // The warm path: one lock, nothing allocated, no channel.

@@ -1,11 +1,12 @@
 //! The shell's side of one instance: where it is, and the connections its slots own.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stoker_core::{InstanceId, InstanceView, StartFailure, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::driver::{Endpoint, StartTimings, Started};
 
@@ -18,6 +19,9 @@ pub struct Instance<C> {
     stopping: AtomicBool,
     /// Its slots are given out by another gateway.
     lent: AtomicBool,
+    draining: AtomicBool,
+    /// Woken when it begins to drain.
+    drains: Notify,
     gone: watch::Sender<Option<StartFailure>>,
     connections: Mutex<Vec<C>>,
 }
@@ -30,6 +34,8 @@ impl<C> Instance<C> {
             started: OnceLock::new(),
             stopping: AtomicBool::new(false),
             lent: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            drains: Notify::new(),
             gone: watch::Sender::new(None),
             connections: Mutex::new(Vec::new()),
         }
@@ -77,6 +83,29 @@ impl<C> Instance<C> {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// Ready when it is to have no more requests than it has, or is told to end.
+    pub async fn draining(&self) {
+        let mut news = pin!(self.drains.notified());
+        // Before the look, so that nothing falls between the two.
+        news.as_mut().enable();
+        if !self.draining.load(Ordering::Acquire) {
+            news.await;
+        }
+    }
+
+    /// It gets no more requests, for now.
+    pub(crate) fn set_draining(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.drains.notify_waiters();
+    }
+
+    /// It gets a request, so if it drained, that is over.
+    pub(crate) fn set_granted(&self) {
+        if self.draining.load(Ordering::Relaxed) {
+            self.draining.store(false, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn set_started(&self, started: Started) {
         // A second answer for the same id would be a driver's mistake; the first one stands.
         drop(self.started.set(started));
@@ -85,6 +114,7 @@ impl<C> Instance<C> {
     /// From now on no connection is kept.
     pub(crate) fn set_stopping(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.set_draining();
         self.lock().clear();
     }
 

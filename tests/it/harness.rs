@@ -5,6 +5,7 @@ pub(crate) mod frames;
 mod gateway;
 pub(crate) mod otlp;
 pub(crate) mod process;
+pub(crate) mod program;
 mod record;
 mod response;
 mod site;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use client::Client;
 pub(crate) use gateway::Gateway;
+pub(crate) use program::Program;
 pub(crate) use record::Record;
 pub(crate) use response::Response;
 pub(crate) use site::{Function, Site};

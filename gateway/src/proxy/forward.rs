@@ -98,13 +98,14 @@ pub(super) async fn forward(
     let record = record.answered(&lease, head.status);
     let phases = record.phases;
     let streams = stream || is_event_stream(&head.headers);
-    let patience = Patience::of(timeouts, streams);
+    let Patience { idle, total, .. } = Patience::of(timeouts, streams);
+    let total = call.map_or(total, |call| call.min(total));
     let transfer = Box::new(Transfer {
         exchange,
         lease,
         record,
-        idle: patience.idle,
-        deadline: arrived + call.map_or(patience.total, |call| call.min(patience.total)),
+        idle,
+        deadline: arrived + total,
         drained: None,
     });
     Ok(Answer {

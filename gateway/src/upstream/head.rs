@@ -49,10 +49,12 @@ impl ResponseHead {
         upgrade: bool,
     ) -> Result<Option<Self>, String> {
         loop {
-            let Some(head) = parse_one(input, method)? else {
+            let Some(mut head) = parse_one(input, method)? else {
                 return Ok(None);
             };
             if !head.status.is_informational() {
+                // There it only says what could be switched to (RFC 9110 section 7.8).
+                head.upgrade = None;
                 return Ok(Some(head));
             }
             if head.status == StatusCode::SWITCHING_PROTOCOLS {

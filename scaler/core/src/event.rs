@@ -125,6 +125,12 @@ pub enum Effect {
         /// Its id, never used before.
         instance: InstanceId,
     },
+    /// The instance gets no more requests and finishes those that it has: time to tell the ones
+    /// that have no end of their own. A later grant on it says that it was reprieved.
+    Drain {
+        /// The instance.
+        instance: InstanceId,
+    },
     /// Ask the instance to end (SIGTERM).
     Stop {
         /// The instance.

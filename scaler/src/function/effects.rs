@@ -39,7 +39,7 @@ impl<C: Send + 'static> Function<C> {
                     cold,
                 } => {
                     let sender = state.waiting.remove(&waiter);
-                    let instance = state.instances.get(&instance).cloned();
+                    let instance = state.granted(instance);
                     if let (Some(sender), Some(instance)) = (sender, instance) {
                         let granted = state.pool.now();
                         todo.push(Todo::Grant(sender, instance, cold, granted));
@@ -54,6 +54,11 @@ impl<C: Send + 'static> Function<C> {
                     let instance = Arc::new(Instance::new(id, self.shared.clock.now()));
                     state.instances.insert(id, Arc::clone(&instance));
                     todo.push(Todo::Start(instance));
+                }
+                Effect::Drain { instance } => {
+                    if let Some(instance) = state.instances.get(&instance) {
+                        instance.set_draining();
+                    }
                 }
                 Effect::Stop { instance } => {
                     let instance = state.instances.get(&instance).cloned();

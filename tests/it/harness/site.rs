@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::Gateway;
+use super::{Gateway, program};
 
 /// Ports of one gateway.
 const PORTS: u32 = 100;
@@ -86,6 +86,7 @@ impl Drop for Site {
 pub(crate) struct Function {
     command: Vec<String>,
     listen: &'static str,
+    contract: &'static str,
     environment: Vec<(String, String)>,
     tables: String,
 }
@@ -109,9 +110,26 @@ impl Function {
         Function {
             command,
             listen,
+            contract: "http",
             environment: Vec::new(),
             tables: String::new(),
         }
+    }
+
+    /// A script of `tests/it/protocols/programs`, in Python or for Node by its name.
+    pub(crate) fn script(listen: &'static str, name: &str) -> Function {
+        let path = program::script_path(name);
+        if name.ends_with(".py") {
+            Function::new(listen, &[&program::python(), &path])
+        } else {
+            Function::new(listen, &["node", &path])
+        }
+    }
+
+    /// One that is spoken to in HTTP/2.
+    pub(crate) fn h2c(mut self) -> Function {
+        self.contract = "h2c";
+        self
     }
 
     /// One of so many instances, which do so much at once.
@@ -136,7 +154,10 @@ impl Function {
 
     /// The manifest's text.
     pub(crate) fn manifest(&self) -> String {
-        let mut text = format!("command = {:?}\nlisten = {:?}\n", self.command, self.listen);
+        let mut text = format!(
+            "command = {:?}\nlisten = {:?}\ncontract = {:?}\n",
+            self.command, self.listen, self.contract
+        );
         text.push_str("[environment]\n");
         for (name, value) in &self.environment {
             writeln!(text, "{name} = {value:?}").expect("a text takes all");

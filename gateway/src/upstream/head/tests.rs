@@ -104,6 +104,20 @@ fn what_is_not_http_is_refused() {
 }
 
 #[test]
+fn only_a_101_switches() {
+    for line in ["426 Upgrade Required", "403 Forbidden", "200 OK"] {
+        let text = format!(
+            "HTTP/1.1 {line}\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
+        );
+        let mut input = BytesMut::from(text.as_str());
+        let head = ResponseHead::parse(&mut input, &Method::GET, true);
+        let head = head.unwrap().unwrap();
+        assert_eq!(head.upgrade, None, "{line}");
+        assert!(!head.headers.contains_key("upgrade"), "{line}");
+    }
+}
+
+#[test]
 fn a_switch_of_protocols_must_be_asked_for() {
     let switch =
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nx";

@@ -20,6 +20,7 @@ impl Pool {
         } else if instance.state != InstanceState::Draining {
             self.fleet.enter(id, InstanceState::Draining, self.now);
             self.want(self.now + self.spec.drain_timeout);
+            effects.push(Effect::Drain { instance: id });
         }
     }
 

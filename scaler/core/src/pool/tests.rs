@@ -219,6 +219,7 @@ fn in_words(effect: &Effect) -> Option<String> {
             format!("reject {}: {}", waiter.0, cause_in_words(cause))
         }
         Effect::Start { instance } => format!("start {}", instance.count()),
+        Effect::Drain { instance } => format!("drain {}", instance.count()),
         Effect::Stop { instance } => format!("stop {}", instance.count()),
         Effect::Kill { instance } => format!("kill {}", instance.count()),
         Effect::WakeAt(_) | Effect::Decided(_) => return None,

@@ -103,6 +103,7 @@ impl Report {
             Effect::Kill { instance } => (6, instance.as_raw(), 0),
             Effect::WakeAt(time) => (7, time.as_nanos(), 0),
             Effect::Decided(decision) => (8, u64::from(decision.desired), 0),
+            Effect::Drain { instance } => (9, instance.as_raw(), 0),
         };
         for part in [now.as_nanos(), kind, first, second] {
             for byte in part.to_le_bytes() {

@@ -267,6 +267,8 @@ impl<'a> World<'a> {
             } => self.grant(waiter, instance, cold)?,
             Effect::Reject { waiter, cause } => self.reject(waiter, &cause)?,
             Effect::Start { instance } => self.start(instance)?,
+            // Requests of the simulator all end by themselves.
+            Effect::Drain { .. } => {}
             Effect::Stop { instance } => {
                 if !self.stopping.insert(instance) {
                     return self.defect("an instance was stopped twice");

@@ -8,7 +8,7 @@ fn a_retired_pool_finishes_its_requests_and_ends() {
     story.warm(2);
     story.acquire(1);
     assert!(!story.pool.is_finished());
-    assert_eq!(story.apply(Event::Retire), ["stop 1"]);
+    assert_eq!(story.apply(Event::Retire), ["stop 1", "drain 2"]);
     assert_eq!(story.instances(), ["1 stopping 0", "2 draining 1"]);
     assert_eq!(story.release(2), ["stop 2"]);
     story.exited(1);
@@ -30,7 +30,7 @@ fn a_retired_pool_serves_those_who_wait() {
     assert_eq!(story.apply(Event::Retire), NONE);
     assert_eq!(story.ready(1), ["grant 1 at 1 cold", "start 2"]);
     assert_eq!(story.release(1), ["grant 2 at 1 cold"]);
-    assert_eq!(story.release(1), ["grant 3 at 1 cold", "stop 2"]);
+    assert_eq!(story.release(1), ["grant 3 at 1 cold", "stop 2", "drain 1"]);
     assert_eq!(story.release(1), ["stop 1"]);
 }
 
@@ -43,7 +43,7 @@ fn a_retired_pool_serves_a_request_that_was_on_its_way() {
     story.acquire(1);
     story.ready(1);
     story.apply(Event::Retire);
-    assert_eq!(story.acquire(2), ["grant 2 at 1"]);
+    assert_eq!(story.acquire(2), ["grant 2 at 1", "drain 1"]);
     assert_eq!(story.instances(), ["1 draining 2"]);
     story.release(1);
     assert_eq!(story.release(1), ["stop 1"]);
@@ -81,7 +81,7 @@ fn at_the_end_of_the_gateway_nothing_starts() {
     // One of two starts is left, and serves all of them.
     assert_eq!(story.ready(2), ["grant 1 at 2 cold"]);
     assert_eq!(story.release(2), ["grant 2 at 2 cold"]);
-    assert_eq!(story.release(2), ["grant 3 at 2 cold"]);
+    assert_eq!(story.release(2), ["grant 3 at 2 cold", "drain 2"]);
     assert_eq!(story.release(2), ["stop 2"]);
     story.exited(2);
     assert!(story.pool.is_finished());

@@ -35,7 +35,7 @@ fn a_lower_held_number_drains_the_busy_last() {
     story.warm(3);
     story.acquire(1);
     story.acquire(2);
-    assert_eq!(story.apply(scale(1)), ["stop 1"]);
+    assert_eq!(story.apply(scale(1)), ["stop 1", "drain 2"]);
     assert_eq!(
         story.instances(),
         ["1 stopping 0", "2 draining 1", "3 ready 1"]
@@ -91,7 +91,7 @@ fn evicted_instances_are_not_reprieved() {
     });
     story.acquire(1);
     story.ready(1);
-    assert_eq!(story.apply(Event::Evict), NONE);
+    assert_eq!(story.apply(Event::Evict), ["drain 1"]);
     assert_eq!(story.instances(), ["1 draining 1"]);
     assert_eq!(story.acquire(2), ["start 2"]);
     assert_eq!(story.release(1), ["stop 1"]);
@@ -118,7 +118,7 @@ fn eviction_leaves_no_waiter_behind() {
     story.warm(1);
     story.acquire(1);
     story.acquire(2);
-    assert_eq!(story.apply(Event::Evict), NONE);
+    assert_eq!(story.apply(Event::Evict), ["drain 1"]);
     assert_eq!(story.release(1), ["stop 1"]);
     assert_eq!(story.exited(1), ["start 2"]);
     assert_eq!(story.ready(2), ["grant 2 at 2 cold"]);

@@ -231,7 +231,10 @@ fn a_lower_max_scale_applies_at_once_and_lets_requests_finish() {
         max_scale: 1,
         ..spec()
     };
-    assert_eq!(story.apply(Event::Reconfigure(Box::new(lower))), ["stop 1"]);
+    assert_eq!(
+        story.apply(Event::Reconfigure(Box::new(lower))),
+        ["stop 1", "drain 2"]
+    );
     assert_eq!(
         story.instances(),
         ["1 stopping 0", "2 draining 1", "3 ready 1"]

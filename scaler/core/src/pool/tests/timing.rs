@@ -125,7 +125,7 @@ fn a_drain_that_takes_too_long_becomes_a_stop() {
     let mut story = Story::new(spec());
     story.warm(1);
     story.acquire(1);
-    assert_eq!(story.apply(Event::Evict), NONE);
+    assert_eq!(story.apply(Event::Evict), ["drain 1"]);
     assert_eq!(story.wait(29_999), NONE);
     assert_eq!(story.wait(1), ["stop 1"]);
     assert_eq!(story.instances(), ["1 stopping 1"]);

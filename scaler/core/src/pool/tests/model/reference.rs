@@ -96,6 +96,10 @@ impl Reference {
                 } => self.grant(*waiter, *instance, now),
                 Effect::Reject { waiter, cause } => self.reject(*waiter, cause, now),
                 Effect::Start { instance } => self.start(*instance),
+                Effect::Drain { instance } => {
+                    let entry = self.entry(*instance);
+                    assert!(entry.state == InstanceState::Ready && entry.in_use > 0);
+                }
                 Effect::Stop { instance } => self.stop(*instance),
                 Effect::Kill { instance } => {
                     assert_eq!(self.entry(*instance).state, InstanceState::Stopping);
