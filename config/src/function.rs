@@ -9,7 +9,7 @@ use crate::draft::{FunctionDraft, RouteDraft};
 use crate::error::ConfigError;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, manifest, rules};
-use crate::spec::{FunctionSpec, RouteSpec};
+use crate::spec::{AccessSpec, FunctionSpec, RouteSpec};
 
 /// A function and where its manifest says what other manifests may contradict.
 pub(crate) struct Function {
@@ -193,10 +193,19 @@ fn finish(
         scaling: draft.scaling,
         limits: draft.limits,
         timeouts: draft.timeouts,
-        access: draft.access,
+        access: shared(draft.access),
         server_errors_fail: draft.server_errors_fail,
         retry: draft.retry,
     }
+}
+
+/// Most functions are open to all: they need one of these between them.
+fn shared(access: AccessSpec) -> Arc<AccessSpec> {
+    static OPEN: LazyLock<Arc<AccessSpec>> = LazyLock::new(|| Arc::new(TEMPLATE.access.clone()));
+    if access == **OPEN {
+        return Arc::clone(&OPEN);
+    }
+    Arc::new(access)
 }
 
 /// Without `.` parts; `..` stays, for what it leads to depends on symbolic links.

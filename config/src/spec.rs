@@ -243,7 +243,7 @@ pub struct FunctionSpec {
     /// The separate deadlines.
     pub timeouts: FunctionTimeouts,
     /// Who may call it.
-    pub access: AccessSpec,
+    pub access: Arc<AccessSpec>,
     /// Answers with status 5xx count as failures of the instance.
     pub server_errors_fail: bool,
     /// Requests that are sent again.

@@ -53,7 +53,8 @@ pub struct Entry {
     pub(crate) series: Arc<OnceLock<Arc<Series>>>,
     /// `None` if anybody may call it.
     pub(crate) access: Option<Arc<Access>>,
-    pub(crate) load: Arc<FunctionLoad>,
+    /// Made with the first request.
+    load: Arc<OnceLock<Box<FunctionLoad>>>,
 }
 
 /// What a new configuration changed.
@@ -91,7 +92,7 @@ impl Gateway {
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
             let function = scaler.register(launch_spec(&spec), spec.scaling.clone());
-            Arc::new(Entry::new(spec, function, None, &commons))
+            Arc::new(Entry::new(spec, function, None))
         };
         let entries = config.functions.into_iter().map(register).collect();
         let guardian = Guardian::new(&gateway);
@@ -204,6 +205,11 @@ impl Gateway {
         &self.guardian
     }
 
+    /// The function's parts of what all share.
+    pub(crate) fn share<'a>(&self, entry: &'a Entry) -> &'a FunctionLoad {
+        entry.load.get_or_init(|| Box::new(self.commons.function()))
+    }
+
     /// Where the requests of a function are counted.
     pub(crate) fn series<'a>(&self, entry: &'a Entry) -> &'a Arc<Series> {
         entry.series.get_or_init(|| {
@@ -253,7 +259,7 @@ impl Gateway {
             let function = self
                 .scaler
                 .register(launch_spec(&spec), spec.scaling.clone());
-            return Arc::new(Entry::new(spec, function, None, &self.commons));
+            return Arc::new(Entry::new(spec, function, None));
         };
         if before.spec == spec {
             return Arc::clone(before);
@@ -265,23 +271,18 @@ impl Gateway {
                 before.function.reconfigure(spec.scaling.clone());
             }
             let function = Arc::clone(&before.function);
-            return Arc::new(Entry::new(spec, function, Some(before), &self.commons));
+            return Arc::new(Entry::new(spec, function, Some(before)));
         }
         applied.replaced.push(Arc::clone(&spec.name));
         retired.push(Arc::clone(&before.function));
         let function = self.scaler.register(launch, spec.scaling.clone());
-        Arc::new(Entry::new(spec, function, Some(before), &self.commons))
+        Arc::new(Entry::new(spec, function, Some(before)))
     }
 }
 
 impl Entry {
     /// What is counted of a revision goes on where `before` was.
-    fn new(
-        spec: Arc<FunctionSpec>,
-        function: Arc<Function>,
-        before: Option<&Arc<Entry>>,
-        commons: &Commons,
-    ) -> Self {
+    fn new(spec: Arc<FunctionSpec>, function: Arc<Function>, before: Option<&Arc<Entry>>) -> Self {
         let access = before.and_then(|before| before.access.as_deref());
         Entry {
             access: Access::new(&spec.name, &spec.access, access),
@@ -291,7 +292,7 @@ impl Entry {
                 .map_or_else(Arc::default, |before| Arc::clone(&before.series)),
             spec,
             function,
-            load: before.map_or_else(|| commons.function(), |before| Arc::clone(&before.load)),
+            load: before.map_or_else(Arc::default, |before| Arc::clone(&before.load)),
         }
     }
 }

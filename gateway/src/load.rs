@@ -52,12 +52,12 @@ impl Commons {
     }
 
     /// For a new function.
-    pub(crate) fn function(&self) -> Arc<FunctionLoad> {
-        Arc::new(FunctionLoad {
+    pub(crate) fn function(&self) -> FunctionLoad {
+        FunctionLoad {
             waiters: self.waiters.share(),
             buffer: self.buffer.share(),
             connections: self.connections.share(),
             retries: Budget::new(Instant::now()),
-        })
+        }
     }
 }

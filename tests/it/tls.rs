@@ -67,7 +67,10 @@ fn path_of(gateway: &Gateway, file: &str) -> String {
 #[test]
 fn curl_is_served_over_tls() {
     let (gateway, _) = gateway("");
-    let (fine, said) = curl(&gateway, ("a.test", "/function/f/headers"), &[]);
+    let headers = ("a.test", "/function/f/headers");
+    let (fine, said) = curl(&gateway, headers, &["--http2"]);
+    assert!(fine && said.starts_with("HTTP/2 200"), "by ALPN: {said}");
+    let (fine, said) = curl(&gateway, headers, &["--http1.1"]);
     assert!(fine && said.starts_with("HTTP/1.1 200"), "{said}");
     let port = gateway.listener(1).port();
     for part in [

@@ -11,6 +11,7 @@ use stoker_scaler::{AcquireError, Lease};
 use crate::Connection;
 use crate::body::{BodyError, RequestBody};
 use crate::gateway::{Entry, Gateway};
+use crate::load::FunctionLoad;
 use crate::overload::Reason;
 use crate::problem::{Problem, ProblemKind};
 use crate::share::{Full, Held};
@@ -47,7 +48,7 @@ impl Seeker<'_> {
             if place.is_none() {
                 place = Some(self.place()?);
             }
-            body.poll_ahead(cx, &self.entry.load.buffer)
+            body.poll_ahead(cx, &self.share().buffer)
                 .map(|error| Err(caller_failed(&error)))
         })
         .await
@@ -67,7 +68,7 @@ impl Seeker<'_> {
                     return Ok(connection);
                 }
             }
-            let place = self.entry.load.connections.take();
+            let place = self.share().connections.take();
             let place = place.map_err(|full| self.no_connection(full))?;
             let spec = &self.entry.spec;
             let opening = Connection::open(
@@ -107,7 +108,7 @@ impl Seeker<'_> {
 
     /// A place among the waiting requests of the whole gateway.
     fn place(&self) -> Result<Held, Problem> {
-        let waiters = &self.entry.load.waiters;
+        let waiters = &self.share().waiters;
         let held = waiters.take().map_err(|full| {
             self.gateway.metrics().shed().count(Reason::Waiters);
             let limit = waiters.common().limit();
@@ -129,8 +130,12 @@ impl Seeker<'_> {
         Ok(held)
     }
 
+    fn share(&self) -> &FunctionLoad {
+        self.gateway.share(self.entry)
+    }
+
     fn no_connection(&self, full: Full) -> Problem {
-        let limit = self.entry.load.connections.common().limit();
+        let limit = self.share().connections.common().limit();
         let detail = match full {
             Full::All => format!("the gateway has {limit} connections to instances"),
             Full::Share => format!(

@@ -57,8 +57,8 @@ pub(super) async fn forward(
     } = ready;
     let timeouts = &entry.spec.timeouts;
     let arrived = record.phases.arrived;
-    let patience = Patience::of(timeouts, stream);
-    let total = call.map_or(patience.total, |call| call.min(patience.total));
+    let patience = Patience::of(timeouts, stream, call);
+    let total = patience.total;
     let queue = wait.map_or(timeouts.queue, |wait| wait.min(timeouts.queue));
     let seeker = Seeker {
         gateway,
@@ -71,7 +71,7 @@ pub(super) async fn forward(
     record.leased(&lease);
     let connection = seeker.connection(&mut lease, &mut body).await?;
     let connected = record.connected();
-    let budget = (&entry.spec.retry, &entry.load.retries);
+    let budget = (&entry.spec.retry, &gateway.share(&entry).retries);
     let attempts = Attempts::new(budget, &method, (&head, framing), connected);
     if attempts.wants_body() {
         body.keep();
@@ -98,8 +98,7 @@ pub(super) async fn forward(
     let record = record.answered(&lease, head.status);
     let phases = record.phases;
     let streams = stream || is_event_stream(&head.headers);
-    let Patience { idle, total, .. } = Patience::of(timeouts, streams);
-    let total = call.map_or(total, |call| call.min(total));
+    let Patience { idle, total, .. } = Patience::of(timeouts, streams, call);
     let transfer = Box::new(Transfer {
         exchange,
         lease,
@@ -189,20 +188,26 @@ struct Patience {
 }
 
 impl Patience {
-    fn of(timeouts: &FunctionTimeouts, stream: bool) -> Self {
+    /// `call` is a gRPC call's own deadline.
+    fn of(timeouts: &FunctionTimeouts, stream: bool, call: Option<Duration>) -> Self {
+        let total = match stream {
+            true => timeouts.stream_total,
+            false => timeouts.total,
+        };
+        let total = call.map_or(total, |call| call.min(total));
         if stream {
             Patience {
                 first_byte: timeouts.stream_idle,
                 body: Some(timeouts.stream_idle),
                 idle: timeouts.stream_idle,
-                total: timeouts.stream_total,
+                total,
             }
         } else {
             Patience {
                 first_byte: timeouts.first_byte,
                 body: None,
                 idle: timeouts.idle,
-                total: timeouts.total,
+                total,
             }
         }
     }

@@ -46,7 +46,8 @@ fn clients_show_certificates_where_they_must() {
         ]
     };
     let ask = |host: &str, options: &[String]| {
-        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let options = options.iter().map(String::as_str);
+        let options: Vec<&str> = options.chain(["--http1.1"]).collect();
         curl(&gateway, (host, "/function/f/headers"), &options)
     };
     let subject = "[\"stoker-client-subject\",\"CN=alice\"]";
