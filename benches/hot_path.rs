@@ -136,6 +136,7 @@ fn deciding(criterion: &mut Criterion) {
     let mut spec = gateway(&runtime, 1).snapshot().functions["f0"]
         .spec
         .scaling
+        .as_ref()
         .clone();
     let observations = Observations {
         load: Some(Load {

@@ -26,7 +26,7 @@ from harness.keepalive import Callers  # noqa: E402
 from harness.processes import Child, Workspace  # noqa: E402
 from harness.proxies import Server, Surroundings  # noqa: E402
 
-SERVERS = ("nginx", "haproxy", "stoker")
+SERVERS = ("nginx", "haproxy", "stoker", "stoker-full")
 CONNECTIONS = (1, 32)
 WARMUP = 1000
 # Under valgrind everything takes about fifty times as long, reading the manifests too.
@@ -60,7 +60,7 @@ def main() -> int:
 
 def count_all(options: argparse.Namespace) -> int:
     """One server after the other; 1 if one of them could not be counted."""
-    binary = tools.require_stoker(options.stoker) if "stoker" in options.servers else None
+    binary = tools.require_stoker(options.stoker) if stoker.among(options.servers) else None
     tools.require(*({"nginx", "haproxy"} & set(options.servers)))
     upstream = tools.build("upstream")
     counts: list[Count] = []
@@ -108,15 +108,16 @@ def start(
         ready_seconds=READY_SECONDS,
     )
 
-    def start_stoker() -> Server:
+    def start_stoker(full: bool) -> Server:
         assert binary is not None
-        function = stoker.bench_function(upstream, [])
+        function = stoker.bench_function(upstream, [], guarded=full)
         return stoker.start(around, binary, [function], functions - 1).server
 
     starters: dict[str, Callable[[], Server]] = {
         "nginx": lambda: proxies.start_nginx(around),
         "haproxy": lambda: proxies.start_haproxy(around),
-        "stoker": start_stoker,
+        "stoker": lambda: start_stoker(full=False),
+        "stoker-full": lambda: start_stoker(full=True),
     }
     return starters[name]()
 
@@ -124,7 +125,7 @@ def start(
 def per_request(workspace: Workspace, server: Server, connections: int, requests: int) -> float:
     """The difference between many requests and few, by the difference of their numbers."""
     few, many = requests, 3 * requests
-    with Callers(server.port, proxies.PATH, connections) as callers:
+    with Callers(server.port, proxies.PATH, connections, server.headers) as callers:
         callers.send(WARMUP)
         dump(workspace, server.child)
         callers.send(few)

@@ -20,7 +20,7 @@ from harness.processes import Workspace  # noqa: E402
 from harness.proxies import Server, Surroundings  # noqa: E402
 from windows import SCENARIOS, Bench, Scenario, Window, measure  # noqa: E402
 
-SERVERS = ("direct", "nginx", "haproxy", "stoker")
+SERVERS = ("direct", "nginx", "haproxy", "stoker", "stoker-full")
 # 10,000 manifests are read before Stoker answers.
 READY_SECONDS = 60.0
 
@@ -40,7 +40,7 @@ def main() -> int:
 def compare(options: argparse.Namespace) -> int:
     """Runs everything; 1 if a window failed, or a figure is missing."""
     check_cores(options)
-    binary = tools.require_stoker(options.stoker) if "stoker" in options.servers else None
+    binary = tools.require_stoker(options.stoker) if stoker.among(options.servers) else None
     found = tools.require("wrk", "taskset", *({"nginx", "haproxy"} & set(options.servers)))
     upstream = tools.build("upstream")
     facts = tools.fingerprint(binary)
@@ -74,9 +74,9 @@ def start(
         ready_seconds=READY_SECONDS,
     )
 
-    def start_stoker() -> Server:
+    def start_stoker(full: bool) -> Server:
         assert binary is not None
-        function = stoker.bench_function(bench.upstream, on_load_core)
+        function = stoker.bench_function(bench.upstream, on_load_core, guarded=full)
         return stoker.start(around, binary, [function], options.functions - 1).server
 
     beside = dataclasses.replace(around, prefix=on_load_core)
@@ -84,7 +84,8 @@ def start(
         "direct": lambda: proxies.start_direct(beside, bench.upstream),
         "nginx": lambda: proxies.start_nginx(around),
         "haproxy": lambda: proxies.start_haproxy(around),
-        "stoker": start_stoker,
+        "stoker": lambda: start_stoker(full=False),
+        "stoker-full": lambda: start_stoker(full=True),
     }
     servers = []
     for name in options.servers:

@@ -73,7 +73,7 @@ def measure(bench: Bench, number: int, scenario: Scenario, server: Server) -> Wi
     pinned = ["taskset", "-c", str(bench.load_core)]
 
     def burden(seconds: int) -> load.Load:
-        return load.run(pinned, bench.wrk, scenario.connections, seconds, url)
+        return load.run(pinned, bench.wrk, scenario.connections, seconds, (url, server.headers))
 
     if bench.warmup:
         burden(bench.warmup)

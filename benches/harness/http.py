@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,20 +32,33 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def get(port: int, path: str, timeout: float = 10.0) -> Answer | None:
+def get(
+    port: int, path: str, timeout: float = 10.0, headers: Sequence[str] = ()
+) -> Answer | None:
     """The answer of a server on loopback; `None` if there is none."""
-    return _exchange(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout), "GET", path)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    fields = dict(line.split(": ", 1) for line in headers)
+    return _exchange(connection, "GET", path, None, fields)
 
 
-def ask(socket_path: Path, method: str, path: str, timeout: float = 10.0) -> Answer | None:
-    """The answer of a server on a Unix socket; `None` if there is none."""
-    return _exchange(UnixConnection(socket_path, timeout), method, path)
+def ask(
+    socket_path: Path, method: str, path: str, timeout: float = 10.0, body: str | None = None
+) -> Answer | None:
+    """The answer of a server on a Unix socket, to JSON if there is a body; `None` if there is none."""
+    fields = {"content-type": "application/json"} if body is not None else {}
+    return _exchange(UnixConnection(socket_path, timeout), method, path, body, fields)
 
 
-def _exchange(connection: http.client.HTTPConnection, method: str, path: str) -> Answer | None:
+def _exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: str | None,
+    headers: dict[str, str],
+) -> Answer | None:
     with closing(connection):
         try:
-            connection.request(method, path)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, headers, response.read())

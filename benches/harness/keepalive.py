@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from types import TracebackType
 
 from .errors import BenchError
@@ -13,8 +14,9 @@ TIMEOUT_SECONDS = 60.0
 class Callers:
     """Some connections that all send, then all wait for their answer."""
 
-    def __init__(self, port: int, path: str, connections: int) -> None:
-        self.request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    def __init__(self, port: int, path: str, connections: int, headers: Sequence[str] = ()) -> None:
+        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *headers, "", ""]
+        self.request = "\r\n".join(lines).encode()
         self.sockets = [
             socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) for _ in range(connections)
         ]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +36,19 @@ class Load:
         return self.requests / self.seconds
 
 
-def run(argv_prefix: list[str], wrk: str, connections: int, seconds: int, url: str) -> Load:
-    """Loads a server from one thread; returns when wrk has ended."""
+def run(
+    argv_prefix: list[str],
+    wrk: str,
+    connections: int,
+    seconds: int,
+    target: tuple[str, Sequence[str]],
+) -> Load:
+    """Loads a server, which is told by its URL and the header lines that it wants, from one thread;
+    returns when wrk has ended."""
+    url, headers = target
     argv = [*argv_prefix, wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    for line in headers:
+        argv += ["-H", line]
     argv += ["--timeout", TIMEOUT, "-s", str(SCRIPT), url]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:

@@ -95,6 +95,8 @@ class Server:
     child: Child
     # Whose CPU time and memory count as the server's.
     measured: Callable[[], list[int]]
+    # Header lines that a request must have.
+    headers: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -164,7 +166,7 @@ def answering(
     """Waits until the server passes the upstream's answer on."""
 
     def answers() -> bool:
-        answer = http.get(server.port, path)
+        answer = http.get(server.port, path, headers=server.headers)
         if answer is None or answer.status != 200:
             return False
         return body_bytes is None or len(answer.body) == body_bytes

@@ -190,7 +190,7 @@ fn finish(
         environment: draft.environment,
         working_directory: draft.working_directory.unwrap_or_else(|| home.to_owned()),
         user: draft.user,
-        scaling: draft.scaling,
+        scaling: Arc::new(draft.scaling),
         limits: draft.limits,
         timeouts: draft.timeouts,
         access: shared(draft.access),

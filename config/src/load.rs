@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use stoker_core::ScaleSpec;
+
 use crate::MANIFEST;
 use crate::access;
 use crate::error::{ConfigError, Errors};
@@ -37,11 +39,7 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
     }
     let watched = Errors::check(loader.errors, loader.watched)?;
     let gateway = gateway.expect("a gateway file that cannot be read is an error");
-    let functions = loader
-        .functions
-        .into_iter()
-        .map(|function| Arc::new(function.spec))
-        .collect();
+    let functions = share(loader.functions);
     Ok(Config {
         gateway,
         functions,
@@ -245,4 +243,18 @@ pub(crate) fn words(problem: &io::Error) -> String {
         first.make_ascii_lowercase();
     }
     words
+}
+
+/// Most functions scale alike: those that scale as the first one does share what says so.
+fn share(functions: Vec<Function>) -> Vec<Arc<FunctionSpec>> {
+    let mut first: Option<Arc<ScaleSpec>> = None;
+    let functions = functions.into_iter().map(|function| {
+        let mut spec = function.spec;
+        let first = first.get_or_insert_with(|| Arc::clone(&spec.scaling));
+        if *first == spec.scaling {
+            spec.scaling = Arc::clone(first);
+        }
+        Arc::new(spec)
+    });
+    functions.collect()
 }

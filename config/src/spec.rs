@@ -237,7 +237,7 @@ pub struct FunctionSpec {
     /// Whom the program runs as, if not as the gateway.
     pub user: Option<String>,
     /// Instances, concurrency, queue.
-    pub scaling: ScaleSpec,
+    pub scaling: Arc<ScaleSpec>,
     /// What a request may send and an instance may use.
     pub limits: FunctionLimits,
     /// The separate deadlines.

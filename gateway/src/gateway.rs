@@ -91,7 +91,7 @@ impl Gateway {
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
-            let function = scaler.register(launch_spec(&spec), spec.scaling.clone());
+            let function = scaler.register(launch_spec(&spec), Arc::clone(&spec.scaling));
             Arc::new(Entry::new(spec, function, None))
         };
         let entries = config.functions.into_iter().map(register).collect();
@@ -258,7 +258,7 @@ impl Gateway {
             applied.added.push(Arc::clone(&spec.name));
             let function = self
                 .scaler
-                .register(launch_spec(&spec), spec.scaling.clone());
+                .register(launch_spec(&spec), Arc::clone(&spec.scaling));
             return Arc::new(Entry::new(spec, function, None));
         };
         if before.spec == spec {
@@ -268,14 +268,14 @@ impl Gateway {
         if launch == **before.function.launch() {
             applied.changed.push(Arc::clone(&spec.name));
             if before.spec.scaling != spec.scaling {
-                before.function.reconfigure(spec.scaling.clone());
+                before.function.reconfigure((*spec.scaling).clone());
             }
             let function = Arc::clone(&before.function);
             return Arc::new(Entry::new(spec, function, Some(before)));
         }
         applied.replaced.push(Arc::clone(&spec.name));
         retired.push(Arc::clone(&before.function));
-        let function = self.scaler.register(launch, spec.scaling.clone());
+        let function = self.scaler.register(launch, Arc::clone(&spec.scaling));
         Arc::new(Entry::new(spec, function, Some(before)))
     }
 }

@@ -59,7 +59,7 @@ impl<C: Send + 'static> Function<C> {
         shared: Arc<Shared<C>>,
         number: u32,
         launch: LaunchSpec,
-        scaling: ScaleSpec,
+        scaling: Arc<ScaleSpec>,
     ) -> Arc<Self> {
         let pool = Pool::new(scaling, number, shared.clock.now());
         Arc::new_cyclic(|myself| Function {

@@ -108,7 +108,11 @@ impl<C: Send + 'static> Scaler<C> {
     }
 
     /// A new revision, with the instances of the same revision that the former gateway left.
-    pub fn register(&self, launch: LaunchSpec, scaling: ScaleSpec) -> Arc<Function<C>> {
+    pub fn register(
+        &self,
+        launch: LaunchSpec,
+        scaling: impl Into<Arc<ScaleSpec>>,
+    ) -> Arc<Function<C>> {
         let mut registry = self.shared.lock();
         let number = registry.next_number;
         registry.next_number += 1;
@@ -122,7 +126,7 @@ impl<C: Send + 'static> Scaler<C> {
         registry
             .adopted
             .extend(mine.iter().map(|observed| (observed.id, number)));
-        let function = Function::new(Arc::clone(&self.shared), number, launch, scaling);
+        let function = Function::new(Arc::clone(&self.shared), number, launch, scaling.into());
         registry.functions.insert(number, Arc::clone(&function));
         let inheriting = registry.claim_estate(&function);
         for observed in &mine {

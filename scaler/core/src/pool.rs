@@ -16,6 +16,7 @@ pub use estimate::{Learned, Moments};
 pub use health::{Record, Standing};
 pub use legacy::{Inherited, Legacy};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::window::Window;
@@ -37,7 +38,7 @@ use waiters::Waiters;
 /// taken as the latest one.
 #[derive(Debug)]
 pub struct Pool {
-    spec: ScaleSpec,
+    spec: Arc<ScaleSpec>,
     /// Upper half of the ids it gives out.
     number: u32,
     /// Instances it ever started.
@@ -151,7 +152,8 @@ pub struct PoolView {
 impl Pool {
     /// An empty pool. Apply [`Event::Tick`] once to get its first effects (`initial_scale`,
     /// `min_scale`). `number` is the upper half of the ids it gives out.
-    pub fn new(spec: ScaleSpec, number: u32, now: Timestamp) -> Self {
+    pub fn new(spec: impl Into<Arc<ScaleSpec>>, number: u32, now: Timestamp) -> Self {
+        let spec = spec.into();
         Pool {
             number,
             started: 0,

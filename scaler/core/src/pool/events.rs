@@ -48,7 +48,7 @@ impl Pool {
                 self.initial_given_up = true;
                 Follow::Settle
             }
-            Event::Reconfigure(spec) => self.on_reconfigure(*spec),
+            Event::Reconfigure(spec) => self.on_reconfigure(spec.into()),
             Event::Retire => {
                 if self.phase == Phase::Serving {
                     self.phase = Phase::Retired;
@@ -282,7 +282,7 @@ impl Pool {
         Follow::Ask
     }
 
-    fn on_reconfigure(&mut self, spec: ScaleSpec) -> Follow {
+    fn on_reconfigure(&mut self, spec: Arc<ScaleSpec>) -> Follow {
         self.evicted = false;
         self.ceilings = self.ceilings.max(Ceilings::of(&self.spec));
         self.window.resize(spec.stable_window);

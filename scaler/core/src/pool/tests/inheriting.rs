@@ -149,7 +149,7 @@ fn times_that_cannot_be_are_not_believed() {
         mean: 1.0,
         deviation: 1.0,
     };
-    let mut heir = Story::new(story.pool.spec.clone());
+    let mut heir = Story::new((*story.pool.spec).clone());
     heir.apply(Event::Inherited(Box::new(legacy)));
     let learned = heir.pool.legacy().learned;
     assert_eq!(learned.service, Moments::default());
