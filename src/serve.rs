@@ -1,26 +1,30 @@
 //! `stoker serve`: from the configuration to the running gateway and back to nothing.
 
+mod announce;
 mod successor;
+mod told;
 
 use std::error::Error;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use stoker_config::{Address, Config, GatewaySpec, ListenerSpec};
+use stoker_config::{Config, GatewaySpec, ListenerSpec};
 use stoker_control::admin::{AdminListeners, AdminState, Readiness};
 use stoker_control::cli::advertise;
 use stoker_control::reload::Reloader;
 use stoker_control::takeover::{Holdings, Takeover};
 use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
-use stoker_scaler::driver::{Driver, LaunchSpec};
-use stoker_scaler::logs::{LogSettings, Logs, Stream};
-use stoker_scaler::process::{Output, OutputStream, ProcessDriver, ProcessSettings};
+use stoker_scaler::driver::Driver;
+use stoker_scaler::logs::{LogSettings, Logs};
+use stoker_scaler::process::{ProcessDriver, ProcessSettings};
 use stoker_scaler::spawner::{self, SpawnerSettings};
-use stoker_scaler::{Notice, Notices, Scaler, ScalerSettings};
+use stoker_scaler::{Scaler, ScalerSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+
+use announce::announce;
+use told::{capture, notices};
 
 /// Serves until SIGTERM or SIGINT, or until another gateway has taken over. With `takeover` it is
 /// that other gateway, started by the former one.
@@ -331,73 +335,6 @@ fn log_settings(spec: &GatewaySpec) -> LogSettings {
     }
 }
 
-/// Hands the output of instances to the logs.
-fn capture(logs: &Arc<Logs>) -> Arc<dyn Fn(Output) + Send + Sync> {
-    let logs = Arc::clone(logs);
-    Arc::new(move |output| {
-        let Output {
-            function,
-            instance,
-            stream,
-            pipe,
-        } = output;
-        let stream = match stream {
-            OutputStream::Stdout => Stream::Stdout,
-            OutputStream::Stderr => Stream::Stderr,
-        };
-        if let Err(error) = logs.capture(Arc::clone(&function), instance, stream, pipe) {
-            eprintln!("stoker: {function} {instance}: its output is lost: {error}");
-        }
-    })
-}
-
-/// Counts what the scaler tells and writes it to the function's log.
-fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
-    let (logs, metrics) = (Arc::clone(logs), Arc::clone(metrics));
-    Arc::new(move |launch: &LaunchSpec, notice| {
-        metrics.note(launch, &notice);
-        let function = &*launch.function;
-        match notice {
-            Notice::Started { id, pid, timings } => {
-                let took = timings.prepare + timings.spawn + timings.listen;
-                logs.note(
-                    function,
-                    id,
-                    format!("started in {took:?} as process {}", pid.unwrap_or(0)),
-                );
-            }
-            Notice::Adopted { id, pid } => {
-                logs.note(
-                    function,
-                    id,
-                    format!("adopted as process {}", pid.unwrap_or(0)),
-                );
-            }
-            Notice::StartFailed { id, failure } => {
-                logs.note(function, id, format!("did not start: {}", failure.detail));
-                eprintln!("stoker: {function} {id} did not start: {}", failure.detail);
-            }
-            Notice::Exited {
-                id,
-                failure,
-                wanted,
-                lifetime,
-            } => {
-                let wish = if wanted { "as told" } else { "unasked" };
-                logs.note(
-                    function,
-                    id,
-                    format!("ended {wish} after {lifetime:?}: {}", failure.detail),
-                );
-                if !wanted {
-                    eprintln!("stoker: {function} {id} ended unasked: {}", failure.detail);
-                }
-            }
-            Notice::Decided(_) => {}
-        }
-    })
-}
-
 /// The listeners with the addresses that they got.
 fn bound(listeners: &Listeners, spec: &GatewaySpec) -> Vec<ListenerSpec> {
     let addresses = listeners.addresses().cloned();
@@ -408,47 +345,4 @@ fn bound(listeners: &Listeners, spec: &GatewaySpec) -> Vec<ListenerSpec> {
             ..listener.clone()
         })
         .collect()
-}
-
-/// Says where each function answers; the first ones if there are very many.
-fn announce(file: &Path, gateway: &Gateway, listeners: &[ListenerSpec]) {
-    const SHOWN: usize = 20;
-    let snapshot = gateway.snapshot();
-    let mut out = std::io::stdout().lock();
-    let prefix = &snapshot.gateway.function_prefix;
-    let mut lines = String::new();
-    for (name, _) in snapshot.functions.iter().take(SHOWN) {
-        let first = listeners.first();
-        let scheme = match first {
-            Some(listener) if listener.tls => "https",
-            _ => "http",
-        };
-        match first.map(|listener| &listener.address) {
-            Some(Address::Tcp(address)) => {
-                lines.push_str(&format!(
-                    "  {name:<20} {scheme}://{address}{prefix}/{name}\n"
-                ));
-            }
-            Some(Address::Unix(path)) => {
-                lines.push_str(&format!(
-                    "  {name:<20} unix:{} {prefix}/{name}\n",
-                    path.display()
-                ));
-            }
-            None => {}
-        }
-    }
-    let count = snapshot.functions.len();
-    if count > SHOWN {
-        lines.push_str(&format!("  and {} more\n", count - SHOWN));
-    }
-    let listening: Vec<String> = listeners.iter().map(ToString::to_string).collect();
-    // A closed standard output is no reason to stop serving.
-    drop(write!(
-        out,
-        "stoker serves {count} functions of {} on {}\n{lines}",
-        file.display(),
-        listening.join(", ")
-    ));
-    drop(out.flush());
 }
