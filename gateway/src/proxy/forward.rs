@@ -100,19 +100,18 @@ pub(super) async fn forward(
     let streams = stream || is_event_stream(&head.headers);
     let Patience { idle, total, .. } = Patience::of(timeouts, streams);
     let total = call.map_or(total, |call| call.min(total));
-    let transfer = Box::new(Transfer {
-        exchange,
-        lease,
-        record,
-        idle,
-        deadline: arrived + total,
-        drained: None,
-    });
     Ok(Answer {
         streams,
         head,
         phases,
-        transfer,
+        transfer: Box::new(Transfer {
+            exchange,
+            lease,
+            record,
+            idle,
+            deadline: arrived + total,
+            drained: None,
+        }),
     })
 }
 
