@@ -14,6 +14,7 @@ mod networks;
 mod rate;
 mod refusal;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -64,6 +65,9 @@ pub(crate) struct Asking<'a> {
     /// The gateway's issuers and settings, of the same snapshot as the function.
     pub(crate) issuers: &'a Issuers,
     pub(crate) settings: &'a AccessSettings,
+    /// The id of the valid key that it presents, once that is known: also of one that does not open
+    /// the function.
+    pub(crate) key: OnceCell<Arc<str>>,
 }
 
 impl Access {

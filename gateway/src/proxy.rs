@@ -72,11 +72,12 @@ async fn serve(
         upgrade: Upgrade::take(&mut parts),
     };
     let prepared = ask(gateway, caller, &parts, body, (&id, &wish)).await;
-    let entry = match &prepared {
-        Ok(ready) => Some(&*ready.entry),
-        Err(stop) => stop.entry.as_deref(),
+    let (entry, key) = match &prepared {
+        Ok(ready) => (Some(&*ready.entry), ready.key()),
+        Err(stop) => (stop.entry.as_deref(), stop.key.as_ref()),
     };
     record.set_journal(telemetry.journal(gateway, caller, parts, (&id, entry)));
+    record.set_key(key);
     let mut ready = match prepared {
         Ok(ready) => ready,
         Err(stop) => return stop.into_response(gateway, record, (&id, wish.grpc), turn),
@@ -133,6 +134,8 @@ async fn ask(
 /// A request that does not go on, and the function that it was for if that is known.
 struct Stop {
     entry: Option<Arc<Entry>>,
+    /// The id of the key that was presented.
+    key: Option<Arc<str>>,
     refusal: Refusal,
 }
 
@@ -170,6 +173,7 @@ impl From<Problem> for Stop {
     fn from(problem: Problem) -> Self {
         Stop {
             entry: None,
+            key: None,
             refusal: problem.into(),
         }
     }
@@ -219,6 +223,13 @@ struct Ready {
     deadline: Option<Duration>,
 }
 
+impl Ready {
+    /// The id of the key that was presented.
+    fn key(&self) -> Option<&Arc<str>> {
+        self.admission.as_ref()?.key.as_ref()
+    }
+}
+
 /// The gateway's settings that the request goes by.
 #[derive(Clone, Copy)]
 struct Limits {
@@ -250,10 +261,14 @@ fn prepare(
         caller.link().has_both(),
     )
     .map_err(|mut problem| {
-        if let Some(admission) = &admission {
-            admission.decorate(&mut problem.headers);
+        let Some(admission) = &admission else {
+            return Stop::from(problem);
+        };
+        admission.decorate(&mut problem.headers);
+        Stop {
+            key: admission.key.clone(),
+            ..Stop::from(problem)
         }
-        problem
     })?;
 
     let body = body

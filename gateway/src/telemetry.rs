@@ -109,6 +109,7 @@ impl Telemetry {
         let client = caller.client(&parts.headers, &gateway.load().gateway.trusted_proxies);
         let mut journal = Journal::new(Arc::clone(self), SystemTime::now(), parts, id);
         journal.client = client;
+        journal.tls = caller.tls().is_some();
         journal.launch = entry.map(|entry| Arc::clone(entry.function.launch()));
         Some(Box::new(journal))
     }

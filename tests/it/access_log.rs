@@ -5,7 +5,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Client, Function, Gateway, Site, wait_until};
+use crate::harness::{Authority, Client, Function, Gateway, Site, wait_until};
+use crate::keys::{ask, stoker};
+use crate::tls::curl;
 
 fn gateway(lines: &str) -> Gateway {
     let lines = format!("[access-log]\npath = \"access.log\"\n{lines}");
@@ -63,6 +65,7 @@ fn every_request_has_its_line() {
         ("id", "id-1"),
         ("client", "127.0.0.1"),
         ("method", "GET"),
+        ("scheme", "http"),
         ("host", "stoker.test"),
         ("path", "/function/f/pid?code=***&Token=***&x=1"),
         ("protocol", "HTTP/1.1"),
@@ -106,6 +109,73 @@ fn every_request_has_its_line() {
         (&nowhere["origin"], &nowhere["function"]),
         (&"gateway".into(), &Value::Null)
     );
+}
+
+#[test]
+fn tls_and_the_version_are_told() {
+    let site = Site::new(
+        "[access-log]\npath = \"access.log\"\n\
+         [[listeners]]\naddress = \"127.0.0.1:0\"\ntls = true\n\
+         [[certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n",
+    );
+    let site = site.function("f", &Function::fixture("inherit"));
+    let authority = Authority::new(site.directory(), "ca");
+    authority.issue(site.directory(), "a", ("a.test", &["a.test"]));
+    let gateway = site.start();
+    for version in ["--http1.1", "--http2"] {
+        let (fine, said) = curl(&gateway, ("a.test", "/function/f/pid"), &[version]);
+        assert!(fine && said.contains(" 200"), "{said}");
+    }
+    let (fine, said) = curl(&gateway, ("a.test", "/nowhere"), &["--http2"]);
+    assert!(fine && said.starts_with("HTTP/2 404"), "{said}");
+    let lines = lines(&gateway, 3);
+    let host = format!("a.test:{}", gateway.listener(1).port());
+    for (line, protocol) in lines.iter().zip(["HTTP/1.1", "HTTP/2.0", "HTTP/2.0"]) {
+        assert_eq!(line["protocol"], protocol, "{line}");
+        assert_eq!(line["scheme"], "https", "{line}");
+        assert_eq!(line["host"], *host, "{line}");
+    }
+}
+
+#[test]
+fn the_key_that_was_presented_is_told() {
+    let limited = "[access]\nlevel = \"function\"\n\
+                   [limits]\nbody-bytes = 4\n\
+                   [[access.rate-limits]]\nrequests = 3\nper = \"1h\"\nby = \"key\"";
+    let level = |tables| Function::fixture("inherit").with(tables);
+    let gateway = Site::new("[access-log]\npath = \"access.log\"\n")
+        .function("f", &level(limited))
+        .function("admin", &level("[access]\nlevel = \"master\""))
+        .start();
+    let key = stoker(&gateway, "keys create --function f");
+    let id = key.split('_').nth(1).expect("an id");
+    let header = format!("X-Functions-Key: {key}\r\n");
+    let long = format!("{header}Content-Length: 5\r\n");
+    let bearer = format!("Authorization: Bearer {key}\r\n");
+    let query = format!("GET /function/f/pid?code={key}");
+    let unknown = "X-Functions-Key: stk_0\r\n";
+    let wrong = format!("X-Functions-Key: {}0\r\n", &key[..key.len() - 1]);
+    let wrong = if key.ends_with('0') { unknown } else { &*wrong };
+    let cases = [
+        ("GET /function/f/pid", &*header, 200, true),
+        (&query, "", 200, true),
+        ("POST /function/f/echo", &long, 413, true),
+        ("GET /function/f/pid", &bearer, 429, true),
+        ("GET /function/admin/pid", &header, 403, true),
+        ("GET /function/f/pid", wrong, 401, false),
+        ("GET /function/f/pid", unknown, 401, false),
+        ("GET /function/f/pid", "", 401, false),
+    ];
+    for (line, headers, status, _) in cases {
+        assert_eq!(ask(&gateway, line, headers).status, status, "{line}");
+    }
+    let lines = lines(&gateway, cases.len());
+    for (line, (request, _, status, known)) in lines.iter().zip(cases) {
+        let expected = if known { Value::from(id) } else { Value::Null };
+        assert_eq!(line["key_id"], expected, "{request}: {line}");
+        assert_eq!(line["status"], status, "{line}");
+    }
+    assert!(!text(&gateway).contains(&key[20..]), "no line has a secret");
 }
 
 #[test]

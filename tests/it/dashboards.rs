@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Client, Function, Gateway, Site, wait_until};
+use crate::harness::{Authority, Client, Function, Gateway, Site, wait_until};
 
 const TOKEN: &str = "a-token-of-sane-length";
 
@@ -54,13 +54,22 @@ fn gateway() -> (Gateway, SocketAddr) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let lines = format!(
         "[admin]\nlisten = \"{admin}\"\ntoken = \"{TOKEN}\"\n[access-log]\npath = \"access.log\"\n\
-         [timeouts]\nbody = \"100ms\""
+         [timeouts]\nbody = \"100ms\"\n\
+         [[listeners]]\naddress = \"127.0.0.1:0\"\ntls = true\n\
+         [[certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\""
     );
     let broken = Function::new("inherit", &["/nonexistent/program"]);
-    let gateway = Site::new(&lines)
+    let site = Site::new(&lines)
         .function("f", &Function::fixture("inherit").scaling(1, 2, ""))
-        .function("broken", &broken)
-        .start();
+        .function("broken", &broken);
+    let authority = Authority::new(site.directory(), "ca");
+    authority.issue(site.directory(), "a", ("a.test", &["a.test"]));
+    let gateway = site.start();
+    let mut secure = authority.connect(gateway.listener(1), "a.test", None);
+    secure
+        .get("/nowhere")
+        .expect("an answer")
+        .problem(404, "not-found");
     let mut client = gateway.connect();
     client.get("/function/f/pid").expect("an answer").good();
     client
@@ -212,7 +221,7 @@ fn queries(dashboard: &Value) -> Vec<String> {
 fn dashboard_and_rules_name_what_there_is() {
     let known: BTreeSet<String> = documented().into_iter().map(|(name, _)| name).collect();
     let queries = queries(&dashboard());
-    assert!(queries.len() > 30 && rules().len() == 18);
+    assert!(queries.len() > 30 && rules().len() == 20);
     let mut used = BTreeSet::new();
     for expression in queries.iter().chain(&rules()) {
         for name in metrics_in(expression) {
@@ -362,7 +371,7 @@ fn a_real_prometheus_scrapes_and_takes_the_rules_and_queries() {
         .filter_map(|group| group["rules"].as_array())
         .flatten()
         .collect();
-    assert_eq!(rules.len(), 18);
+    assert_eq!(rules.len(), 20);
     wait_until("every rule was evaluated", || {
         let rules = prometheus.ask("/api/v1/rules");
         let groups = rules["data"]["groups"].as_array().expect("groups");
@@ -375,5 +384,14 @@ fn a_real_prometheus_scrapes_and_takes_the_rules_and_queries() {
     for expression in queries(&dashboard()) {
         prometheus.query(&expression);
     }
-    assert!(has("stoker_instances{function=\"f\",state=\"ready\"}"));
+    for expression in [
+        "stoker_instances{function=\"f\",state=\"ready\"}",
+        "stoker_instances{function=\"f\",state=\"aside\"} == 0",
+        "stoker_tls_handshakes_total{result=\"ok\"} == 1",
+        "stoker_shed_total{reason=\"memory\"} == 0",
+        // Certificates of tests last for ages.
+        "stoker_certificate_expiry_timestamp_seconds - time() > 14 * 86400",
+    ] {
+        assert!(has(expression), "{expression}");
+    }
 }

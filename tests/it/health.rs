@@ -7,7 +7,7 @@ fn pid(gateway: &Gateway) -> String {
 }
 
 /// Two instances that are idle.
-fn pair(tables: &str) -> Gateway {
+pub(crate) fn pair(tables: &str) -> Gateway {
     let function = Function::fixture("inherit").scaling(1, 2, "").with(tables);
     let gateway = Site::new("").function("f", &function).start();
     wait_until("two instances run", || {
@@ -59,10 +59,20 @@ fn the_last_one_stays_and_statuses_count_only_if_that_is_wanted() {
     }
     assert!(!is_aside(&gateway));
 
-    let gateway = pair("[health]\nfailures = 2\nserver-errors = true");
+    let gateway = pair("[health]\nfailures = 2\nejection = \"5m\"\nserver-errors = true");
     for _ in 0..10 {
         assert_eq!(gateway.get("/function/f/status?code=500").status, 500);
     }
     assert!(is_aside(&gateway));
+    let text = crate::overload::admin(&gateway, "/metrics").text();
+    for (state, count) in [("ready", 1), ("aside", 1), ("trial", 0)] {
+        let (start, end) = (
+            "stoker_instances{function=\"f\"",
+            format!("\"{state}\"}} {count}"),
+        );
+        let mut lines = text.lines();
+        let shown = lines.any(|line| line.starts_with(start) && line.ends_with(&end));
+        assert!(shown, "{count} {state}: {text}");
+    }
     pid(&gateway);
 }

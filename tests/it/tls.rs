@@ -33,7 +33,11 @@ fn gateway(more: &str) -> (Gateway, Authority) {
 }
 
 /// Runs curl for `https://HOST:PORT` and the path.
-fn curl(gateway: &Gateway, (host, path): (&str, &str), options: &[&str]) -> (bool, String) {
+pub(crate) fn curl(
+    gateway: &Gateway,
+    (host, path): (&str, &str),
+    options: &[&str],
+) -> (bool, String) {
     let port = gateway.listener(1).port();
     let ca = path_of(gateway, "ca.pem");
     let resolve = format!("{host}:{port}:127.0.0.1");

@@ -60,6 +60,31 @@ fn once_prints_a_table() {
 }
 
 #[test]
+fn instances_that_are_set_aside_are_counted() {
+    let gateway = crate::health::pair("[health]\nfailures = 2\nejection = \"5m\"");
+    for _ in 0..2 {
+        let lost = gateway.get("/function/f/close");
+        lost.problem(502, "instance-lost");
+    }
+    let rows: Value =
+        serde_json::from_str(&top(&gateway, &["--json", "--interval", "100ms"])).expect("JSON");
+    let states = &rows[0]["states"];
+    assert_eq!(
+        (&states["ready"], &states["aside"]),
+        (&2.into(), &1.into()),
+        "{rows}"
+    );
+    let text = top(&gateway, &["--once", "--interval", "100ms"]);
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let mut headings = lines[0].iter();
+    let column = headings.position(|name| *name == "ASIDE");
+    assert_eq!(lines[1][column.expect("a column")], "1", "{text}");
+}
+
+#[test]
 fn json_has_rates_of_the_time_between() {
     let gateway = gateway();
     gateway.get("/function/shop/pid").good();

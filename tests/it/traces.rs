@@ -1,7 +1,7 @@
 //! Traces, as a collector sees them.
 
 use crate::harness::otlp::{Collector, Span};
-use crate::harness::{Function, Gateway, Site, wait_until};
+use crate::harness::{Authority, Function, Gateway, Site, wait_until};
 
 fn gateway(collector: &Collector, lines: &str) -> Gateway {
     let lines = format!(
@@ -93,6 +93,8 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
     for (key, value) in [
         ("http.request.method", "GET"),
         ("http.response.status_code", "200"),
+        ("url.scheme", "http"),
+        ("network.protocol.version", "1.1"),
         ("url.path", "/function/f/headers"),
         ("url.query", "code=***"),
         ("faas.name", "f"),
@@ -143,6 +145,35 @@ fn callers_decide_and_chance_decides_for_the_rest() {
         (&*lost.attributes["error.type"], lost.status),
         ("not-found", 0)
     );
+}
+
+#[test]
+fn tls_and_the_version_are_told() {
+    let collector = Collector::start(200);
+    let site = Site::new(&format!(
+        "[traces]\nendpoint = \"{}\"\ninterval = \"10ms\"\nsample = 1.0\n\
+         [[listeners]]\naddress = \"127.0.0.1:0\"\ntls = true\n\
+         [[certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n",
+        collector.endpoint()
+    ));
+    let site = site.function("f", &Function::fixture("inherit"));
+    let authority = Authority::new(site.directory(), "ca");
+    authority.issue(site.directory(), "a", ("a.test", &["a.test"]));
+    let gateway = site.start();
+    let options = ["--http2"];
+    let (fine, said) = crate::tls::curl(&gateway, ("a.test", "/function/f/pid"), &options);
+    assert!(fine && said.starts_with("HTTP/2 200"), "{said}");
+    let spans = collector.wait_for(1);
+    let server = named(&spans, "GET f");
+    let host = format!("a.test:{}", gateway.listener(1).port());
+    for (key, value) in [
+        ("url.scheme", "https"),
+        ("network.protocol.version", "2"),
+        ("server.address", &*host),
+    ] {
+        let told = server.attributes.get(key).map(String::as_str);
+        assert_eq!(told, Some(value), "{key}");
+    }
 }
 
 #[test]

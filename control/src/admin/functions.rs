@@ -113,7 +113,7 @@ pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -
         id: view.id.to_string(),
         function: launch.function.to_string(),
         revision: launch.revision.to_string(),
-        state: state(view.state, view.standing).to_owned(),
+        state: view.state_name().to_owned(),
         pid: status.pid,
         endpoint,
         age_seconds: now.since(view.created).as_secs_f64(),
@@ -138,17 +138,6 @@ fn states(pool: &PoolView) -> States {
         states.aside += u32::from(instance.standing != Standing::Good);
     }
     states
-}
-
-fn state(state: InstanceState, standing: Standing) -> &'static str {
-    match state {
-        InstanceState::Ready if standing == Standing::Trial => "trial",
-        InstanceState::Ready if standing != Standing::Good => "aside",
-        InstanceState::Starting => "starting",
-        InstanceState::Ready => "ready",
-        InstanceState::Draining => "draining",
-        InstanceState::Stopping => "stopping",
-    }
 }
 
 fn policy(policy: Policy) -> &'static str {

@@ -24,6 +24,8 @@ pub(crate) struct Admission {
     /// For the answer, whoever gives it.
     pub(super) response: HeaderMap,
     place: Option<Place>,
+    /// The id of the key that was presented.
+    pub(crate) key: Option<Arc<str>>,
 }
 
 /// A place among a function's requests, left when this is dropped.
@@ -54,6 +56,7 @@ impl Admission {
             fields: Vec::new(),
             response: HeaderMap::new(),
             place,
+            key: None,
         }
     }
 

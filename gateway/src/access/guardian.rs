@@ -129,7 +129,7 @@ impl Guardian {
         let result = match presented {
             Presented::KeyInHeader(key)
             | Presented::KeyInQuery(key)
-            | Presented::KeyAsBearer(key) => self.key(access, key),
+            | Presented::KeyAsBearer(key) => self.key(access, key, asking),
             Presented::Token(token) => self.token(access, token, asking),
             _ => Err(Fault::Guess("the credentials are malformed".to_owned())),
         };
@@ -142,10 +142,13 @@ impl Guardian {
         })
     }
 
-    fn key(&self, access: &Access, key: &str) -> Result<Identity, Fault> {
+    fn key(&self, access: &Access, key: &str, asking: &Asking<'_>) -> Result<Identity, Fault> {
         match self.keys.check(key) {
-            KeyMatch::Valid { scope, owner } if access.opens(&scope) => Ok(Identity::Key(owner)),
-            KeyMatch::Valid { .. } => {
+            KeyMatch::Valid { id, scope, owner } => {
+                asking.key.get_or_init(|| id);
+                if access.opens(&scope) {
+                    return Ok(Identity::Key(owner));
+                }
                 let refusal = Refusal::forbidden("the key does not open this function");
                 Err(Fault::Refused(refusal))
             }

@@ -84,6 +84,7 @@ impl World {
             now: self.start + Duration::from_secs(second),
             issuers: &self.issuers,
             settings: &self.settings,
+            key: OnceCell::new(),
         };
         self.guardian.admit(access, &asking)
     }

@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 
 use prometheus::IntGaugeVec;
-use stoker_core::InstanceState;
 use stoker_scaler::FunctionView;
 
 use super::families::Families;
+
+/// Every instance is in one of these.
+const STATES: [&str; 6] = [
+    "starting", "ready", "aside", "trial", "draining", "stopping",
+];
 
 /// What is read off the pools when Prometheus asks.
 pub(super) struct Gauges {
@@ -58,9 +62,9 @@ impl Gauges {
     pub(super) fn add(&self, own: &[&str; 2], view: &FunctionView) {
         let mut counts: HashMap<_, i64> = HashMap::new();
         for instance in &view.pool.instances {
-            *counts.entry(name(instance.state)).or_default() += 1;
+            *counts.entry(instance.state_name()).or_default() += 1;
         }
-        for state in ["starting", "ready", "draining", "stopping"] {
+        for state in STATES {
             let count = counts.get(state).copied().unwrap_or_default();
             let labels = [own[0], own[1], state];
             self.instances.with_label_values(&labels).add(count);
@@ -75,14 +79,5 @@ impl Gauges {
         ] {
             gauge.with_label_values(own).add(value.into());
         }
-    }
-}
-
-fn name(state: InstanceState) -> &'static str {
-    match state {
-        InstanceState::Starting => "starting",
-        InstanceState::Ready => "ready",
-        InstanceState::Draining => "draining",
-        InstanceState::Stopping => "stopping",
     }
 }

@@ -71,6 +71,13 @@ impl Record {
         self.journal = journal;
     }
 
+    /// Its caller presented the key of this id.
+    pub(crate) fn set_key(&mut self, id: Option<&Arc<str>>) {
+        if let (Some(journal), Some(id)) = (&mut self.journal, id) {
+            journal.key_id = Some(Arc::clone(id));
+        }
+    }
+
     /// It has a slot.
     pub(crate) fn leased(&mut self, lease: &Lease<Connection>) {
         self.phases.queue = self.phases.arrived.elapsed();

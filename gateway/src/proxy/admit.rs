@@ -1,5 +1,6 @@
 //! Step two: may it come in.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,7 +84,7 @@ pub(crate) fn head(parts: &Parts, limits: &GatewayLimits) -> Result<(), Problem>
     Ok(())
 }
 
-/// Whether the caller may call the function; `None` if anybody may.
+/// Whether the caller may call the function, with the key that it presents; `None` if anybody may.
 pub(super) fn access(
     gateway: &Gateway,
     snapshot: &Snapshot,
@@ -100,11 +101,18 @@ pub(super) fn access(
         now: Instant::now(),
         issuers: &snapshot.issuers,
         settings: &settings.access,
+        key: OnceCell::new(),
     };
-    match gateway.guardian().admit(access, &asking) {
-        Ok(admission) => Ok(Some(admission)),
+    let decision = gateway.guardian().admit(access, &asking);
+    let key = asking.key.into_inner();
+    match decision {
+        Ok(mut admission) => {
+            admission.key = key;
+            Ok(Some(admission))
+        }
         Err(refusal) => Err(Stop {
             entry: Some(Arc::clone(entry)),
+            key,
             refusal,
         }),
     }

@@ -99,19 +99,18 @@ pub(super) async fn forward(
     let phases = record.phases;
     let streams = stream || is_event_stream(&head.headers);
     let Patience { idle, total, .. } = Patience::of(timeouts, streams, call);
-    let transfer = Box::new(Transfer {
-        exchange,
-        lease,
-        record,
-        idle,
-        deadline: arrived + total,
-        drained: None,
-    });
     Ok(Answer {
         streams,
         head,
         phases,
-        transfer,
+        transfer: Box::new(Transfer {
+            exchange,
+            lease,
+            record,
+            idle,
+            deadline: arrived + total,
+            drained: None,
+        }),
     })
 }
 

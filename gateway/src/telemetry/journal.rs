@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::StatusCode;
+use http::header::HOST;
 use http::request::Parts;
 use stoker_core::InstanceId;
 use stoker_scaler::driver::{LaunchSpec, StartTimings};
@@ -23,9 +24,11 @@ pub(crate) struct Journal {
     pub(super) id: RequestId,
     /// The address of the caller.
     pub(super) client: Arc<str>,
+    /// It came over TLS.
+    pub(super) tls: bool,
     /// The function and the revision, once they are known.
     pub(super) launch: Option<Arc<LaunchSpec>>,
-    /// The key that the caller presented, by its name.
+    /// The id of the valid key that the caller presented.
     pub(crate) key_id: Option<Arc<str>>,
     pub(crate) instance: Option<InstanceId>,
     /// Of the instance; cold requests only.
@@ -81,6 +84,7 @@ impl Journal {
             parts,
             id: id.clone(),
             client: Arc::from(""),
+            tls: false,
             launch: None,
             key_id: None,
             instance: None,
@@ -115,6 +119,19 @@ impl Journal {
             (Some(_), _) => Some("gateway"),
             (None, Some(_)) => Some("function"),
             (None, None) => None,
+        }
+    }
+
+    /// How it came to the gateway.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
+    /// Whom the caller asked for: HTTP/2 has it in the request's line only.
+    pub(super) fn host(&self) -> Option<&[u8]> {
+        match self.parts.uri.authority() {
+            Some(authority) => Some(authority.as_str().as_bytes()),
+            None => self.parts.headers.get(HOST).map(|host| host.as_bytes()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One line of the access log.
 
-use http::header::{HOST, HeaderName, REFERER, USER_AGENT};
+use http::header::{HeaderName, REFERER, USER_AGENT};
 use http::{HeaderMap, Version};
 use stoker_config::{AccessLogFormat, AccessLogSpec};
 
@@ -45,7 +45,8 @@ impl LineFormat {
         out.extend_from_slice(journal.id.trace_id());
         text(out, "\",\"client\":\"", journal.client.as_bytes());
         text(out, "\",\"method\":\"", parts.method.as_str().as_bytes());
-        if let Some(host) = host(journal) {
+        text(out, "\",\"scheme\":\"", journal.scheme().as_bytes());
+        if let Some(host) = journal.host() {
             text(out, "\",\"host\":\"", host);
         }
         text(out, "\",\"path\":\"", parts.uri.path().as_bytes());
@@ -118,7 +119,7 @@ impl LineFormat {
         out.extend_from_slice(journal.client.as_bytes());
         out.extend_from_slice(b" - ");
         match &journal.key_id {
-            Some(key) => combined(out, key.replace(' ', "_").as_bytes()),
+            Some(key) => combined(out, key.as_bytes()),
             None => out.push(b'-'),
         }
         out.extend_from_slice(b" [");
@@ -186,15 +187,6 @@ fn text(out: &mut Vec<u8>, before: &str, value: &[u8]) {
 fn quoted(out: &mut Vec<u8>, before: &str, value: &[u8]) {
     text(out, before, value);
     out.push(b'"');
-}
-
-/// Whom the caller asked for.
-fn host(journal: &Journal) -> Option<&[u8]> {
-    let parts = &journal.parts;
-    match parts.uri.authority() {
-        Some(authority) => Some(authority.as_str().as_bytes()),
-        None => parts.headers.get(HOST).map(|host| host.as_bytes()),
-    }
 }
 
 fn protocol(version: Version) -> &'static [u8] {

@@ -16,7 +16,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::Version;
-use http::header::{HOST, USER_AGENT};
+use http::header::USER_AGENT;
 
 use super::journal::{Journal, Outcome};
 use super::otlp::{Event, KeyValue, Kind, Span, Status};
@@ -170,7 +170,7 @@ fn server_attributes(journal: &Journal, redaction: &Redaction) -> Vec<KeyValue> 
     let mut all = vec![
         KeyValue::text("http.request.method", method(journal)),
         KeyValue::text("url.path", text(parts.uri.path().as_bytes())),
-        KeyValue::text("url.scheme", parts.uri.scheme_str().unwrap_or("http")),
+        KeyValue::text("url.scheme", journal.scheme()),
         KeyValue::text("network.protocol.version", version),
         KeyValue::text("client.address", &*journal.client),
         KeyValue::text("http.request.header.x-request-id", journal.id.as_str()),
@@ -190,8 +190,8 @@ fn server_attributes(journal: &Journal, redaction: &Redaction) -> Vec<KeyValue> 
         });
         all.push(KeyValue::text("url.query", text(&shown)));
     }
-    if let Some(host) = parts.headers.get(HOST) {
-        all.push(KeyValue::text("server.address", text(host.as_bytes())));
+    if let Some(host) = journal.host() {
+        all.push(KeyValue::text("server.address", text(host)));
     }
     if let Some(agent) = parts
         .headers

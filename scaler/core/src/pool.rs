@@ -123,6 +123,21 @@ pub struct InstanceView {
     pub idle_since: Option<Timestamp>,
 }
 
+impl InstanceView {
+    /// Its state in a word. A ready one is `ready` if it is trusted, `aside` if it failed again and
+    /// again, and `trial` while one request tries whether it works again.
+    pub fn state_name(&self) -> &'static str {
+        match (self.state, self.standing) {
+            (InstanceState::Starting, _) => "starting",
+            (InstanceState::Ready, Standing::Good) => "ready",
+            (InstanceState::Ready, Standing::Aside { .. }) => "aside",
+            (InstanceState::Ready, Standing::Trial) => "trial",
+            (InstanceState::Draining, _) => "draining",
+            (InstanceState::Stopping, _) => "stopping",
+        }
+    }
+}
+
 /// The whole pool, for people and programs to look at.
 #[derive(Clone, Debug)]
 pub struct PoolView {

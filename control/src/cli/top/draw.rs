@@ -22,7 +22,7 @@ const HELP: &str = "\
  P50, P99         warm requests, from the arrival to the first byte
  COLD             requests per second that waited for a start, and their median
  FLIGHT, WAIT     requests in instances, and waiting for one
- INSTANCES        ready +starting -draining or stopping /wanted
+ INSTANCES        ready ~set aside of them +starting -draining or stopping /wanted
  TREND            requests per second, scaled to their highest";
 
 /// Draws all of it.
@@ -148,10 +148,13 @@ fn function<'a>(model: &Model, row: &'a Row) -> Cells<'a> {
     ])
 }
 
-/// `3+1-2/4`: ready, starting, draining or stopping, wanted.
+/// `3~1+1-2/4`: ready, of them set aside or on trial, starting, draining or stopping, wanted.
 fn instances(row: &Row) -> String {
     let states = &row.states;
     let mut text = states.ready.to_string();
+    if states.aside > 0 {
+        text.push_str(&format!("~{}", states.aside));
+    }
     if states.starting > 0 {
         text.push_str(&format!("+{}", states.starting));
     }

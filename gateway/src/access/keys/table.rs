@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
@@ -20,7 +20,7 @@ pub(super) type Hash = [u8; 32];
 
 /// The keys by their ids.
 #[derive(Debug, Default)]
-pub(crate) struct KeyTable(HashMap<String, Entry>);
+pub(crate) struct KeyTable(HashMap<Arc<str>, Entry>);
 
 #[derive(Debug)]
 struct Entry {
@@ -37,6 +37,8 @@ pub(crate) enum KeyMatch {
     None,
     /// A valid one.
     Valid {
+        /// Which one: no secret.
+        id: Arc<str>,
         /// What it opens.
         scope: KeyScope,
         /// The same for both keys of a rotation.
@@ -56,7 +58,7 @@ impl KeyTable {
                 scope,
                 expires: record.expires,
             };
-            (record.id.clone(), entry)
+            (Arc::from(&*record.id), entry)
         };
         KeyTable(records.iter().map(entry).collect())
     }
@@ -67,12 +69,14 @@ impl KeyTable {
         if presented.len() != LENGTH || !presented.is_ascii() {
             return KeyMatch::None;
         }
-        let entry = self.0.get(&presented[PREFIX.len()..PREFIX.len() + 16]);
-        let expected = entry.map_or(&[0; 32], |entry| &entry.hash);
+        let id = &presented[PREFIX.len()..PREFIX.len() + 16];
+        let entry = self.0.get_key_value(id);
+        let expected = entry.map_or(&[0; 32], |(_, entry)| &entry.hash);
         let equal = bool::from(hash(presented).ct_eq(expected));
         match entry {
-            Some(entry) if equal && entry.expires.is_none_or(|expires| now < expires) => {
+            Some((id, entry)) if equal && entry.expires.is_none_or(|expires| now < expires) => {
                 KeyMatch::Valid {
+                    id: Arc::clone(id),
                     scope: entry.scope.clone(),
                     owner: entry.owner,
                 }

@@ -44,7 +44,8 @@ pub(crate) fn journal() -> Journal {
     let arrived = UNIX_EPOCH + Duration::from_millis(1_795_223_045_007);
     let mut journal = Journal::new(Telemetry::off(), arrived, parts, &id);
     journal.client = Arc::from("192.0.2.1");
-    journal.key_id = Some(Arc::from("ci"));
+    journal.key_id = Some(Arc::from("00c0ffee00c0ffee"));
+    journal.tls = true;
     journal.instance = Some(InstanceId::new(12, 3));
     journal.cold = true;
     journal.connected = true;
@@ -72,13 +73,13 @@ fn json_has_everything_and_no_secret() {
         line(AccessLogFormat::Json, &journal()),
         "{\"time\":\"2026-11-21T01:04:05.007Z\",\"id\":\"id-1\",\
          \"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"client\":\"192.0.2.1\",\
-         \"method\":\"GET\",\"host\":\"example.org\",\
+         \"method\":\"GET\",\"scheme\":\"https\",\"host\":\"example.org\",\
          \"path\":\"/function/f/a%20b?code=***&x=1&token=***\",\"protocol\":\"HTTP/1.1\",\
          \"status\":200,\"origin\":\"function\",\"instance\":\"12-3\",\"cold\":true,\
          \"queue_ms\":12.345,\"connect_ms\":0.007,\"first_byte_ms\":2.000,\"total_ms\":20.000,\
          \"request_bytes\":5,\"response_bytes\":42,\"user_agent\":\"a \\\"quoted\\\" agent\",\
          \"referer\":\"http://r/?code=***\",\
-         \"headers\":{\"x-tenant\":\"shop\",\"authorization\":\"***\"},\"key_id\":\"ci\",\
+         \"headers\":{\"x-tenant\":\"shop\",\"authorization\":\"***\"},\"key_id\":\"00c0ffee00c0ffee\",\
          \"outcome\":\"complete\"}"
     );
 }
@@ -87,7 +88,7 @@ fn json_has_everything_and_no_secret() {
 fn combined_is_what_others_read() {
     assert_eq!(
         line(AccessLogFormat::Combined, &journal()),
-        "192.0.2.1 - ci [21/Nov/2026:01:04:05 +0000] \
+        "192.0.2.1 - 00c0ffee00c0ffee [21/Nov/2026:01:04:05 +0000] \
          \"GET /function/f/a%20b?code=***&x=1&token=*** HTTP/1.1\" 200 42 \
          \"http://r/?code=***\" \"a \\x22quoted\\x22 agent\""
     );

@@ -47,6 +47,7 @@ fn model() -> Model {
     );
     now.stats.functions[0].from_gateway[4] = 2;
     now.functions[0].states.starting = 2;
+    now.functions[0].states.aside = 1;
     now.functions[0].desired = 3;
     now.functions[0].waiting = 5;
     now.functions[1].in_flight = 12;
@@ -62,7 +63,7 @@ fn a_picture() {
             "stoker top  2 functions  1237 req/s  1.0 err/s",
             "FUNCTION                 REQ/S  ERR/S    P50    P99 COLD/S  C-P50 FLIGHT   WAIT     INSTANCES TREND",
             "shop                      1234      0  1.5ms  2.0ms      0      -     12      0           1/1                        █",
-            "resize                     3.0    1.0  1.5ms  2.0ms      0      -      0      5         1+2/3                        █",
+            "resize                     3.0    1.0  1.5ms  2.0ms      0      -      0      5       1~1+2/3                        █",
             "order: requests  s order  / filter  Enter look closer  p pause  ? help  q quit",
         ]
     );
