@@ -3,9 +3,6 @@
 //! A target is a function of bytes that panics if a parser does, or if something does not hold that
 //! must hold for all input. `tests/mutations.rs` runs them all on stable Rust; the programs in
 //! `fuzz_targets` are for libFuzzer (see `README.md`).
-//!
-//! To come, each a function in a file of its own in `targets` and a line in [`TARGETS`]: the PROXY
-//! protocol, JSON Web Tokens, keys, `grpc-timeout` and `Prefer`.
 
 mod targets;
 
@@ -23,16 +20,23 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     target("admission", targets::admission::run, 4000),
     target("chunked", targets::chunked::run, 4000),
+    target("client_address", targets::client_address::run, 4000),
+    target("credentials", targets::credentials::run, 4000),
     target("fields", targets::fields::run, 4000),
     target("gateway_file", targets::files::gateway, 400),
     target("head_scan", targets::head_scan::run, 4000),
     target("http2_frames", targets::frames::http2, 4000),
     target("identity", targets::identity::run, 4000),
+    target("jwks", targets::jwt::jwks, 1000),
+    target("jwt", targets::jwt::token, 2000),
+    target("keys", targets::keys::run, 4000),
     target("manifest", targets::files::manifest, 400),
     target("path", targets::path::run, 8000),
     target("pattern", targets::routes::pattern, 8000),
+    target("proxy_protocol", targets::proxy_protocol::run, 4000),
     target("response_head", targets::response_head::run, 4000),
     target("routes", targets::routes::run, 4000),
+    target("waits", targets::waits::run, 4000),
     target("websocket", targets::frames::websocket, 4000),
 ];
 

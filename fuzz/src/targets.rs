@@ -2,14 +2,20 @@
 
 pub(crate) mod admission;
 pub(crate) mod chunked;
+pub(crate) mod client_address;
+pub(crate) mod credentials;
 pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod frames;
 pub(crate) mod head_scan;
 pub(crate) mod identity;
+pub(crate) mod jwt;
+pub(crate) mod keys;
 pub(crate) mod path;
+pub(crate) mod proxy_protocol;
 pub(crate) mod response_head;
 pub(crate) mod routes;
+pub(crate) mod waits;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 

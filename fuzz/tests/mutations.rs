@@ -62,6 +62,20 @@ const WORDS: &[&[u8]] = &[
     b"\x7f",
     b"\x80",
     b"99999999999999999999",
+    b"&",
+    b"code=",
+    b"stk_",
+    b"wait=",
+    b"ms",
+    b"%",
+    b"10.0.0.1",
+    b"::1",
+    b"::ffff:",
+    b"PROXY ",
+    b"TCP4",
+    b"e30",
+    b"null",
+    b"\xc3\xa9",
 ];
 
 #[test]

@@ -6,6 +6,8 @@
 mod admission;
 pub(crate) mod cors;
 mod credentials;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guardian;
 mod jwks;
 mod jwt;

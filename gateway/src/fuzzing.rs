@@ -2,22 +2,27 @@
 //!
 //! What takes its input in pieces takes it in pieces of `step` bytes here.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use stoker_config::{PathPattern, RouteSpec};
+use stoker_config::{Network, PathPattern, RouteSpec};
 
 use crate::identity::RequestId;
 use crate::io::{frames as http2, scan::HeadScan};
 use crate::proxy::admit;
+use crate::proxy::patience;
+use crate::proxy_protocol::{self, Header};
 use crate::router::Router;
 use crate::tunnel::frames as websocket;
 use crate::upstream::chunked::{Decoded, Decoder};
 use crate::upstream::{Framing, ResponseHead, copy_fields};
-use crate::{path, upgrade};
+use crate::{client_address as behind, path, upgrade};
+
+pub use crate::access::fuzzing::*;
 
 /// A path as it is routed.
 pub fn normalise(path: &str) -> Option<String> {
@@ -176,4 +181,60 @@ pub fn admit(parts: &Parts, limit: u64, both: bool) -> Option<Admitted> {
         body: admit::length(parts, limit, both).ok()?,
         upgrade: upgrade::wanted(parts).map(|value| value.as_bytes().to_vec()),
     })
+}
+
+/// A header of the PROXY protocol has at most these many bytes.
+pub const PROXY_HEADER_BYTES: usize = proxy_protocol::LONGEST;
+
+/// A header of the PROXY protocol.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProxyHeader {
+    /// `relayed`, `unknown` or `local`.
+    pub kind: &'static str,
+    /// From where and to where.
+    pub addresses: Option<(SocketAddr, SocketAddr)>,
+    /// Its bytes.
+    pub consumed: usize,
+}
+
+/// The header at the start of `bytes`; `None` if it is not whole.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<ProxyHeader>, &'static str> {
+    let (kind, addresses, consumed) = match proxy_protocol::parse(bytes) {
+        Header::Incomplete => return Ok(None),
+        Header::Invalid(why) => return Err(why),
+        Header::Relayed {
+            source,
+            destination,
+            consumed,
+        } => ("relayed", Some((source, destination)), consumed),
+        Header::Unknown { consumed } => ("unknown", None, consumed),
+        Header::Local { consumed } => ("local", None, consumed),
+    };
+    Ok(Some(ProxyHeader {
+        kind,
+        addresses,
+        consumed,
+    }))
+}
+
+/// How long a caller waits for a slot.
+pub fn caller_wait(headers: &HeaderMap) -> Option<Duration> {
+    patience::of(headers)
+}
+
+/// How long a gRPC call may take.
+pub fn call_deadline(headers: &HeaderMap) -> Option<Duration> {
+    patience::of_call(headers)
+}
+
+/// The client's address.
+pub fn client_address(
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+    trusted: &[Network],
+) -> Option<IpAddr> {
+    behind::client_address(peer, headers, trusted)
 }

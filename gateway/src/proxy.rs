@@ -4,7 +4,7 @@ mod acquire;
 pub(crate) mod admit;
 mod encode;
 mod forward;
-mod patience;
+pub(crate) mod patience;
 mod redirect;
 mod route;
 

@@ -9,7 +9,7 @@ use stoker_config::AccessLevel;
 
 use super::Access;
 use super::cors;
-use super::credentials::{KEY_HEADER, Presented, without_keys};
+use super::credentials::{KEY_HEADER, Presented, has_bearer_key, has_key, without_keys};
 use super::jwt::Verified;
 use crate::upstream::FieldSink;
 
@@ -39,19 +39,16 @@ impl Admission {
         parts: &Parts,
         place: Option<Place>,
     ) -> Self {
-        // A key is nobody's business behind the gateway.
-        let query = match presented {
-            Presented::KeyInQuery(_) => parts.uri.query().map(without_keys),
-            _ => None,
-        };
+        // A key is nobody's business behind the gateway, also one that another one made needless.
+        let keys = access.spec.level != AccessLevel::Anonymous;
+        let query = parts.uri.query().filter(|query| keys && has_key(query));
         let hides_authorization = match presented {
-            Presented::KeyAsBearer(_) => true,
             Presented::Token(_) => !access.spec.jwt.forward,
-            _ => false,
+            _ => keys && has_bearer_key(&parts.headers),
         };
         Admission {
             access,
-            query,
+            query: query.map(without_keys),
             hides_authorization,
             fields: Vec::new(),
             response: HeaderMap::new(),

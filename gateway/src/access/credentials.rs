@@ -1,6 +1,6 @@
 //! What a caller presents.
 
-use http::header;
+use http::header::{self, HeaderMap};
 use http::request::Parts;
 
 use super::keys::PREFIX;
@@ -49,15 +49,29 @@ pub(crate) fn find(parts: &Parts, keys: bool) -> Presented<'_> {
     let (Ok(value), None) = (value.to_str(), headers.next()) else {
         return Presented::Malformed;
     };
-    // Other schemes are between caller and function.
-    let bearer = value
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    match bearer.map(|(_, text)| text.trim()) {
+    match bearer(value) {
         None => Presented::Nothing,
         Some(text) if keys && text.starts_with(PREFIX) => Presented::KeyAsBearer(text),
         Some(text) => Presented::Token(text),
     }
+}
+
+/// What comes with the scheme `Bearer`. Other schemes are between caller and function.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, text) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
+}
+
+/// Whether any `Authorization` has a key, be it the one that counts or not.
+pub(crate) fn has_bearer_key(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::AUTHORIZATION).iter();
+    let mut bearers = values.filter_map(|value| bearer(value.to_str().ok()?));
+    bearers.any(|text| text.starts_with(PREFIX))
+}
+
+/// Whether any parameter of a query is a key.
+pub(crate) fn has_key(query: &str) -> bool {
+    in_query(query).is_some()
 }
 
 /// A function may have a parameter of this name for itself, so only what looks like a key is one.

@@ -5,6 +5,8 @@
 //! hash would make slower: SHA-256 is enough to make the file worthless to whoever reads it.
 
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod table;
 
 use std::fmt;

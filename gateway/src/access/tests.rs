@@ -200,6 +200,26 @@ fn keys_are_not_passed_on() {
 }
 
 #[test]
+fn keys_that_were_not_needed_are_not_passed_on_either() {
+    let world = World::new();
+    let key = world.key(KeyScope::Host, "host");
+    let access = access(|spec| spec.level = AccessLevel::Function);
+    let authorization = HeaderName::from_static("authorization");
+    let bearer = format!("bearer  {key}");
+    let request = parts(
+        &format!("GET /?a=1&code={key}"),
+        &[
+            ("x-functions-key", &key),
+            ("authorization", "Basic x"),
+            ("authorization", &bearer),
+        ],
+    );
+    let admission = world.ask(&access, &request).unwrap();
+    assert_eq!(admission.query(request.uri.query()), Some("a=1"));
+    assert!(!admission.passes(&authorization));
+}
+
+#[test]
 fn guessing_is_slow() {
     let world = World::new();
     let key = world.key(KeyScope::Host, "host");

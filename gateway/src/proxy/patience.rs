@@ -15,12 +15,12 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const LEAST: Duration = Duration::from_millis(1);
 
 /// The shortest of what the headers say, at least 1 ms. What cannot be read says nothing.
-pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn of(headers: &HeaderMap) -> Option<Duration> {
     shortest(headers).map(|wait| wait.max(LEAST))
 }
 
 /// The deadline of a gRPC call, from its arrival.
-pub(super) fn of_call(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn of_call(headers: &HeaderMap) -> Option<Duration> {
     headers
         .get(GRPC_TIMEOUT)?
         .to_str()

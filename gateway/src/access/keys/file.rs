@@ -1,5 +1,6 @@
 //! The file of keys: whole before, whole after, whatever happens in between.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -116,7 +117,12 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<Record>> {
     }
     let mut text = String::new();
     file.take(LARGEST_FILE).read_to_string(&mut text)?;
-    let content: Content = serde_json::from_str(&text)?;
+    parse(&text)
+}
+
+/// What a file holds.
+pub(super) fn parse(text: &str) -> io::Result<Vec<Record>> {
+    let content: Content = serde_json::from_str(text)?;
     if content.version != VERSION {
         let text = format!("it has the version {}, not {VERSION}", content.version);
         return Err(io::Error::other(text));
@@ -127,6 +133,12 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<Record>> {
             "a key of scope function must name one, and no other may",
         ));
     }
+    // Revoking one of two would leave the other one valid.
+    let mut ids = HashSet::with_capacity(content.keys.len());
+    if let Some(twice) = content.keys.iter().find(|record| !ids.insert(&*record.id)) {
+        let text = format!("the key {:?} is in it twice", twice.id);
+        return Err(io::Error::other(text));
+    }
     Ok(content.keys)
 }
 
@@ -134,12 +146,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<Record>> {
 pub(super) fn write(path: &Path, records: &[Record]) -> io::Result<()> {
     let directory = path.parent().unwrap_or_else(|| Path::new("/"));
     fs::create_dir_all(directory)?;
-    let content = ContentRef {
-        version: VERSION,
-        keys: records,
-    };
-    let mut text = serde_json::to_vec(&content)?;
-    text.push(b'\n');
+    let text = encode(records)?;
     let temporary = path.with_extension("json.new");
     // What an interrupted write left may have other permissions.
     match fs::remove_file(&temporary) {
@@ -155,6 +162,17 @@ pub(super) fn write(path: &Path, records: &[Record]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     File::open(directory)?.sync_all()
+}
+
+/// The whole text of a file.
+pub(super) fn encode(records: &[Record]) -> io::Result<Vec<u8>> {
+    let content = ContentRef {
+        version: VERSION,
+        keys: records,
+    };
+    let mut text = serde_json::to_vec(&content)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 mod digits {

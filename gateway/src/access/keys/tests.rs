@@ -196,8 +196,16 @@ fn a_damaged_file_is_left_alone() {
         .create(KeyScope::Master, "m", None, 9)
         .unwrap();
     let good = fs::read_to_string(place.file()).unwrap();
+    let twice = good.replace(
+        "]}",
+        &format!(
+            ",{}]}}",
+            &good[good.find('[').unwrap() + 1..good.rfind(']').unwrap()]
+        ),
+    );
     for damaged in [
         "",
+        &twice,
         "{\"version\":2,\"keys\":[]}",
         &good[..good.len() / 2],
         &good.replace("\"master\"", "\"function\""),
