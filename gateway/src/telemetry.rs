@@ -17,7 +17,7 @@ mod trace;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::request::Parts;
 use stoker_config::GatewaySpec;
@@ -107,8 +107,7 @@ impl Telemetry {
             return None;
         }
         let client = caller.client(&parts.headers, &gateway.load().gateway.trusted_proxies);
-        let mut journal = Journal::new(Arc::clone(self), SystemTime::now(), parts, id);
-        journal.client = client;
+        let mut journal = Journal::new(Arc::clone(self), client, parts, id);
         journal.tls = caller.tls().is_some();
         journal.launch = entry.map(|entry| Arc::clone(entry.function.launch()));
         Some(Box::new(journal))

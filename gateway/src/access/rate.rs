@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -65,6 +66,8 @@ pub(crate) struct RateTable {
     hasher: RandomState,
     shard_entries: usize,
     origin: Instant,
+    /// A token was ever taken.
+    touched: AtomicBool,
 }
 
 impl Rate {
@@ -125,6 +128,7 @@ impl RateTable {
             hasher: RandomState::new(),
             shard_entries: entries.div_ceil(SHARDS).max(1),
             origin,
+            touched: AtomicBool::new(false),
         }
     }
 
@@ -139,13 +143,18 @@ impl RateTable {
                 evict(&mut shard, now);
             }
             shard.insert(bucket, next);
+            self.touched.store(true, Ordering::Relaxed);
         }
         allowance
     }
 
     /// What [`Self::take`] would answer.
     pub(crate) fn peek(&self, bucket: Bucket, rate: Rate, now: Instant) -> Allowance {
-        let full = self.shard(bucket).lock().get(&bucket).copied();
+        // Mostly nobody has taken anything: then no bucket is looked for.
+        let full = match self.touched.load(Ordering::Relaxed) {
+            true => self.shard(bucket).lock().get(&bucket).copied(),
+            false => None,
+        };
         rate.ask(full.unwrap_or(0), self.nanos(now)).0
     }
 

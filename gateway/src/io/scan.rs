@@ -22,7 +22,7 @@ impl HeadScan {
     /// Takes the next bytes.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
         while !self.over && !bytes.is_empty() {
-            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let end = memchr::memchr(b'\n', bytes);
             let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
             self.take(line);
             if end.is_some() {

@@ -74,16 +74,16 @@ impl Outcome {
 impl Journal {
     pub(super) fn new(
         telemetry: Arc<Telemetry>,
-        arrived: SystemTime,
+        client: Arc<str>,
         parts: Parts,
         id: &RequestId,
     ) -> Self {
         Journal {
             telemetry: Some(telemetry),
-            arrived,
+            arrived: SystemTime::now(),
             parts,
             id: id.clone(),
-            client: Arc::from(""),
+            client,
             tls: false,
             launch: None,
             key_id: None,

@@ -41,9 +41,8 @@ pub(crate) fn journal() -> Journal {
         .header("authorization", "Bearer secret");
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let id = RequestId::of(&parts.headers);
-    let arrived = UNIX_EPOCH + Duration::from_millis(1_795_223_045_007);
-    let mut journal = Journal::new(Telemetry::off(), arrived, parts, &id);
-    journal.client = Arc::from("192.0.2.1");
+    let mut journal = Journal::new(Telemetry::off(), Arc::from("192.0.2.1"), parts, &id);
+    journal.arrived = UNIX_EPOCH + Duration::from_millis(1_795_223_045_007);
     journal.key_id = Some(Arc::from("00c0ffee00c0ffee"));
     journal.tls = true;
     journal.instance = Some(InstanceId::new(12, 3));
