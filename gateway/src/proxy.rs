@@ -76,7 +76,7 @@ async fn serve(
         Ok(ready) => (Some(&*ready.entry), ready.key()),
         Err(stop) => (stop.entry.as_deref(), stop.key.as_ref()),
     };
-    record.set_journal(telemetry.journal(gateway, caller, parts, (&id, entry)));
+    record.set_journal(telemetry.journal(gateway, caller, parts, (&id, entry, record.phases)));
     record.set_key(key);
     let mut ready = match prepared {
         Ok(ready) => ready,

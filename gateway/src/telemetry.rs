@@ -27,6 +27,7 @@ use crate::caller::Caller;
 use crate::gateway::{Entry, Gateway};
 use crate::identity::RequestId;
 use crate::metrics::Metrics;
+use crate::phases::Phases;
 use access_log::AccessLog;
 use trace::Tracer;
 
@@ -101,13 +102,13 @@ impl Telemetry {
         gateway: &Gateway,
         caller: &Caller,
         parts: Parts,
-        (id, entry): (&RequestId, Option<&Entry>),
+        (id, entry, phases): (&RequestId, Option<&Entry>, Phases),
     ) -> Option<Box<Journal>> {
         if self.access_log.is_none() && !id.is_traced() {
             return None;
         }
         let client = caller.client(&parts.headers, &gateway.load().gateway.trusted_proxies);
-        let mut journal = Journal::new(Arc::clone(self), client, parts, id);
+        let mut journal = Journal::new(Arc::clone(self), client, parts, (id, phases));
         journal.tls = caller.tls().is_some();
         journal.launch = entry.map(|entry| Arc::clone(entry.function.launch()));
         Some(Box::new(journal))

@@ -108,12 +108,14 @@ impl Guardian {
         asking: &Asking<'_>,
     ) -> Result<Identity, Refusal> {
         let settings = asking.settings;
-        let rate = Rate::new(
-            settings.failures,
-            settings.failure_window,
-            settings.failures,
-        );
-        let bucket = Bucket {
+        let rate = || {
+            Rate::new(
+                settings.failures,
+                settings.failure_window,
+                settings.failures,
+            )
+        };
+        let bucket = || Bucket {
             limit: 0,
             subject: Subject::of(asking.address),
         };
@@ -122,9 +124,12 @@ impl Guardian {
         if matches!(presented, Presented::Token(_) if !tokens) || presented == Presented::Nothing {
             return Err(Refusal::unauthorized(access, None));
         }
-        let peek = self.failures.peek(bucket, rate, asking.now);
-        if !peek.allowed {
-            return Err(Refusal::too_many_failures(peek.retry_after));
+        // Mostly nobody has failed: then nobody is looked for.
+        if self.failures.is_touched() {
+            let peek = self.failures.peek(bucket(), rate(), asking.now);
+            if !peek.allowed {
+                return Err(Refusal::too_many_failures(peek.retry_after));
+            }
         }
         let result = match presented {
             Presented::KeyInHeader(key)
@@ -136,7 +141,7 @@ impl Guardian {
         result.map_err(|fault| match fault {
             Fault::Refused(refusal) => refusal,
             Fault::Guess(why) => {
-                self.failures.take(bucket, rate, asking.now);
+                self.failures.take(bucket(), rate(), asking.now);
                 Refusal::unauthorized(access, Some(&why))
             }
         })

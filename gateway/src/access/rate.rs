@@ -148,13 +148,14 @@ impl RateTable {
         allowance
     }
 
+    /// True if a token was ever taken.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Relaxed)
+    }
+
     /// What [`Self::take`] would answer.
     pub(crate) fn peek(&self, bucket: Bucket, rate: Rate, now: Instant) -> Allowance {
-        // Mostly nobody has taken anything: then no bucket is looked for.
-        let full = match self.touched.load(Ordering::Relaxed) {
-            true => self.shard(bucket).lock().get(&bucket).copied(),
-            false => None,
-        };
+        let full = self.shard(bucket).lock().get(&bucket).copied();
         rate.ask(full.unwrap_or(0), self.nanos(now)).0
     }
 

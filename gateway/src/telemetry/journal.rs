@@ -1,7 +1,7 @@
 //! All that is told of one request.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use http::header::HOST;
@@ -76,7 +76,7 @@ impl Journal {
         telemetry: Arc<Telemetry>,
         client: Arc<str>,
         parts: Parts,
-        id: &RequestId,
+        (id, phases): (&RequestId, Phases),
     ) -> Self {
         Journal {
             telemetry: Some(telemetry),
@@ -94,7 +94,7 @@ impl Journal {
             status: None,
             outcome: Outcome::ClientLeft,
             cold: false,
-            phases: Phases::new(Instant::now()),
+            phases,
             total: Duration::ZERO,
             request_bytes: 0,
             response_bytes: 0,

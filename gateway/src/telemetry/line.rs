@@ -43,9 +43,9 @@ impl LineFormat {
         json(out, journal.id.as_str().as_bytes());
         out.extend_from_slice(b"\",\"trace_id\":\"");
         out.extend_from_slice(journal.id.trace_id());
-        text(out, "\",\"client\":\"", journal.client.as_bytes());
-        text(out, "\",\"method\":\"", parts.method.as_str().as_bytes());
-        text(out, "\",\"scheme\":\"", journal.scheme().as_bytes());
+        plain(out, "\",\"client\":\"", journal.client.as_bytes());
+        plain(out, "\",\"method\":\"", parts.method.as_str().as_bytes());
+        plain(out, "\",\"scheme\":\"", journal.scheme().as_bytes());
         if let Some(host) = journal.host() {
             text(out, "\",\"host\":\"", host);
         }
@@ -54,18 +54,20 @@ impl LineFormat {
             out.push(b'?');
             self.redaction.query(out, query.as_bytes(), json);
         }
-        text(out, "\",\"protocol\":\"", protocol(parts.version));
+        plain(out, "\",\"protocol\":\"", protocol(parts.version));
         out.extend_from_slice(b"\",\"status\":");
         number(out, journal.shown_status().into());
         if let Some(origin) = journal.origin() {
-            quoted(out, ",\"origin\":\"", origin.as_bytes());
+            plain(out, ",\"origin\":\"", origin.as_bytes());
+            out.push(b'"');
         }
         if let Some(problem) = journal.problem {
             quoted(out, ",\"problem\":\"", problem.name().as_bytes());
         }
         if let Some(launch) = &journal.launch {
-            quoted(out, ",\"function\":\"", launch.function.as_bytes());
-            quoted(out, ",\"revision\":\"", launch.revision.as_bytes());
+            plain(out, ",\"function\":\"", launch.function.as_bytes());
+            plain(out, "\",\"revision\":\"", launch.revision.as_bytes());
+            out.push(b'"');
         }
         if let Some(instance) = journal.instance {
             out.extend_from_slice(b",\"instance\":\"");
@@ -82,10 +84,11 @@ impl LineFormat {
         number(out, journal.response_bytes);
         self.json_headers(out, &parts.headers);
         if let Some(key) = &journal.key_id {
-            quoted(out, ",\"key_id\":\"", key.as_bytes());
+            plain(out, ",\"key_id\":\"", key.as_bytes());
+            out.push(b'"');
         }
-        quoted(out, ",\"outcome\":\"", journal.outcome.name().as_bytes());
-        out.push(b'}');
+        plain(out, ",\"outcome\":\"", journal.outcome.name().as_bytes());
+        out.extend_from_slice(b"\"}");
     }
 
     fn json_headers(&self, out: &mut Vec<u8>, headers: &HeaderMap) {
@@ -182,6 +185,13 @@ fn times(out: &mut Vec<u8>, journal: &Journal) {
 fn text(out: &mut Vec<u8>, before: &str, value: &[u8]) {
     out.extend_from_slice(before.as_bytes());
     json(out, value);
+}
+
+/// Of values that never need to be escaped: names, addresses, words of ours, and methods, which are
+/// tokens.
+fn plain(out: &mut Vec<u8>, before: &str, value: &[u8]) {
+    out.extend_from_slice(before.as_bytes());
+    out.extend_from_slice(value);
 }
 
 fn quoted(out: &mut Vec<u8>, before: &str, value: &[u8]) {

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use http::{Request, StatusCode};
 use stoker_config::{AccessLogFormat, AccessLogSpec};
@@ -9,6 +9,7 @@ use super::super::Telemetry;
 use super::super::journal::{Journal, Outcome};
 use super::*;
 use crate::identity::RequestId;
+use crate::phases::Phases;
 use crate::problem::ProblemKind;
 
 pub(crate) fn spec(format: AccessLogFormat) -> AccessLogSpec {
@@ -41,7 +42,13 @@ pub(crate) fn journal() -> Journal {
         .header("authorization", "Bearer secret");
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let id = RequestId::of(&parts.headers);
-    let mut journal = Journal::new(Telemetry::off(), Arc::from("192.0.2.1"), parts, &id);
+    let phases = Phases::new(Instant::now());
+    let mut journal = Journal::new(
+        Telemetry::off(),
+        Arc::from("192.0.2.1"),
+        parts,
+        (&id, phases),
+    );
     journal.arrived = UNIX_EPOCH + Duration::from_millis(1_795_223_045_007);
     journal.key_id = Some(Arc::from("00c0ffee00c0ffee"));
     journal.tls = true;
