@@ -6,7 +6,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("stoker-bench", &["stoker-config", "stoker-control"]),
     ("stoker-core", &[]),
     ("stoker-config", &["stoker-core"]),
     ("stoker-scaler", &["stoker-core"]),
@@ -27,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     (
         "stoker",
         &[
+            "stoker-bench",
             "stoker-config",
             "stoker-control",
             "stoker-core",
