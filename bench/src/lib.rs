@@ -3,8 +3,14 @@
 //! It measures any URL; what it measures is a [`Report`], which everything that people look at
 //! (table, CSV, page, comparison, conditions) is made of.
 
+pub mod conditions;
 mod histogram;
+mod intervals;
+pub mod random;
 pub mod report;
+mod samples;
+pub mod statistics;
+pub mod text;
 
 pub use histogram::Histogram;
 pub use report::Report;

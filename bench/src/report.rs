@@ -10,7 +10,7 @@ use crate::Histogram;
 pub const FORMAT: u32 = 1;
 
 /// One run of `stoker bench`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`FORMAT`].
     pub format: u32,
