@@ -6,11 +6,13 @@
 pub mod conditions;
 mod histogram;
 mod intervals;
+pub mod machine;
 pub mod random;
 pub mod report;
 mod samples;
 pub mod statistics;
 pub mod text;
+pub mod trace;
 
 pub use histogram::Histogram;
 pub use report::Report;
