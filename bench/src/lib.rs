@@ -3,6 +3,7 @@
 //! It measures any URL; what it measures is a [`Report`], which everything that people look at
 //! (table, CSV, page, comparison, conditions) is made of.
 
+pub mod compare;
 pub mod conditions;
 mod histogram;
 mod intervals;

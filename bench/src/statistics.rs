@@ -2,6 +2,7 @@
 //!
 //! A figure that too few samples carry is not given: what is left out is better than what misleads.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
@@ -289,6 +290,40 @@ pub fn discarded(series: &Series) -> u64 {
         .iter()
         .flat_map(|one| one.discarded.values());
     counts.sum()
+}
+
+/// Requests that the generator sent late, over all repetitions.
+pub fn late(series: &Series) -> u64 {
+    series.repetitions.iter().map(|one| one.late).sum()
+}
+
+/// The names of what else was measured.
+pub fn extra_names(series: &Series) -> BTreeSet<String> {
+    let names = series.repetitions.iter().flat_map(|one| one.figures.keys());
+    names.cloned().collect()
+}
+
+/// What else was measured, averaged over the repetitions that have it; none if none has. The interval
+/// is that of the repetitions, from [`REPETITIONS`] on.
+pub fn extra(series: &Series, name: &str) -> Option<Estimate<f64>> {
+    let each = series
+        .repetitions
+        .iter()
+        .filter_map(|one| one.figures.get(name).copied());
+    let values: Vec<f64> = each.collect();
+    let enough = values.len() >= REPETITIONS;
+    let interval = enough.then(|| intervals::mean(&values)).flatten();
+    Some(Estimate {
+        value: match values.len() {
+            0 => return None,
+            count => values.iter().sum::<f64>() / count as f64,
+        },
+        interval: interval.map(|(mean, reach)| Interval {
+            low: mean - reach,
+            high: mean + reach,
+            basis: Basis::Repetitions,
+        }),
+    })
 }
 
 #[cfg(test)]
