@@ -333,8 +333,8 @@ fn notes(first: &Report, second: &Report, figures: &[Compared]) -> Vec<String> {
         let fewest = series.repetitions.len().min(other.repetitions.len());
         if fewest < MIN_REPETITIONS {
             notes.push(format!(
-                "{}: {fewest} repetitions do not tell how runs differ: measure at least \
-                 {MIN_REPETITIONS}, better 5 or more",
+                "{}: {fewest} of at least {MIN_REPETITIONS} repetitions that tell how runs differ; \
+                 better are 5 or more",
                 series.name
             ));
         }

@@ -246,13 +246,13 @@ impl TraceParser {
         let mut notes = vec![format.note(&self.options)];
         if self.early > 0 {
             notes.push(format!(
-                "{} calls would have begun before the trace and begin with it",
+                "begun before the trace, so taken to begin with it: {} of the calls",
                 self.early
             ));
         }
         if self.outside > 0 {
             notes.push(format!(
-                "{} calls are outside of the part that was asked for",
+                "outside of the part that was asked for: {} of the calls",
                 self.outside
             ));
         }

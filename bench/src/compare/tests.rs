@@ -84,8 +84,8 @@ fn few_repetitions_have_no_verdict() {
     assert_eq!(median.verdict, Verdict::TooFew);
     assert!((median.ratio.unwrap() - 9.0).abs() < 1.0);
     assert_eq!((median.low, median.chance), (None, None));
-    let wanted = "cold: 2 repetitions do not tell how runs differ: measure at least 3, better 5 or \
-                  more";
+    let wanted =
+        "cold: 2 of at least 3 repetitions that tell how runs differ; better are 5 or more";
     assert!(
         comparison.notes.contains(&wanted.to_owned()),
         "{:?}",

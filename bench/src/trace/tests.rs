@@ -106,7 +106,7 @@ fn a_part_can_be_asked_for() {
     let trace = read_with(&sample("azure2019.csv"), options).unwrap();
     let seconds: Vec<u64> = trace.calls.iter().map(|call| call.at.as_secs()).collect();
     assert_eq!(seconds, [0, 12, 24, 36, 48]);
-    let wanted = "15 calls are outside of the part that was asked for";
+    let wanted = "outside of the part that was asked for: 15 of the calls";
     assert!(
         trace.notes.contains(&wanted.to_owned()),
         "{:?}",
@@ -127,7 +127,7 @@ fn calls_before_the_trace_begin_with_it() {
     );
     assert_eq!(
         trace.notes[1],
-        "1 calls would have begun before the trace and begin with it"
+        "begun before the trace, so taken to begin with it: 1 of the calls"
     );
 }
 
