@@ -321,9 +321,10 @@ fn notes(first: &Report, second: &Report, figures: &[Compared]) -> Vec<String> {
             ("were discarded", statistics::discarded),
         ] {
             let (a, b) = (of(series), of(other));
-            if a + b > 0 {
+            if a > 0 || b > 0 {
                 let name = &series.name;
-                let all = [series, other].map(|one| statistics::answered(one) + of(one));
+                let all =
+                    [series, other].map(|one| statistics::answered(one).saturating_add(of(one)));
                 notes.push(format!(
                     "{name}: {a} of {} {what} in A, {b} of {} in B",
                     all[0], all[1]

@@ -264,37 +264,32 @@ pub fn rate(series: &Series) -> Option<Estimate<f64>> {
 
 /// Requests that were answered, over all repetitions.
 pub fn answered(series: &Series) -> u64 {
-    series.repetitions.iter().map(|one| one.answered).sum()
+    sum(series.repetitions.iter().map(|one| one.answered))
 }
 
 /// Requests that failed, over all repetitions.
 pub fn failed(series: &Series) -> u64 {
-    let counts = series
-        .repetitions
-        .iter()
-        .flat_map(|one| one.failed.values());
-    counts.sum()
+    let each = series.repetitions.iter();
+    sum(each.flat_map(|one| one.failed.values()).copied())
 }
 
 /// Requests that failed among those that were answered or failed, in [0, 1]; none if there were
 /// none.
 pub fn failed_share(series: &Series) -> Option<f64> {
     let (answered, failed) = (answered(series), failed(series));
-    (answered + failed > 0).then(|| failed as f64 / (answered + failed) as f64)
+    let all = answered.saturating_add(failed);
+    (all > 0).then(|| failed as f64 / all as f64)
 }
 
 /// Samples of the wrong kind, over all repetitions.
 pub fn discarded(series: &Series) -> u64 {
-    let counts = series
-        .repetitions
-        .iter()
-        .flat_map(|one| one.discarded.values());
-    counts.sum()
+    let each = series.repetitions.iter();
+    sum(each.flat_map(|one| one.discarded.values()).copied())
 }
 
 /// Requests that the generator sent late, over all repetitions.
 pub fn late(series: &Series) -> u64 {
-    series.repetitions.iter().map(|one| one.late).sum()
+    sum(series.repetitions.iter().map(|one| one.late))
 }
 
 /// The names of what else was measured.
@@ -324,6 +319,11 @@ pub fn extra(series: &Series, name: &str) -> Option<Estimate<f64>> {
             basis: Basis::Repetitions,
         }),
     })
+}
+
+/// A file may say anything.
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -184,7 +184,8 @@ pub(super) fn sums(
 ) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for (why, count) in series.repetitions.iter().flat_map(of) {
-        *sums.entry(why.clone()).or_insert(0) += count;
+        let sum: &mut u64 = sums.entry(why.clone()).or_insert(0);
+        *sum = sum.saturating_add(*count);
     }
     sums
 }
