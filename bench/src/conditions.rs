@@ -9,13 +9,13 @@
 //! product    = factor { ( "*" | "/" ) factor }
 //! factor     = "(" sum ")" | VALUE | FIGURE
 //! VALUE      = a number, alone or with one of ns us ms s m h %
-//! FIGURE     = SERIES "." [ "total." | "phase." NAME "." ] QUANTITY
+//! FIGURE     = SERIES "." ( [ "total." | "phase." NAME "." ] QUANTITY | "figure." NAME )
 //! ```
 //!
 //! A QUANTITY of durations is one of `min`, `mean`, `p50`, `p90`, `p99`, `p99.9` and `max`: of the
 //! time to the first byte, with `total.` to the end of the answer, with `phase.NAME.` of a phase.
-//! Those of the whole series are `count` (answered), `failed`, `failed%`, `rate` (answers per second)
-//! and `discarded`.
+//! Those of the whole series are `count` (answered), `failed`, `failed%`, `rate` (answers per second),
+//! `discarded` and `late`. `figure.NAME` is what else was measured, as in `burst.figure.ratio`.
 
 mod evaluate;
 mod parse;
@@ -106,6 +106,8 @@ enum Quantity {
     FailedShare,
     Rate,
     Discarded,
+    Late,
+    Extra(String),
 }
 
 /// Nanoseconds, a share in [0, 1] or a plain number: only like may be compared.

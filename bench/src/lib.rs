@@ -4,14 +4,18 @@
 //! (table, CSV, page, comparison, conditions) is made of.
 
 mod admin;
+mod breakdown;
 pub mod cli;
 mod client;
+pub mod compare;
 pub mod conditions;
 mod drift;
 mod histogram;
 mod intervals;
 mod load;
+pub mod machine;
 mod mode;
+pub mod output;
 mod progress;
 pub mod random;
 pub mod report;
@@ -23,6 +27,7 @@ mod stop;
 mod target;
 pub mod text;
 mod timeline;
+pub mod trace;
 
 pub use histogram::Histogram;
 pub use report::Report;

@@ -1,6 +1,5 @@
 //! Counted durations, put in order.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Histogram;
@@ -16,11 +15,17 @@ pub(crate) struct Samples {
 impl Samples {
     /// All that these counted.
     pub(crate) fn of<'a>(histograms: impl IntoIterator<Item = &'a Histogram>) -> Self {
-        let mut all = BTreeMap::new();
-        for (ns, count) in histograms.into_iter().flat_map(Histogram::buckets) {
-            *all.entry(ns).or_insert(0) += count;
-        }
-        let buckets: Vec<(u64, u64)> = all.into_iter().collect();
+        let mut buckets: Vec<(u64, u64)> = histograms
+            .into_iter()
+            .flat_map(Histogram::buckets)
+            .collect();
+        // Stable sorting takes sorted runs as they are.
+        buckets.sort_by_key(|bucket| bucket.0);
+        buckets.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 += if same { next.1 } else { 0 };
+            same
+        });
         let count: u64 = buckets.iter().map(|bucket| bucket.1).sum();
         let weighted = |f: &dyn Fn(f64) -> f64| {
             let sum = |&(ns, n): &(u64, u64)| f(ns as f64) * n as f64;

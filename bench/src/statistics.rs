@@ -2,6 +2,7 @@
 //!
 //! A figure that too few samples carry is not given: what is left out is better than what misleads.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
@@ -263,32 +264,66 @@ pub fn rate(series: &Series) -> Option<Estimate<f64>> {
 
 /// Requests that were answered, over all repetitions.
 pub fn answered(series: &Series) -> u64 {
-    series.repetitions.iter().map(|one| one.answered).sum()
+    sum(series.repetitions.iter().map(|one| one.answered))
 }
 
 /// Requests that failed, over all repetitions.
 pub fn failed(series: &Series) -> u64 {
-    let counts = series
-        .repetitions
-        .iter()
-        .flat_map(|one| one.failed.values());
-    counts.sum()
+    let each = series.repetitions.iter();
+    sum(each.flat_map(|one| one.failed.values()).copied())
 }
 
 /// Requests that failed among those that were answered or failed, in [0, 1]; none if there were
 /// none.
 pub fn failed_share(series: &Series) -> Option<f64> {
     let (answered, failed) = (answered(series), failed(series));
-    (answered + failed > 0).then(|| failed as f64 / (answered + failed) as f64)
+    let all = answered.saturating_add(failed);
+    (all > 0).then(|| failed as f64 / all as f64)
 }
 
 /// Samples of the wrong kind, over all repetitions.
 pub fn discarded(series: &Series) -> u64 {
-    let counts = series
+    let each = series.repetitions.iter();
+    sum(each.flat_map(|one| one.discarded.values()).copied())
+}
+
+/// Requests that the generator sent late, over all repetitions.
+pub fn late(series: &Series) -> u64 {
+    sum(series.repetitions.iter().map(|one| one.late))
+}
+
+/// The names of what else was measured.
+pub fn extra_names(series: &Series) -> BTreeSet<String> {
+    let names = series.repetitions.iter().flat_map(|one| one.figures.keys());
+    names.cloned().collect()
+}
+
+/// What else was measured, averaged over the repetitions that have it; none if none has. The interval
+/// is that of the repetitions, from [`REPETITIONS`] on.
+pub fn extra(series: &Series, name: &str) -> Option<Estimate<f64>> {
+    let each = series
         .repetitions
         .iter()
-        .flat_map(|one| one.discarded.values());
-    counts.sum()
+        .filter_map(|one| one.figures.get(name).copied());
+    let values: Vec<f64> = each.collect();
+    let enough = values.len() >= REPETITIONS;
+    let interval = enough.then(|| intervals::mean(&values)).flatten();
+    Some(Estimate {
+        value: match values.len() {
+            0 => return None,
+            count => values.iter().sum::<f64>() / count as f64,
+        },
+        interval: interval.map(|(mean, reach)| Interval {
+            low: mean - reach,
+            high: mean + reach,
+            basis: Basis::Repetitions,
+        }),
+    })
+}
+
+/// A file may say anything.
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ pub(crate) struct Columns {
     rows: Vec<Vec<String>>,
     /// Columns at the left that begin at one place; the others end at one.
     texts: usize,
+    /// Whether the last column is of words too.
+    words_last: bool,
 }
 
 impl Columns {
@@ -82,6 +84,15 @@ impl Columns {
         Columns {
             rows: vec![headings],
             texts,
+            words_last: false,
+        }
+    }
+
+    /// The last column is of words too.
+    pub(crate) fn ending_in_words(self) -> Self {
+        Columns {
+            words_last: true,
+            ..self
         }
     }
 
@@ -108,10 +119,11 @@ impl Columns {
                     line.push_str("  ");
                 }
                 let missing = " ".repeat(width - cell.chars().count());
-                let (before, after) = match index < self.texts {
-                    true => ("", missing.as_str()),
-                    false => (missing.as_str(), ""),
-                };
+                let (before, after) =
+                    match index < self.texts || (self.words_last && index + 1 == columns) {
+                        true => ("", missing.as_str()),
+                        false => (missing.as_str(), ""),
+                    };
                 line.extend([before, cell, after]);
             }
             text.push_str(line.trim_end_matches(' '));

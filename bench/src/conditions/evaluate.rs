@@ -125,6 +125,12 @@ impl Reference {
             Quantity::Count => number(statistics::answered(series)),
             Quantity::Failed => number(statistics::failed(series)),
             Quantity::Discarded => number(statistics::discarded(series)),
+            Quantity::Late => number(statistics::late(series)),
+            Quantity::Extra(name) => {
+                let extra = statistics::extra(series, name);
+                let extra = extra.ok_or_else(|| format!("{} was not measured", self.text))?;
+                Ok((extra.value, text::number(extra.value)))
+            }
             Quantity::FailedShare => {
                 let share = statistics::failed_share(series);
                 let share = share.ok_or_else(|| format!("{} has no requests", self.text))?;

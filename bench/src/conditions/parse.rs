@@ -8,7 +8,7 @@ use crate::statistics::{Figure, Measure};
 const MAX_DEPTH: usize = 32;
 
 const QUANTITIES: &str =
-    "min, mean, p50, p90, p99, p99.9, max, count, failed, failed%, rate and discarded";
+    "min, mean, p50, p90, p99, p99.9, max, count, failed, failed%, rate, discarded and late";
 
 pub(super) fn parse(text: &str) -> Result<Expression, Fault> {
     if text.len() > MAX_BYTES {
@@ -207,6 +207,15 @@ impl Parser<'_> {
 
     /// `SERIES.QUANTITY`; the name of a series may have points in it itself, and so may a phase's.
     fn reference(&self, word: &str) -> Result<Reference, Fault> {
+        if let Some((series, name)) = word.split_once(".figure.")
+            && !(series.is_empty() || name.is_empty())
+        {
+            return Ok(Reference {
+                series: series.to_owned(),
+                quantity: Quantity::Extra(name.to_owned()),
+                text: word.to_owned(),
+            });
+        }
         let found = Quantity::ALL.iter().find_map(|(name, quantity)| {
             let before = word.strip_suffix(name)?.strip_suffix('.')?;
             Some((before, quantity.clone()))
@@ -254,7 +263,7 @@ fn calculate(left: Term, sign: Arithmetic, right: Term) -> Term {
 }
 
 impl Quantity {
-    const ALL: [(&'static str, Quantity); 12] = [
+    const ALL: [(&'static str, Quantity); 13] = [
         ("min", Quantity::Duration(Measure::FirstByte, Figure::Min)),
         ("mean", Quantity::Duration(Measure::FirstByte, Figure::Mean)),
         ("p50", Quantity::Duration(Measure::FirstByte, Figure::P50)),
@@ -270,6 +279,7 @@ impl Quantity {
         ("failed%", Quantity::FailedShare),
         ("rate", Quantity::Rate),
         ("discarded", Quantity::Discarded),
+        ("late", Quantity::Late),
     ];
 
     fn unit(&self) -> Unit {

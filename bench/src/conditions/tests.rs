@@ -14,6 +14,8 @@ fn report() -> Report {
         answered: 400,
         failed: BTreeMap::from([("timeout".to_owned(), 1), ("status 503".to_owned(), 3)]),
         discarded: BTreeMap::from([("warm".to_owned(), 7)]),
+        late: 2,
+        figures: BTreeMap::from([("ratio".to_owned(), 1.2)]),
         elapsed_s: 8.0,
         ..Repetition::default()
     };
@@ -76,6 +78,7 @@ fn conditions_are_judged() {
         ("cold.failed > 9 or cold.count > 1 and cold.count > 2", true),
         ("(cold.p50 - bare.a-1.p50) / 2 > 2ms", true),
         ("20ms > cold.mean", true),
+        ("cold.late == 2 and cold.figure.ratio < 1.3", true),
     ] {
         assert_eq!(holds(text), wanted, "{text}");
     }
@@ -97,7 +100,7 @@ fn faults_point_at_the_place() {
         (
             "cold.p98 > 20ms",
             "\"cold.p98\" names no figure: its end should be one of min, mean, p50, p90, p99, p99.9, \
-             max, count, failed, failed%, rate and discarded\n  cold.p98 > 20ms\n  ^",
+             max, count, failed, failed%, rate, discarded and late\n  cold.p98 > 20ms\n  ^",
         ),
         (
             "cold.p99 > 20",
@@ -109,7 +112,7 @@ fn faults_point_at_the_place() {
         ),
         (
             "cold.count > 9 parsecs",
-            "here should be 'and', 'or' or the end\n  cold.count > 9 parsecs\n                ^",
+            "here should be 'and', 'or' or the end\n  cold.count > 9 parsecs\n                 ^",
         ),
         (
             "cold.p99 > 20mm",
@@ -166,6 +169,7 @@ fn what_is_not_known_is_not_judged() {
         "the condition \"hot.p50 > 1ms\" cannot be judged: there is no series \"hot\", there are: \
          cold, bare.a-1"
     );
+    assert!(cause("cold.figure.area > 1").contains("was not measured"));
     assert!(cause("bare.a-1.rate > 1").contains("took no time"));
     assert!(cause("bare.a-1.failed% > 1%").contains("has no requests"));
     assert!(cause("cold.count / bare.a-1.count > 1").contains("divides by zero"));

@@ -54,8 +54,8 @@ const Z99: f64 = 2.326_347_9;
 fn intervals_of_samples_cover() {
     for (count, figure, truth) in [
         (100, Figure::P50, 1e4),
-        (500, Figure::P99, 1e4 * (0.8 * Z99).exp()),
-        (500, Figure::Mean, 1e4 * (0.8_f64 * 0.8 / 2.0).exp()),
+        (400, Figure::P99, 1e4 * (0.8 * Z99).exp()),
+        (100, Figure::Mean, 1e4 * (0.8_f64 * 0.8 / 2.0).exp()),
     ] {
         let held = coverage(truth, figure, Basis::Samples, |random| {
             drawn(random, &[count], 0.8, 0.0)
@@ -68,8 +68,8 @@ fn intervals_of_samples_cover() {
 fn intervals_of_repetitions_cover() {
     for (counts, figure, truth) in [
         (&[50; 5][..], Figure::P50, 1e4),
-        (&[500; 5], Figure::P99, 1e4 * (0.3 * Z99).exp()),
-        (&[50; 8], Figure::Mean, 1e4 * (0.3_f64 * 0.3 / 2.0).exp()),
+        (&[400; 5], Figure::P99, 1e4 * (0.3 * Z99).exp()),
+        (&[40; 6], Figure::Mean, 1e4 * (0.3_f64 * 0.3 / 2.0).exp()),
     ] {
         let held = coverage(truth, figure, Basis::Repetitions, |random| {
             drawn(random, counts, 0.3, 0.0)
@@ -85,7 +85,7 @@ fn intervals_of_repetitions_cover() {
 #[test]
 fn intervals_cover_what_differs_between_runs() {
     let held = coverage(1e4, Figure::P50, Basis::Repetitions, |random| {
-        drawn(random, &[100; 6], 0.2, 0.1)
+        drawn(random, &[40; 6], 0.2, 0.1)
     });
     assert!((900..=990).contains(&held), "{held}");
 }
