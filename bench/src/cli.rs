@@ -5,29 +5,32 @@
 
 mod arguments;
 mod modes;
+mod prepare;
 mod settings;
 
-use std::io;
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Instant, SystemTime};
 
 use clap::{Args, Subcommand};
-use stoker_control::cli::Connection;
 
 use crate::Report;
-use crate::admin::Admin;
-use crate::client::Trust;
-use crate::load::{Crew, Work};
-use crate::progress::Progress;
+use crate::compare::{self, CompareOptions};
+use crate::machine;
+use crate::mode::replay::Replay;
+use crate::output::{self, OutputOptions};
 use crate::report::FORMAT;
 use crate::run::{Bench, Failure};
 use crate::stop::Stop;
-use crate::target::{Call, Targets};
 use crate::timeline::Timeline;
 use arguments::{
-    BurstArgs, ColdArgs, DrainArgs, OutputArgs, SoakArgs, StepArgs, TargetArgs, WarmArgs,
+    BurstArgs, ColdArgs, CompareArgs, DrainArgs, OutputArgs, ReplayArgs, SoakArgs, StepArgs,
+    TargetArgs, WarmArgs,
 };
+use prepare::Prepared;
 
 const FAILED: u8 = 1;
 const UNABLE: u8 = 2;
@@ -64,6 +67,11 @@ enum Mode {
     /// Load while instances are evicted, scaled or the gateway is upgraded: does anything fail?
     #[command(after_help = AFTER)]
     Drain(DrainArgs),
+    /// The arrivals of a trace
+    #[command(after_help = AFTER)]
+    Replay(ReplayArgs),
+    /// What differs between two reports, and whether it is more than noise
+    Compare(CompareArgs),
 }
 
 /// Runs a command to its end: results go to the standard output and to files, all else to the
@@ -79,16 +87,27 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 impl Mode {
-    fn run(self) -> Result<ExitCode, Failure> {
-        let name = self.name();
-        let (target, output) = self.common();
+    fn run(&self) -> Result<ExitCode, Failure> {
+        match (self, self.common()) {
+            (Mode::Compare(arguments), _) => compare(arguments),
+            (_, Some((target, output))) => self.report(target, output),
+            (_, None) => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    fn report(&self, target: &TargetArgs, output: &OutputArgs) -> Result<ExitCode, Failure> {
         let stop = Stop::new();
         follow_signals(&stop)?;
         let begun = (SystemTime::now(), Instant::now());
-        let machine = Default::default();
-        let (mut bench, shown) = prepare(&target, &output, &stop)?;
-        let timeline = timeline(&bench, &target, begun.1)?;
-        let result = self.measure(&mut bench);
+        // Before there is any load of ours.
+        let machine = machine::fingerprint();
+        let Prepared {
+            mut bench,
+            shown,
+            replay,
+        } = prepare::prepare(self, (target, output), &stop)?;
+        let timeline = prepare::timeline(&bench, target, begun.1)?;
+        let result = self.measure(&mut bench, replay.as_ref());
         bench.progress.clear();
         let timeline = timeline.map(Timeline::finish).unwrap_or_default();
         if bench.series.is_empty() {
@@ -102,12 +121,12 @@ impl Mode {
             bench.note("the run was stopped before its time".to_owned());
         }
         bench.note_quality();
-        let (words, settings) = settings::read();
+        let (command, settings) = settings::read();
         let report = Report {
             format: FORMAT,
             stoker: env!("CARGO_PKG_VERSION").to_owned(),
-            mode: name.to_owned(),
-            command: words,
+            mode: self.name().to_owned(),
+            command,
             url: settings::without_keys(&shown),
             begun: settings::rfc3339(begun.0),
             machine,
@@ -116,8 +135,9 @@ impl Mode {
             timeline,
             notes: bench.notes,
         };
-        let code = publish(&report, &output)?;
-        result.map(|()| code)
+        let code = publish(&report, output)?;
+        result?;
+        any_answer(&report).map(|()| code)
     }
 
     fn name(&self) -> &'static str {
@@ -128,22 +148,26 @@ impl Mode {
             Mode::Burst(_) => "burst",
             Mode::Soak(_) => "soak",
             Mode::Drain(_) => "drain",
+            Mode::Replay(_) => "replay",
+            Mode::Compare(_) => "compare",
         }
     }
 
-    fn common(&self) -> (TargetArgs, OutputArgs) {
-        let (target, output) = match self {
-            Mode::Cold(arguments) => (&arguments.target, &arguments.output),
-            Mode::Warm(arguments) => (&arguments.target, &arguments.output),
-            Mode::Step(arguments) => (&arguments.target, &arguments.output),
-            Mode::Burst(arguments) => (&arguments.target, &arguments.output),
-            Mode::Soak(arguments) => (&arguments.target, &arguments.output),
-            Mode::Drain(arguments) => (&arguments.target, &arguments.output),
-        };
-        (target.clone(), output.clone())
+    /// What is called and where the results go; none if nothing is measured.
+    fn common(&self) -> Option<(&TargetArgs, &OutputArgs)> {
+        match self {
+            Mode::Cold(arguments) => Some((&arguments.target, &arguments.output)),
+            Mode::Warm(arguments) => Some((&arguments.target, &arguments.output)),
+            Mode::Step(arguments) => Some((&arguments.target, &arguments.output)),
+            Mode::Burst(arguments) => Some((&arguments.target, &arguments.output)),
+            Mode::Soak(arguments) => Some((&arguments.target, &arguments.output)),
+            Mode::Drain(arguments) => Some((&arguments.target, &arguments.output)),
+            Mode::Replay(arguments) => Some((&arguments.target, &arguments.output)),
+            Mode::Compare(_) => None,
+        }
     }
 
-    fn measure(&self, bench: &mut Bench) -> Result<(), Failure> {
+    fn measure(&self, bench: &mut Bench, replay: Option<&Replay>) -> Result<(), Failure> {
         match self {
             Mode::Cold(arguments) => modes::cold(arguments, bench),
             Mode::Warm(arguments) => arguments.load.load()?.measure(bench),
@@ -151,118 +175,10 @@ impl Mode {
             Mode::Burst(arguments) => modes::burst(arguments, bench),
             Mode::Soak(arguments) => modes::soak(arguments, bench),
             Mode::Drain(arguments) => modes::drain(arguments, bench),
+            Mode::Replay(_) => replay.map_or(Ok(()), |replay| replay.run(bench)),
+            Mode::Compare(_) => Ok(()),
         }
     }
-}
-
-/// Finds the targets and starts the generator; what is called is shown so.
-fn prepare(
-    target: &TargetArgs,
-    output: &OutputArgs,
-    stop: &Stop,
-) -> Result<(Bench, String), Failure> {
-    let admin = admin(target)?;
-    let call = call(target)?;
-    let targets = Targets::resolve(&target.targets, &call, admin.as_ref())?;
-    probe(&targets)?;
-    let mut functions = targets.functions;
-    functions.extend(target.functions.iter().cloned());
-    functions.sort();
-    functions.dedup();
-    raise_open_files();
-    let count = targets.requests.len();
-    let work = Work {
-        endpoints: targets.endpoints,
-        requests: targets.requests,
-        cold_header: target.cold_header.clone(),
-        keeps_connections: target.connection == arguments::Reuse::Kept,
-        timeout: target.timeout,
-        spin: target.spin,
-    };
-    let crew = Crew::start(work, target.threads, stop)?;
-    let mut bench = Bench::new(crew, stop.clone(), Progress::new(output.quiet));
-    bench.admin = admin;
-    bench.functions = functions;
-    bench.targets = count;
-    Ok((bench, targets.shown))
-}
-
-/// The gateway, if something is asked of one: a local one has nothing to do with a URL that nobody
-/// said is its.
-fn admin(target: &TargetArgs) -> Result<Option<Admin>, Failure> {
-    let by_name = target.targets.iter().any(|word| !word.contains("://"));
-    if !by_name && target.functions.is_empty() && target.admin.is_none() {
-        return Ok(None);
-    }
-    let connection = Connection {
-        admin: target.admin.clone(),
-        token_file: target.token_file.clone(),
-        json: false,
-    };
-    Ok(Some(Admin::connect(&connection)?))
-}
-
-fn call(target: &TargetArgs) -> Result<Call, Failure> {
-    let body = match &target.data {
-        None => None,
-        Some(text) => Some(match text.strip_prefix('@') {
-            Some(path) => std::fs::read(path)
-                .map_err(|error| Failure(format!("{path} cannot be read: {error}")))?,
-            None => text.clone().into_bytes(),
-        }),
-    };
-    Ok(Call {
-        method: target.method.clone(),
-        headers: target.headers.clone(),
-        body,
-        path: target.path.clone(),
-        unix_socket: target.unix_socket.clone(),
-        trust: match (&target.ca, target.insecure) {
-            (_, true) => Trust::Anybody,
-            (Some(path), false) => Trust::File(path.clone()),
-            (None, false) => Trust::System,
-        },
-    })
-}
-
-/// Connects to each endpoint once.
-fn probe(targets: &Targets) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    for endpoint in &targets.endpoints {
-        let probed = runtime.block_on(endpoint.probe());
-        probed.map_err(|error| Failure(format!("nobody accepts at {endpoint}: {error}")))?;
-    }
-    Ok(())
-}
-
-fn timeline(
-    bench: &Bench,
-    target: &TargetArgs,
-    begun: Instant,
-) -> Result<Option<Timeline>, Failure> {
-    let Some(admin) = bench.admin.as_ref().filter(|_| !bench.functions.is_empty()) else {
-        return Ok(None);
-    };
-    if target.timeline.is_zero() {
-        return Ok(None);
-    }
-    let functions = bench.functions.clone();
-    let timeline = Timeline::start(admin.client(), functions, target.timeline, begun)?;
-    Ok(Some(timeline))
-}
-
-/// As many open files as the system allows: a burst needs one per request.
-fn raise_open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    // If it stays, connecting says so.
-    setrlimit(Resource::Nofile, raised).ok();
 }
 
 fn follow_signals(stop: &Stop) -> io::Result<()> {
@@ -279,10 +195,16 @@ fn follow_signals(stop: &Stop) -> io::Result<()> {
 
 /// Writes what is asked for and judges the conditions.
 fn publish(report: &Report, output: &OutputArgs) -> Result<ExitCode, Failure> {
-    if let Some(path) = &output.json {
-        let text = serde_json::to_vec(report).map_err(|error| Failure(error.to_string()))?;
-        std::fs::write(path, text)
-            .map_err(|error| Failure(format!("{} cannot be written: {error}", path.display())))?;
+    let options = OutputOptions {
+        table: !output.quiet,
+        json: output.json.clone(),
+        csv: output.csv.clone(),
+        html: output.html.clone(),
+    };
+    match output::write(report, &options) {
+        // `stoker bench ... | head -1`: whoever read has enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
     }
     let mut code = ExitCode::SUCCESS;
     for condition in &output.fail_if {
@@ -294,4 +216,42 @@ fn publish(report: &Report, output: &OutputArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(code)
+}
+
+/// Requests that all failed are no measurement.
+fn any_answer(report: &Report) -> Result<(), Failure> {
+    let repetitions = report.series.iter().flat_map(|series| &series.repetitions);
+    if repetitions.clone().any(|one| one.answered > 0) {
+        return Ok(());
+    }
+    let causes: BTreeSet<&str> = repetitions
+        .flat_map(|one| one.failed.keys().chain(one.discarded.keys()))
+        .map(String::as_str)
+        .collect();
+    let causes: Vec<&str> = causes.into_iter().collect();
+    Err(Failure(format!(
+        "no request to {} was answered as it should be: {}",
+        report.url,
+        causes.join(", ")
+    )))
+}
+
+fn compare(arguments: &CompareArgs) -> Result<ExitCode, Failure> {
+    let first = compare::read(&arguments.first)?;
+    let second = compare::read(&arguments.second)?;
+    let comparison = compare::compare(&first, &second, CompareOptions::default());
+    let text = match arguments.json {
+        true => {
+            let json = serde_json::to_string(&comparison);
+            json.map_err(|error| Failure(error.to_string()))? + "\n"
+        }
+        false => {
+            let name = |path: &Path| path.display().to_string();
+            comparison.text(&name(&arguments.first), &name(&arguments.second))
+        }
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }

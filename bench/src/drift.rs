@@ -1,5 +1,7 @@
 //! Whether a figure changes over a long run.
 
+use crate::intervals::upper_tail;
+
 /// A trend among figures that were measured one after the other at equal distances.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Trend {
@@ -61,35 +63,10 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
     }
 }
 
-/// The standard normal distribution's upper tail, for z >= 0, to 7.5e-8 (Abramowitz and Stegun,
-/// 26.2.17).
-fn upper_tail(z: f64) -> f64 {
-    const COEFFICIENTS: [f64; 5] = [
-        0.319_381_530,
-        -0.356_563_782,
-        1.781_477_937,
-        -1.821_255_978,
-        1.330_274_429,
-    ];
-    let t = 1.0 / (1.0 + 0.231_641_9 * z);
-    let polynomial = COEFFICIENTS
-        .iter()
-        .rev()
-        .fold(0.0, |sum, coefficient| (sum + coefficient) * t);
-    (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt() * polynomial
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::random::Random;
-
-    #[test]
-    fn the_normal_tail_is_right() {
-        for (z, tail) in [(0.0, 0.5), (1.959_964, 0.025), (2.575_829, 0.005)] {
-            assert!((upper_tail(z) - tail).abs() < 1e-6, "{z}");
-        }
-    }
 
     #[test]
     fn a_leak_is_seen() {

@@ -150,7 +150,7 @@ fn orders(m: usize, n: usize) -> Vec<f64> {
 
 /// What of the standard normal distribution is above `z`, at least 0, right to seven places:
 /// Abramowitz and Stegun, 26.2.17.
-fn upper_tail(z: f64) -> f64 {
+pub(crate) fn upper_tail(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
     let polynomial = t
         * (0.319_381_530

@@ -4,6 +4,7 @@ pub(crate) mod burst;
 pub(crate) mod cold;
 pub(crate) mod drain;
 mod force;
+pub(crate) mod replay;
 pub(crate) mod soak;
 pub(crate) mod step;
 pub(crate) mod warm;

@@ -1,5 +1,6 @@
 //! What is called: URLs, or functions of a gateway.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue, Method};
@@ -27,8 +28,11 @@ pub(crate) struct Call {
     pub(crate) trust: Trust,
 }
 
+/// Stands in a URL or path for how long a call of a trace took, in milliseconds.
+pub(crate) const DURATION: &str = "{duration_ms}";
+
 /// What is called.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Targets {
     /// Where connections go.
     pub(crate) endpoints: Vec<Endpoint>,
@@ -38,6 +42,17 @@ pub(crate) struct Targets {
     pub(crate) functions: Vec<String>,
     /// The first URL, and how many others there are.
     pub(crate) shown: String,
+    /// Of those that were looked up.
+    found: HashMap<String, Found>,
+}
+
+/// Where a target is.
+#[derive(Clone, Debug)]
+struct Found {
+    /// Its URL, perhaps with [`DURATION`] in it.
+    url: String,
+    /// The socket it is behind, if it is no address.
+    socket: Option<PathBuf>,
 }
 
 impl Targets {
@@ -51,19 +66,9 @@ impl Targets {
         call: &Call,
         admin: Option<&Admin>,
     ) -> Result<Targets, String> {
-        let mut targets = Targets {
-            endpoints: Vec::new(),
-            requests: Vec::new(),
-            functions: Vec::new(),
-            shown: String::new(),
-        };
-        for word in words {
-            for target in expand(word)? {
-                if targets.requests.len() >= MOST {
-                    return Err(format!("there are more than {MOST} targets"));
-                }
-                targets.add(&target, call, admin)?;
-            }
+        let mut targets = Targets::default();
+        for word in expand_all(words)? {
+            targets.add(&word, None, (call, admin))?;
         }
         let others = targets.requests.len() - 1;
         if others > 0 {
@@ -72,22 +77,35 @@ impl Targets {
         Ok(targets)
     }
 
-    fn add(&mut self, target: &str, call: &Call, admin: Option<&Admin>) -> Result<(), String> {
-        let (text, socket) = match target.contains("://") {
-            true => (target.to_owned(), call.unix_socket.clone()),
-            false => {
-                let admin = admin.ok_or_else(|| {
-                    format!(
-                        "{target:?} is no URL, and no gateway was found that has such a function"
-                    )
-                })?;
-                let found = locate(target, call, admin)?;
-                self.functions.push(target.to_owned());
-                found
-            }
-        };
+    /// The same for calls of a trace: each a target, and how many milliseconds it took if that is
+    /// known.
+    ///
+    /// # Errors
+    /// If one cannot be called, in words.
+    pub(crate) fn of_calls(
+        calls: &[(String, Option<u64>)],
+        call: &Call,
+        admin: Option<&Admin>,
+    ) -> Result<Targets, String> {
+        let mut targets = Targets::default();
+        for (target, millis) in calls {
+            targets.add(target, *millis, (call, admin))?;
+        }
+        Ok(targets)
+    }
+
+    fn add(
+        &mut self,
+        target: &str,
+        millis: Option<u64>,
+        (call, admin): (&Call, Option<&Admin>),
+    ) -> Result<(), String> {
+        let found = self.find(target, call, admin)?;
+        let text = found
+            .url
+            .replace(DURATION, &millis.unwrap_or(0).to_string());
         let url = Url::parse(&text)?;
-        let endpoint = Endpoint::resolve(&url, socket, &call.trust)?;
+        let endpoint = Endpoint::resolve(&url, found.socket, &call.trust)?;
         let same = self
             .endpoints
             .iter()
@@ -102,10 +120,32 @@ impl Targets {
         }
         Ok(())
     }
+
+    fn find(&mut self, target: &str, call: &Call, admin: Option<&Admin>) -> Result<Found, String> {
+        if let Some(found) = self.found.get(target) {
+            return Ok(found.clone());
+        }
+        let found = match target.contains("://") {
+            true => Found {
+                url: target.to_owned(),
+                socket: call.unix_socket.clone(),
+            },
+            false => {
+                let admin = admin.ok_or_else(|| {
+                    format!(
+                        "{target:?} is no URL, and no gateway was found that has such a function"
+                    )
+                })?;
+                self.functions.push(target.to_owned());
+                locate(target, call, admin)?
+            }
+        };
+        self.found.insert(target.to_owned(), found.clone());
+        Ok(found)
+    }
 }
 
-/// The URL of a function, and the socket it is behind if it is no address.
-fn locate(function: &str, call: &Call, admin: &Admin) -> Result<(String, Option<PathBuf>), String> {
+fn locate(function: &str, call: &Call, admin: &Admin) -> Result<Found, String> {
     let detail = admin.function(function)?;
     let listener = admin.listener()?;
     let path = match call.path.as_bytes().first() {
@@ -113,9 +153,30 @@ fn locate(function: &str, call: &Call, admin: &Admin) -> Result<(String, Option<
         Some(_) => format!("{}/{}", detail.summary.url, call.path),
     };
     Ok(match listener.strip_prefix("http://") {
-        Some(_) => (format!("{listener}{path}"), None),
-        None => (format!("http://localhost{path}"), Some(listener.into())),
+        Some(_) => Found {
+            url: format!("{listener}{path}"),
+            socket: None,
+        },
+        None => Found {
+            url: format!("http://localhost{path}"),
+            socket: Some(listener.into()),
+        },
     })
+}
+
+/// All targets that these words stand for.
+///
+/// # Errors
+/// If one is no word of a target, or there are too many, in words.
+pub(crate) fn expand_all(words: &[String]) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for word in words {
+        all.extend(expand(word)?);
+    }
+    match all.len() {
+        0..=MOST => Ok(all),
+        _ => Err(format!("there are more than {MOST} targets")),
+    }
 }
 
 /// Head and body, ready to be sent.
@@ -159,9 +220,13 @@ fn request(url: &Url, call: &Call) -> Request {
 
 /// `f{08..11}` as `f08`, `f09`, `f10`, `f11`: every number with as many digits as the first one has.
 fn expand(word: &str) -> Result<Vec<String>, String> {
-    let Some((before, rest)) = word.split_once('{') else {
+    let brace = word
+        .match_indices('{')
+        .find(|(at, _)| !word[*at..].starts_with(DURATION));
+    let Some((at, _)) = brace else {
         return Ok(vec![word.to_owned()]);
     };
+    let (before, rest) = (&word[..at], &word[at + 1..]);
     let wrong = || format!("{word:?} has no range like \"{{00..19}}\" in its braces");
     let (range, after) = rest.split_once('}').ok_or_else(wrong)?;
     let (first, last) = range.split_once("..").ok_or_else(wrong)?;
@@ -209,6 +274,11 @@ mod tests {
             expand("http://h/{1..2}").unwrap(),
             ["http://h/1", "http://h/2"]
         );
+        let with_duration = "http://h/{duration_ms}/{1..2}";
+        assert_eq!(
+            expand(with_duration).unwrap(),
+            ["http://h/{duration_ms}/1", "http://h/{duration_ms}/2"]
+        );
         for wrong in ["f{", "f{1}", "f{a..b}", "f{2..1}", "f{0..99999}"] {
             assert!(expand(wrong).is_err(), "{wrong}");
         }
@@ -234,6 +304,23 @@ mod tests {
             "{post}"
         );
         assert!(post.ends_with("\r\n\r\nabc"));
+    }
+
+    #[test]
+    fn calls_of_a_trace_have_their_durations() {
+        let url = "http://127.0.0.1:1/work?ms={duration_ms}".to_owned();
+        let calls = [(url.clone(), Some(20)), (url, None)];
+        let targets = Targets::of_calls(&calls, &call(), None).unwrap();
+        let line = |index: usize| {
+            let bytes: &[u8] = &targets.requests[index].1.bytes;
+            String::from_utf8_lossy(bytes)
+                .lines()
+                .next()
+                .map(str::to_owned)
+        };
+        assert_eq!(line(0).as_deref(), Some("GET /work?ms=20 HTTP/1.1"));
+        assert_eq!(line(1).as_deref(), Some("GET /work?ms=0 HTTP/1.1"));
+        assert_eq!(targets.endpoints.len(), 1, "they share connections");
     }
 
     #[test]

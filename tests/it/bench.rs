@@ -255,6 +255,87 @@ fn steps_rise() {
     }
 }
 
+#[test]
+fn a_trace_is_replayed_call_by_call() {
+    let gateway = gateway();
+    let trace = gateway.site().directory().join("trace.csv");
+    let calls = "at_s,function,duration_ms\n0,a,1\n0.1,b,2\n0.2,a,1\n10,c,1\n";
+    std::fs::write(&trace, calls).expect("it can be written");
+    let trace = trace.display().to_string();
+    let words = [
+        "replay",
+        &trace,
+        "f",
+        "--path",
+        "work?ms={duration_ms}",
+        "--length",
+        "1s",
+        "--speed",
+        "2",
+    ];
+    let report = measured(&gateway, &words);
+    let answered = ["replay", "replay-cold"].map(|name| repetitions(&report, name));
+    let answered = answered.into_iter().flatten();
+    let answered = answered.filter_map(|one| one["answered"].as_u64());
+    assert_eq!(
+        answered.sum::<u64>(),
+        3,
+        "the fourth call is outside of the part"
+    );
+    assert!(
+        report["url"]
+            .as_str()
+            .expect("a text")
+            .ends_with("/function/f/work?ms=1")
+    );
+}
+
+#[test]
+fn results_are_written_and_compared() {
+    let scratch = Scratch::new("results");
+    let path = |name: &str| scratch.0.join(name).display().to_string();
+    let url = format!("http://{}/", plain_server());
+    let stoker = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_stoker"))
+            .args(words)
+            .output()
+            .expect("the binary can be executed");
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let (json, csv, html) = (path("a.json"), path("a.csv"), path("a.html"));
+    let table = stoker(&[
+        "bench",
+        "warm",
+        &url,
+        "--duration",
+        "200ms",
+        "--repetitions",
+        "3",
+        "--warm-up",
+        "0s",
+        "--json",
+        &json,
+        "--csv",
+        &csv,
+        "--html",
+        &html,
+    ]);
+    assert!(table.contains("warm"), "{table}");
+    assert!(read(Path::new(&json))["machine"]["cpus"].as_u64() >= Some(1));
+    for file in [&csv, &path("a.cdf.csv"), &html] {
+        let text = std::fs::read_to_string(file).expect("it was written");
+        assert!(text.contains("warm"), "{file}");
+    }
+    let compared = stoker(&["bench", "compare", &json, &json, "--json"]);
+    let compared: Value = serde_json::from_str(&compared).expect("it is JSON");
+    let figures = compared["figures"].as_array().expect("a list");
+    let differ = |figure: &&Value| figure["verdict"] == "faster" || figure["verdict"] == "slower";
+    assert!(!figures.is_empty());
+    assert_eq!(figures.iter().find(differ), None, "it is the same run");
+    assert!(stoker(&["bench", "compare", &json, &json]).contains(&json));
+}
+
 /// Answers every request with nothing, for as long as the tests run.
 fn plain_server() -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");

@@ -1,5 +1,7 @@
 //! From arguments to what is measured.
 
+use std::collections::BTreeMap;
+
 use super::arguments::{BurstArgs, ColdArgs, Deed, DrainArgs, ForceArgs, SoakArgs, StepArgs};
 use crate::mode::burst::{self, Burst};
 use crate::mode::cold::Cold;
@@ -34,8 +36,12 @@ pub(super) fn cold(arguments: &ColdArgs, bench: &mut Bench) -> Result<(), Failur
     }
     let wrong = all.clone().flat_map(|one| &one.discarded);
     let failed = all.by_ref().flat_map(|one| &one.failed);
-    let told: Vec<String> = wrong
-        .chain(failed)
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (what, count) in wrong.chain(failed) {
+        *counts.entry(what).or_default() += count;
+    }
+    let told: Vec<String> = counts
+        .into_iter()
         .map(|(what, count)| format!("{count} {what}"))
         .collect();
     Err(Failure(format!(

@@ -1,6 +1,9 @@
 //! Values that are no plain text.
 
+use std::time::Duration;
+
 use http::{HeaderName, HeaderValue};
+use stoker_config::parse_duration;
 
 /// Requests per second, at most.
 const FASTEST: f64 = 10_000_000.0;
@@ -70,6 +73,15 @@ pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("give NAME=TARGET, with an equals sign between".to_owned()),
+    }
+}
+
 pub(super) fn named_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
@@ -78,6 +90,21 @@ pub(super) fn named_header(text: &str) -> Result<(String, String), String> {
         .parse()
         .map_err(|_| format!("{name:?} is no header name"))?;
     Ok((name.as_str().to_owned(), value.trim().to_owned()))
+}
+
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    whole(text, 64)
+}
+
+pub(super) fn connections(text: &str) -> Result<usize, String> {
+    whole(text, 100_000)
+}
+
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("give more than nothing".to_owned()),
+        time => Ok(time),
+    }
 }
 
 #[cfg(test)]
