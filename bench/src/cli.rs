@@ -76,7 +76,7 @@ enum Mode {
 
 /// Runs a command to its end: results go to the standard output and to files, all else to the
 /// standard error.
-pub fn run(arguments: Arguments) -> ExitCode {
+pub fn run(arguments: &Arguments) -> ExitCode {
     match arguments.mode.run() {
         Ok(code) => code,
         Err(Failure(text)) => {
@@ -228,6 +228,9 @@ fn any_answer(report: &Report) -> Result<(), Failure> {
         .flat_map(|one| one.failed.keys().chain(one.discarded.keys()))
         .map(String::as_str)
         .collect();
+    if causes.is_empty() {
+        return Err(Failure("nothing was answered before it was stopped".into()));
+    }
     let causes: Vec<&str> = causes.into_iter().collect();
     Err(Failure(format!(
         "no request to {} was answered as it should be: {}",
