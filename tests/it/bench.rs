@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::harness::{Function, Gateway, Site};
+use crate::harness::{Authority, Function, Gateway, Site};
 
 fn gateway() -> Gateway {
     let function = Function::fixture("inherit").scaling(1, 4, "");
@@ -286,4 +286,31 @@ fn a_trace_is_replayed_call_by_call() {
             .expect("a text")
             .ends_with("/function/f/work?ms=1")
     );
+}
+
+#[test]
+fn tls_is_measured_too() {
+    let tls = "[[listeners]]\naddress = \"127.0.0.1:0\"\ntls = true\n\
+               [[certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n";
+    let site = Site::new(tls).function("f", &Function::fixture("inherit"));
+    let authority = Authority::new(site.directory(), "ca");
+    authority.issue(site.directory(), "a", ("localhost", &["localhost"]));
+    let gateway = site.start();
+    let url = format!(
+        "https://localhost:{}/function/f",
+        gateway.listener(1).port()
+    );
+    let ca = gateway
+        .site()
+        .directory()
+        .join("ca.pem")
+        .display()
+        .to_string();
+    let words = ["warm", &url, "--duration", "200ms", "--repetitions", "1"];
+    for trust in [&["--ca", &ca][..], &["--insecure"]] {
+        let report = measured(&gateway, &[&words, trust].concat());
+        assert_eq!(repetitions(&report, "warm")[0]["answered"], 20);
+    }
+    let output = bench(&words, &gateway.site().directory().join("none.json"));
+    assert_eq!(output.status.code(), Some(2), "nobody knows that authority");
 }
