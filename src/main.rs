@@ -69,7 +69,7 @@ fn main() -> ExitCode {
             print!("{}", stoker_config::reference());
             ExitCode::SUCCESS
         }
-        Command::Bench(arguments) => stoker_bench::cli::run(&arguments),
+        Command::Bench(arguments) => stoker_bench::cli::run(*arguments),
         Command::Client(command) => stoker_control::cli::run(command),
     }
 }

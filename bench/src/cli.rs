@@ -76,7 +76,7 @@ enum Mode {
 
 /// Runs a command to its end: results go to the standard output and to files, all else to the
 /// standard error.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.mode.run() {
         Ok(code) => code,
         Err(Failure(text)) => {
