@@ -77,6 +77,15 @@ pub enum Event {
     /// These drains are final: no demand reprieves them. Starting instances stop too, except for
     /// those that requests already wait for. The next `Acquire`, `Scale` or `Reconfigure` ends it.
     Evict,
+    /// The start of this instance has not begun, for the machine has no room for it yet: it is
+    /// stopped if fewer instances than there are would do by now.
+    Forgo {
+        /// One that is starting; others are ignored.
+        instance: InstanceId,
+    },
+    /// Others need the memory: the instance that is idle for the longest time is stopped, unless
+    /// the policy or an operator wants as many as there are.
+    Reclaim,
     /// New scaling settings; instances stay.
     Reconfigure(Box<ScaleSpec>),
     /// A newer revision took over: finish what waits and runs here, then stop every instance. A

@@ -9,6 +9,7 @@ mod health;
 mod legacy;
 mod lifecycle;
 mod plan;
+mod room;
 mod waiters;
 
 pub use check::Violation;

@@ -48,6 +48,8 @@ impl Pool {
                 self.initial_given_up = true;
                 Follow::Settle
             }
+            Event::Forgo { instance } => self.on_forgo(instance, effects),
+            Event::Reclaim => self.on_reclaim(effects),
             Event::Reconfigure(spec) => self.on_reconfigure(spec.into()),
             Event::Retire => {
                 if self.phase == Phase::Serving {

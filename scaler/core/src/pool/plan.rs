@@ -101,7 +101,7 @@ impl Pool {
 
     /// On arrival every question is cheap and worth it; `kpa` decides at its interval, and at once
     /// when requests wait and nothing will serve them.
-    fn is_decision_due(&self) -> bool {
+    pub(super) fn is_decision_due(&self) -> bool {
         match self.spec.policy {
             Policy::OnArrival => true,
             Policy::Kpa => {
@@ -116,7 +116,7 @@ impl Pool {
         }
     }
 
-    fn ask_policy(&mut self) {
+    pub(super) fn ask_policy(&mut self) {
         let observations = self.observe();
         let former = self.policy.take();
         let mut prior = former.map(|decision| decision.next).unwrap_or_default();
@@ -130,7 +130,7 @@ impl Pool {
 
     /// The policy's answer after what people and the pool's own end impose, and the reason if that
     /// changed it.
-    fn govern(&self) -> (u32, Option<Clamp>) {
+    pub(super) fn govern(&self) -> (u32, Option<Clamp>) {
         let policy = self.policy.as_ref().map_or(0, |decision| decision.desired);
         let queued = self.waiters.len();
         let ready = self.fleet.trusted();

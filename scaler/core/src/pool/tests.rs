@@ -8,6 +8,7 @@ mod inheriting;
 mod kpa;
 mod model;
 mod operating;
+mod room;
 mod scaling;
 mod slots;
 mod slow_start;

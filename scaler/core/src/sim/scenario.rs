@@ -156,8 +156,10 @@ fn random_faults(random: &mut Random, length: Duration) -> Faults {
     });
     let holds = holds.collect();
     let takeovers = times(random);
+    let reclaims = times(random);
     Faults {
         slow_start: rare(random, 0.5),
+        held_start: rare(random, 1.0),
         failed_start: rare(random, 1.0),
         never_listened: rare(random, 0.5),
         exit: rare(random, 0.3),
@@ -169,6 +171,7 @@ fn random_faults(random: &mut Random, length: Duration) -> Faults {
         stubborn: rare(random, 0.5),
         early_tick: rare(random, 1.0),
         evictions,
+        reclaims,
         holds,
         takeovers,
     }

@@ -29,6 +29,9 @@ enum Happening {
     Tick(u64),
     EarlyTick,
     Evict,
+    /// There is room for a start that was held.
+    Admit(InstanceId),
+    Reclaim,
     Hold(Option<u32>),
     TakeOver,
     End,
@@ -89,6 +92,9 @@ impl<'a> World<'a> {
         }
         for &at in &scenario.faults.evictions {
             world.plan_at(at, Happening::Evict);
+        }
+        for &at in &scenario.faults.reclaims {
+            world.plan_at(at, Happening::Reclaim);
         }
         for &(at, desired) in &scenario.faults.holds {
             world.plan_at(at, Happening::Hold(desired));
@@ -164,6 +170,8 @@ impl<'a> World<'a> {
             Happening::Tick(number) if number != self.wakes => Ok(()),
             Happening::Tick(_) | Happening::EarlyTick => self.apply(Event::Tick),
             Happening::Evict => self.apply(Event::Evict),
+            Happening::Admit(instance) => self.admit(instance),
+            Happening::Reclaim => self.apply(Event::Reclaim),
             Happening::Hold(desired) => self.apply(Event::Scale { desired }),
             Happening::TakeOver => self.take_over(),
             Happening::End if self.scenario.shut_down => self.apply(Event::ShutDown),
@@ -350,6 +358,27 @@ impl<'a> World<'a> {
         }
         self.report.started += 1;
         self.report.live_peak = self.report.live_peak.max(live);
+        if self.random.chance(self.scenario.faults.held_start) {
+            let later = self.random.within(Duration::from_secs(2));
+            self.plan_in(later, Happening::Admit(instance));
+        } else {
+            self.begin(instance);
+        }
+        Ok(())
+    }
+
+    /// A start that was held begins, unless it is not needed any more.
+    fn admit(&mut self, instance: InstanceId) -> Result<(), Defect> {
+        self.apply(Event::Forgo { instance })?;
+        if self.stopping.contains(&instance) {
+            self.plan_in(Duration::ZERO, Happening::StartFailed(instance, false));
+        } else if self.live.contains_key(&instance) {
+            self.begin(instance);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, instance: InstanceId) {
         let faults = &self.scenario.faults;
         if self.random.chance(faults.sick) {
             self.sick.insert(instance);
@@ -362,7 +391,6 @@ impl<'a> World<'a> {
             Happening::Ready(instance)
         };
         self.plan_in(time, happening);
-        Ok(())
     }
 
     fn plan_in(&mut self, later: Duration, happening: Happening) {

@@ -168,7 +168,12 @@ impl Reference {
             Event::ShutDown => self.shut_down = true,
             // All goes on as it was.
             Event::Inherited(_) => {}
-            Event::Unhealthy { .. } | Event::Scale { .. } | Event::Retire | Event::Tick => {}
+            Event::Unhealthy { .. }
+            | Event::Forgo { .. }
+            | Event::Reclaim
+            | Event::Scale { .. }
+            | Event::Retire
+            | Event::Tick => {}
         }
     }
 
