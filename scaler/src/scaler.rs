@@ -1,5 +1,6 @@
 //! All functions, the one timer and the one driver.
 
+mod pressure;
 mod succession;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use tokio::sync::Notify;
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
+pub use pressure::PressureSettings;
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.

@@ -93,6 +93,9 @@ pub enum Event {
         /// At most so many go.
         release: u32,
     },
+    /// Instances cannot be frozen here. Those that are supposed to be are thawed, and none is
+    /// frozen until the next `Reconfigure`.
+    FreezeRefused,
     /// The time of the last [`Effect::WakeAt`] has come.
     Tick,
 }

@@ -63,6 +63,8 @@ pub struct Pool {
     policy: Option<Decision>,
     /// The number of instances that is in force.
     target: u32,
+    /// Instances cannot be frozen, whatever the settings say.
+    unfreezable: bool,
     /// Frozen instances that may go for want of memory, within this event.
     release: u32,
     /// What the shell was last told about it.
@@ -192,6 +194,7 @@ impl Pool {
             initial_given_up: false,
             policy: None,
             target: 0,
+            unfreezable: false,
             release: 0,
             announced: None,
             window: Window::new(spec.stable_window, now),

@@ -60,6 +60,11 @@ impl Pool {
                 Follow::Settle
             }
             Event::Pressure { release } => self.on_pressure(release, effects),
+            Event::FreezeRefused => {
+                self.unfreezable = true;
+                self.thaw_unwanted(effects);
+                Follow::Settle
+            }
             Event::Tick => Follow::Settle,
         }
     }
@@ -300,6 +305,7 @@ impl Pool {
             self.initial_given_up = true;
         }
         self.spec = spec;
+        self.unfreezable = false;
         self.thaw_unwanted(effects);
         // Every time that something is due at may have changed.
         self.due = self.now;

@@ -1,5 +1,7 @@
 //! Freezing instances that are idle, and what happens when memory runs short.
 
+use std::time::Duration;
+
 use crate::pool::{Inherited, InstanceState, Pool, Standing};
 use crate::{Effect, Effects, Timestamp};
 
@@ -24,8 +26,18 @@ impl Pool {
 
     /// When the next instance is to be frozen.
     pub(super) fn freeze_due(&self) -> Option<Timestamp> {
-        let patience = self.spec.freeze.after?;
+        let patience = self.freeze_after()?;
         Some(self.next_to_freeze()? + patience)
+    }
+
+    /// Idle instances are frozen at times: the settings say so, and it was not refused.
+    pub fn may_freeze(&self) -> bool {
+        self.freeze_after().is_some()
+    }
+
+    /// How long an instance is idle until it is frozen, if ever.
+    fn freeze_after(&self) -> Option<Duration> {
+        self.spec.freeze.after.filter(|_| !self.unfreezable)
     }
 
     /// Since when the instance is idle that is to be frozen next.
@@ -36,7 +48,7 @@ impl Pool {
 
     /// Thaws what the settings want to run.
     pub(super) fn thaw_unwanted(&mut self, effects: &mut Effects) {
-        let wanted = match self.spec.freeze.after {
+        let wanted = match self.freeze_after() {
             None => u32::MAX,
             Some(_) => self.spec.freeze.keep_hot,
         };
@@ -54,7 +66,7 @@ impl Pool {
     }
 
     pub(super) fn on_pressure(&mut self, release: u32, effects: &mut Effects) -> Follow {
-        if self.spec.freeze.after.is_none() {
+        if self.freeze_after().is_none() {
             return Follow::Rest;
         }
         self.release = release;

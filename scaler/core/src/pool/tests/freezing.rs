@@ -158,6 +158,18 @@ fn the_setting_taken_back_thaws() {
 }
 
 #[test]
+fn where_freezing_is_refused_nothing_counts_as_frozen() {
+    let mut story = Story::new(freezing(0));
+    story.warm(2);
+    story.wait(1_000);
+    assert_eq!(story.apply(Event::FreezeRefused), ["thaw 2", "thaw 1"]);
+    assert_eq!(pressure(&mut story, 2), NONE);
+    assert_eq!(story.wait(8_999), NONE);
+    let again = Event::Reconfigure(Box::new(freezing(0)));
+    assert_eq!(story.apply(again), ["freeze 1", "freeze 2"]);
+}
+
+#[test]
 fn under_kpa_frozen_ones_count_as_ready() {
     let mut story = Story::new(ScaleSpec {
         policy: Policy::Kpa,

@@ -179,6 +179,7 @@ impl Reference {
             Event::Unhealthy { .. }
             | Event::Scale { .. }
             | Event::Pressure { .. }
+            | Event::FreezeRefused
             | Event::Retire
             | Event::Tick => {}
         }
