@@ -1,6 +1,7 @@
 //! What starts and stops instances.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -28,7 +29,31 @@ pub trait Driver: Send + Sync + 'static {
     /// instance whose start is under way is stopped too, and its start fails.
     fn stop(&self, id: InstanceId, how: Stop);
 
-    /// The instances that a former gateway left running, each reported once.
+    /// Makes it possible to freeze an instance; unknown ids are ignored.
+    ///
+    /// # Errors
+    /// A sentence that says why instances cannot be frozen here.
+    fn prepare_freeze(&self, _id: InstanceId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Err(
+            "the driver cannot freeze".to_owned()
+        )))
+    }
+
+    /// Takes the CPU from an instance or gives it back, without waiting. Unknown ids are ignored,
+    /// and so is a wish that holds already. Calls for one instance come one after the other.
+    ///
+    /// # Errors
+    /// If it is to be frozen and cannot be. An instance can always be thawed.
+    fn set_frozen(&self, _id: InstanceId, _frozen: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Gives the memory of a frozen instance back to the machine, as far as it can be got again;
+    /// returns at once. Unknown ids are ignored.
+    fn reclaim(&self, _id: InstanceId) {}
+
+    /// The instances that a former gateway left running, each reported once. All of them run: what
+    /// was frozen is thawed.
     fn adopt(&self) -> BoxFuture<'_, Vec<Observed>>;
 
     /// The next instance that was started or adopted and is gone. One caller at a time; never

@@ -2,6 +2,7 @@
 
 mod effects;
 mod elsewhere;
+mod frost;
 mod hold;
 mod start;
 
@@ -234,19 +235,24 @@ impl<C: Send + 'static> Function<C> {
         }
 
         let mut granted = None;
+        let thaws = usize::from(matches!(effects.iter().next(), Some(Effect::Thaw { .. })));
         if let Some(Effect::Grant {
             waiter: to,
             instance,
             cold,
-        }) = effects.iter().next()
+        }) = effects.iter().nth(thaws)
             && *to == waiter
         {
             granted = state.granted(*instance).map(|instance| (instance, *cold));
         }
         if let Some((instance, cold)) = granted {
             // The warm path: one lock, nothing allocated, no channel.
-            self.conclude(state, effects.into_iter().skip(1));
-            let lease = Lease::new(self.strong(), instance, cold, now);
+            if thaws > 0 {
+                instance.set_frozen(false);
+            }
+            self.conclude(state, effects.into_iter().skip(thaws + 1));
+            let thawed = (thaws > 0).then(|| self.settle_frost(&instance)).flatten();
+            let lease = Lease::new(self.strong(), instance, cold, now).thawed(thawed);
             return Entered::Answered(Ok(lease));
         }
 

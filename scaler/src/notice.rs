@@ -58,6 +58,32 @@ pub enum Notice<'a> {
         /// From the start to the end.
         lifetime: Duration,
     },
+    /// An idle instance gets no CPU until it is asked for something.
+    Frozen {
+        /// Which.
+        id: InstanceId,
+    },
+    /// A frozen instance runs again.
+    Thawed {
+        /// Which.
+        id: InstanceId,
+        /// How long that took the gateway.
+        took: Duration,
+    },
+    /// Instances are to be frozen and cannot be, until the function's settings change.
+    CannotFreeze {
+        /// Why, a sentence.
+        why: &'a str,
+    },
+    /// Memory was short, and instances gave theirs back.
+    Relieved {
+        /// Memory of the machine that was available, of all.
+        available_percentage: f64,
+        /// Instances that are frozen and were told to give memory back.
+        reclaimed: usize,
+        /// Instances that had done so before and were told to end.
+        released: usize,
+    },
     /// The policy wants another number of instances.
     Decided(&'a Decision),
 }

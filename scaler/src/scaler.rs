@@ -1,5 +1,6 @@
 //! All functions, the one timer and the one driver.
 
+mod pressure;
 mod room;
 mod succession;
 
@@ -15,6 +16,7 @@ use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
 use crate::starts::Gate;
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
+pub use pressure::PressureSettings;
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.

@@ -20,6 +20,8 @@ mod adopting;
 mod borrowing;
 #[path = "shell/failing.rs"]
 mod failing;
+#[path = "shell/freezing.rs"]
+mod freezing;
 #[path = "shell/granting.rs"]
 mod granting;
 #[path = "shell/health.rs"]

@@ -58,6 +58,8 @@ impl Heir {
             | Event::Reconfigure(_)
             | Event::Retire
             | Event::ShutDown
+            | Event::Pressure { .. }
+            | Event::FreezeRefused
             | Event::Tick => return,
         };
         // No such message is too large but for a failure's detail, which is a sentence.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Health, InstanceId, Policy, ScaleSpec};
+use stoker_core::{Admission, Backoff, Freeze, Health, InstanceId, Policy, ScaleSpec};
 use stoker_scaler::driver::{LaunchSpec, Observed, SocketKind};
 
 use crate::fake::endpoint;
@@ -59,6 +59,7 @@ pub(crate) fn spec() -> ScaleSpec {
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,
+        freeze: Freeze::default(),
         health: Health {
             failures: 0,
             ejection: NEVER,

@@ -50,6 +50,11 @@ pub(crate) enum Told {
     Adopted(InstanceId),
     StartFailed(InstanceId, Arc<str>),
     Exited(InstanceId, Arc<str>, Wanted),
+    Frozen(InstanceId),
+    Thawed(InstanceId),
+    CannotFreeze(Arc<str>),
+    /// Told to give memory back, told to end.
+    Relieved(usize, usize),
 }
 
 /// Stoker had told the instance to end.
@@ -178,6 +183,14 @@ impl Told {
                 Told::Exited(*id, failure.detail.clone(), wanted)
             }
             Notice::Held { .. } | Notice::Decided(_) => return None,
+            Notice::Frozen { id } => Told::Frozen(*id),
+            Notice::Thawed { id, .. } => Told::Thawed(*id),
+            Notice::CannotFreeze { why } => Told::CannotFreeze((*why).into()),
+            Notice::Relieved {
+                reclaimed,
+                released,
+                ..
+            } => Told::Relieved(*reclaimed, *released),
         })
     }
 }

@@ -35,8 +35,9 @@ impl Pool {
             self.stop_surplus(effects);
         }
         self.reject_hopeless(effects);
+        self.freeze_idle(effects);
         // Another instance may be the one that is idle for the longest time now.
-        if let Some(time) = self.idle_due() {
+        for time in [self.idle_due(), self.freeze_due()].into_iter().flatten() {
             self.want(time);
         }
         self.announce(effects);
@@ -59,9 +60,14 @@ impl Pool {
         since: Option<u64>,
         effects: &mut Effects,
     ) -> bool {
-        let Some(instance) = self.fleet.lease(self.now) else {
+        let Some((instance, thawed)) = self.fleet.lease(self.now) else {
             return false;
         };
+        if thawed {
+            effects.push(Effect::Thaw {
+                instance: instance.id,
+            });
+        }
         let cold = since.is_some_and(|event| event < instance.ready_event);
         effects.push(Effect::Grant {
             waiter,
@@ -179,7 +185,7 @@ impl Pool {
         }
     }
 
-    /// Drains what must go now, and what was idle for long enough.
+    /// Drains what must go now, what was idle for long enough, and what goes for want of memory.
     fn stop_surplus(&mut self, effects: &mut Effects) {
         let limit = self.limit();
         while self.fleet.present() > limit {
@@ -188,6 +194,7 @@ impl Pool {
             };
             self.drain(victim, effects);
         }
+        self.release_frozen(effects);
         if self.idle_timeout().is_none() {
             return;
         }
@@ -317,7 +324,7 @@ impl Pool {
         if let Some(time) = self.failures.backoff_until(self.now) {
             due = due.min(time);
         }
-        if let Some(time) = self.idle_due() {
+        for time in [self.idle_due(), self.freeze_due()].into_iter().flatten() {
             due = due.min(time);
         }
         due = due.min(self.fleet.next_refresh());

@@ -35,6 +35,8 @@ pub struct Faults {
     pub reclaims: Vec<Timestamp>,
     /// When an operator holds the number of instances, or lets go.
     pub holds: Vec<(Timestamp, Option<u32>)>,
+    /// When memory is short, and how many frozen instances may go for it.
+    pub pressures: Vec<(Timestamp, u32)>,
     /// When another gateway takes over.
     pub takeovers: Vec<Timestamp>,
 }

@@ -33,6 +33,7 @@ enum Happening {
     Admit(InstanceId),
     Reclaim,
     Hold(Option<u32>),
+    Pressure(u32),
     TakeOver,
     End,
 }
@@ -64,6 +65,8 @@ pub(super) struct World<'a> {
     live: BTreeMap<InstanceId, Timestamp>,
     stopping: BTreeSet<InstanceId>,
     sick: BTreeSet<InstanceId>,
+    /// Instances that get no CPU, and since when.
+    frozen: BTreeMap<InstanceId, Timestamp>,
     report: Report,
 }
 
@@ -85,6 +88,7 @@ impl<'a> World<'a> {
             live: BTreeMap::new(),
             stopping: BTreeSet::new(),
             sick: BTreeSet::new(),
+            frozen: BTreeMap::new(),
             report: Report::default(),
         };
         for (number, arrival) in scenario.arrivals.iter().enumerate() {
@@ -98,6 +102,9 @@ impl<'a> World<'a> {
         }
         for &(at, desired) in &scenario.faults.holds {
             world.plan_at(at, Happening::Hold(desired));
+        }
+        for &(at, release) in &scenario.faults.pressures {
+            world.plan_at(at, Happening::Pressure(release));
         }
         for &at in &scenario.faults.takeovers {
             world.plan_at(at, Happening::TakeOver);
@@ -173,6 +180,7 @@ impl<'a> World<'a> {
             Happening::Admit(instance) => self.admit(instance),
             Happening::Reclaim => self.apply(Event::Reclaim),
             Happening::Hold(desired) => self.apply(Event::Scale { desired }),
+            Happening::Pressure(release) => self.apply(Event::Pressure { release }),
             Happening::TakeOver => self.take_over(),
             Happening::End if self.scenario.shut_down => self.apply(Event::ShutDown),
             Happening::End => self.apply(Event::Retire),
@@ -245,6 +253,7 @@ impl<'a> World<'a> {
 
     fn gone(&mut self, instance: InstanceId) {
         self.stopping.remove(&instance);
+        self.end_frost(instance);
         if let Some(since) = self.live.remove(&instance) {
             self.report.instance_time += self.now.since(since);
         }
@@ -277,7 +286,23 @@ impl<'a> World<'a> {
             Effect::Start { instance } => self.start(instance)?,
             // Requests of the simulator all end by themselves.
             Effect::Drain { .. } => {}
+            Effect::Freeze { instance } => self.freeze(instance)?,
+            Effect::Thaw { instance } => {
+                if !self.end_frost(instance) {
+                    return self.defect("an instance was thawed that was not frozen");
+                }
+                self.report.thawed += 1;
+            }
+            Effect::Reclaim { instance } => {
+                if !self.frozen.contains_key(&instance) {
+                    return self.defect("an instance gave memory back that was not frozen");
+                }
+                self.report.reclaimed += 1;
+            }
             Effect::Stop { instance } => {
+                if self.frozen.contains_key(&instance) {
+                    return self.defect("an instance was stopped that was frozen");
+                }
                 if !self.stopping.insert(instance) {
                     return self.defect("an instance was stopped twice");
                 }
@@ -314,6 +339,9 @@ impl<'a> World<'a> {
         if !self.live.contains_key(&instance) || self.stopping.contains(&instance) {
             return self.defect("a slot was given on an instance that is not there");
         }
+        if self.frozen.contains_key(&instance) {
+            return self.defect("a slot was given on an instance that is frozen");
+        }
         self.report.granted += 1;
         self.report.cold += u64::from(cold);
         self.running.insert(
@@ -338,6 +366,25 @@ impl<'a> World<'a> {
             self.plan_in(later, Happening::Unhealthy(instance));
         }
         Ok(())
+    }
+
+    fn freeze(&mut self, instance: InstanceId) -> Result<(), Defect> {
+        let used = self.running.values().any(|it| it.instance == instance);
+        if used || !self.live.contains_key(&instance) || self.stopping.contains(&instance) {
+            return self.defect("an instance was frozen that is not idle");
+        }
+        if self.frozen.insert(instance, self.now).is_some() {
+            return self.defect("an instance was frozen twice");
+        }
+        self.report.frozen += 1;
+        Ok(())
+    }
+
+    /// False if it was not frozen.
+    fn end_frost(&mut self, instance: InstanceId) -> bool {
+        let since = self.frozen.remove(&instance);
+        self.report.frozen_time += since.map_or(Duration::ZERO, |since| self.now.since(since));
+        since.is_some()
     }
 
     fn reject(&mut self, waiter: WaiterId, cause: &RejectCause) -> Result<(), Defect> {
