@@ -8,12 +8,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Health, Policy, ScaleSpec};
+use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, Contract,
-    FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec,
-    MetricsSpec, Network, PathPattern, RateSubject, RetrySpec, TracesSpec,
+    FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec,
+    Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject, ReclaimSpec, RetrySpec,
+    TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -36,6 +37,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
+    pub(crate) freeze: FreezeSpec,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -164,6 +166,11 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
+            freeze: FreezeSpec {
+                reclaim: ReclaimSpec::Pressure,
+                available_percentage: 0.0,
+                interval: Duration::ZERO,
+            },
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
@@ -285,6 +292,7 @@ fn blank_scaling() -> ScaleSpec {
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,
+        freeze: Freeze::default(),
         health: Health {
             failures: 0,
             ejection: Duration::ZERO,

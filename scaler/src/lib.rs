@@ -21,4 +21,4 @@ pub use function::{Function, FunctionView};
 pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};
 pub use notice::{Notice, Notices};
-pub use scaler::{PressureSettings, Scaler, ScalerSettings};
+pub use scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};

@@ -4,7 +4,7 @@ mod pressure;
 mod succession;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stoker_core::{Event, InstanceId, ScaleSpec};
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
-pub use pressure::PressureSettings;
+pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.
@@ -42,6 +42,7 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) runtime: Handle,
     pub(crate) timer: Timer,
     stop_grace: Duration,
+    reclaim: OnceLock<Reclaim>,
     registry: Mutex<Registry<C>>,
     /// Rung whenever a function is gone, for whoever waits until none is left.
     changed: Notify,
@@ -91,6 +92,7 @@ impl<C: Send + 'static> Scaler<C> {
             runtime: settings.runtime.clone(),
             timer: Timer::default(),
             stop_grace: settings.stop_grace,
+            reclaim: OnceLock::new(),
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });
