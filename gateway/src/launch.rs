@@ -1,7 +1,7 @@
 //! From a function's manifest to what the scaler starts.
 
 use stoker_config::{FunctionSpec, Listen};
-use stoker_scaler::driver::{LaunchSpec, Rlimit, SocketKind};
+use stoker_scaler::driver::{LaunchSpec, Resources, Rlimit, SocketKind};
 
 /// How instances of `spec` are started.
 pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
@@ -37,6 +37,7 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
             .into_iter()
             .filter_map(|(kind, value)| Some((kind, value?)))
             .collect(),
+        resources: Resources::default(),
         start_timeout: spec.timeouts.start,
     }
 }

@@ -95,6 +95,9 @@ pub struct LaunchSpec {
     pub user: Option<String>,
     /// Soft and hard limits alike.
     pub rlimits: Vec<(Rlimit, u64)>,
+    /// What all of its processes may use together. A start fails if that cannot be enforced.
+    #[serde(default)]
+    pub resources: Resources,
     /// Time until it must take requests.
     pub start_timeout: Duration,
 }
@@ -125,6 +128,17 @@ pub enum Rlimit {
     FileSize,
     /// RLIMIT_CORE, bytes.
     Core,
+}
+
+/// What all processes of an instance may use together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Bytes of memory, swap included.
+    pub memory_bytes: Option<u64>,
+    /// Processor time as thousandths of one processor.
+    pub cpu_millis: Option<u32>,
+    /// Processes and threads at once.
+    pub processes: Option<u64>,
 }
 
 /// Where to reach an instance.

@@ -12,6 +12,7 @@
 
 #![deny(unsafe_code)]
 
+mod cgroup;
 #[allow(
     unsafe_code,
     reason = "clones with shared memory; its safe interface owns all that the child touches"
@@ -37,6 +38,7 @@ mod sys;
 mod user;
 mod worker;
 
+pub use cgroup::{CgroupSettings, CgroupUse};
 pub use launch::{Connection, SpawnerSettings, join_as_heir, launch_or_join};
 pub(crate) use launch::{Spawner, launch};
 pub(crate) use link::is_full;

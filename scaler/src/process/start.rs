@@ -131,6 +131,7 @@ impl<'a> Attempt<'a> {
             directory: spec.working_directory.clone(),
             user: spec.user.clone(),
             rlimits: spec.rlimits.clone(),
+            resources: spec.resources.clone(),
         };
         let request = Request::Start(Box::new(StartRequest {
             id: self.id.as_raw(),

@@ -10,11 +10,12 @@ use rustix::fs::{Gid, OFlags, Uid};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal};
 
+use super::cgroup::{Cgroup, Cgroups};
 use super::clone::{Cloner, Identity, Prepared, Streams};
 use super::explain::{explain, words};
 use super::protocol::{Ending, Event, Fault, Readiness, StartRequest};
 use super::{listening, prepare};
-use crate::driver::Endpoint;
+use crate::driver::{Endpoint, Resources};
 
 /// Workers at once; each takes three descriptors of this process.
 const MAX_WORKERS: usize = 100_000;
@@ -42,6 +43,8 @@ pub(super) struct Worker {
     /// Where the kernel reports calls of `listen`. Kept open, for else they would fail.
     observer: Option<OwnedFd>,
     reports: u8,
+    /// Its control group, if there are any.
+    pub(super) cgroup: Option<Cgroup>,
     /// Its first process is gone; how, and until when its group is waited for.
     pub(super) ending: Option<(Ending, Instant)>,
 }
@@ -50,6 +53,7 @@ pub(super) struct Worker {
 #[derive(Debug)]
 pub(super) struct Workers {
     cloner: Cloner,
+    pub(super) cgroups: Cgroups,
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
@@ -59,9 +63,10 @@ pub(super) struct Workers {
 
 impl Workers {
     /// None yet.
-    pub(super) fn new(cloner: Cloner) -> Workers {
+    pub(super) fn new(cloner: Cloner, cgroups: Cgroups) -> Workers {
         Workers {
             cloner,
+            cgroups,
             table: HashMap::new(),
             leaders: HashMap::new(),
             unsure: None,
@@ -97,10 +102,23 @@ impl Workers {
             stderr: stderr_end.as_fd(),
             listener: listener.as_ref().map(AsFd::as_fd),
         };
-        let cloned = self
-            .cloner
-            .run(&prepared, &streams)
-            .map_err(|error| explain(error, &request.program, &prepared))?;
+        let (cgroup, entry) = self.cgroups.take(&request.program.resources)?.unzip();
+        let mut cgroup = cgroup;
+        let mut cloned = self.cloner.run(&prepared, &streams, entry.as_ref());
+        if cloned.is_err()
+            && let Some(cgroup) = cgroup.take()
+        {
+            self.cgroups.give_back(cgroup);
+        }
+        if let Err(error) = cloned
+            && error.is_about_group()
+            && request.program.resources == Resources::default()
+        {
+            let why = explain(error, &request.program, &prepared).detail;
+            self.cgroups.give_up(why);
+            cloned = self.cloner.run(&prepared, &streams, None);
+        }
+        let cloned = cloned.map_err(|error| explain(error, &request.program, &prepared))?;
         let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
         self.leaders.insert(cloned.pid, request.id);
         let started = Event::Started {
@@ -120,6 +138,7 @@ impl Workers {
             pipes: [stdout, stderr],
             observer: cloned.observer,
             reports: 0,
+            cgroup,
             ending: None,
         };
         self.table.insert(request.id, worker);
@@ -178,12 +197,24 @@ impl Workers {
         }
     }
 
+    #[allow(dead_code, reason = "for whoever shows it")]
+    /// Bytes of memory that all processes of a worker take, as the kernel accounts it or, where it
+    /// does not, what they have in memory.
+    pub(super) fn memory_bytes(&self, id: u64) -> Option<u64> {
+        self.table.get(&id)?.cgroup.as_ref()?.memory_bytes()
+    }
+
     /// Signals the group of one whose first process was not reaped yet, so that the group is its
     /// own for certain.
     pub(super) fn signal(&self, id: u64, signal: Signal) {
         if let Some(worker) = self.table.get(&id).filter(|worker| worker.ending.is_none()) {
             // It may have ended this very moment, which is what the caller wants.
             rustix::process::kill_process_group(worker.pid, signal).ok();
+            if signal == Signal::KILL
+                && let Some(cgroup) = &worker.cgroup
+            {
+                cgroup.let_die();
+            }
         }
     }
 
@@ -227,6 +258,15 @@ impl Workers {
 }
 
 impl Worker {
+    /// How it ended: the kernel itself does not say that it killed for memory.
+    pub(super) fn verdict(&self, ending: Ending) -> Ending {
+        if ending != Ending::Signal(Signal::KILL.as_raw()) {
+            return ending;
+        }
+        let exceeded = self.cgroup.as_ref().and_then(Cgroup::exceeded_memory);
+        exceeded.map_or(ending, |limit_bytes| Ending::OutOfMemory { limit_bytes })
+    }
+
     /// Both pipes once more. Without descriptors left its output is lost, but it serves.
     fn duplicates(&self) -> Vec<OwnedFd> {
         self.pipes
