@@ -1,6 +1,7 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+mod machine;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
@@ -8,11 +9,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Health, Policy, ScaleSpec};
+use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupUse,
-    CgroupsSpec, Contract, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
+    Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
     Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
     ResourcesSpec, RetrySpec, TracesSpec,
 };
@@ -38,6 +39,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
     pub(crate) cgroups: CgroupsSpec,
+    pub(crate) freeze: FreezeSpec,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -168,11 +170,8 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
-            cgroups: CgroupsSpec {
-                enabled: CgroupUse::Auto,
-                parent: None,
-                pool: 0,
-            },
+            cgroups: machine::blank_cgroups(),
+            freeze: machine::blank_freeze(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
@@ -296,6 +295,7 @@ fn blank_scaling() -> ScaleSpec {
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,
+        freeze: Freeze::default(),
         health: Health {
             failures: 0,
             ejection: Duration::ZERO,

@@ -3,6 +3,7 @@
 
 mod access;
 mod check;
+mod freeze;
 pub(crate) mod gateway;
 mod http2;
 mod isolation;

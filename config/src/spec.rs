@@ -74,6 +74,8 @@ pub struct GatewaySpec {
     pub takeover: TakeoverSpec,
     /// Control groups for instances.
     pub cgroups: CgroupsSpec,
+    /// The memory of frozen instances.
+    pub freeze: FreezeSpec,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.
@@ -206,6 +208,28 @@ pub struct TakeoverSpec {
     pub timeout: Duration,
     /// For idle connections, whose next answer is the last one, until they are closed.
     pub idle_grace: Duration,
+}
+
+/// What becomes of the memory of frozen instances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreezeSpec {
+    /// When they give it back.
+    pub reclaim: ReclaimSpec,
+    /// Memory is short while less than this part of it is available, in percent, in [0, 100].
+    pub available_percentage: f64,
+    /// Between two looks at it.
+    pub interval: Duration,
+}
+
+/// When frozen instances give their memory back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReclaimSpec {
+    /// As soon as they are frozen.
+    Always,
+    /// While memory is short.
+    Pressure,
+    /// Never.
+    Off,
 }
 
 /// The output of the functions.

@@ -22,5 +22,5 @@ pub use function::{Function, FunctionView};
 pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};
 pub use notice::{Notice, Notices};
-pub use scaler::{PressureSettings, Scaler, ScalerSettings};
+pub use scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};
 pub use starts::{HeldBy, HeldStarts, StartSettings};

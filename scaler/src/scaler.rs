@@ -5,7 +5,7 @@ mod room;
 mod succession;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stoker_core::{Event, InstanceId, ScaleSpec};
@@ -16,7 +16,7 @@ use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
 use crate::starts::Gate;
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
-pub use pressure::PressureSettings;
+pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.
@@ -45,6 +45,7 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) timer: Timer,
     pub(crate) gate: Arc<Gate>,
     stop_grace: Duration,
+    reclaim: OnceLock<Reclaim>,
     registry: Mutex<Registry<C>>,
     /// Rung whenever a function is gone, for whoever waits until none is left.
     changed: Notify,
@@ -95,6 +96,7 @@ impl<C: Send + 'static> Scaler<C> {
             timer: Timer::default(),
             gate: Gate::of_machine(),
             stop_grace: settings.stop_grace,
+            reclaim: OnceLock::new(),
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });

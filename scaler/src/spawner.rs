@@ -19,6 +19,7 @@ mod cgroup;
 )]
 mod clone;
 mod explain;
+mod frost;
 mod launch;
 mod link;
 mod listening;
@@ -34,7 +35,7 @@ mod server;
     unsafe_code,
     reason = "signals, waits and seccomp notifications that rustix does not offer"
 )]
-mod sys;
+pub(crate) mod sys;
 mod user;
 mod worker;
 

@@ -11,6 +11,8 @@ mod adopting;
 mod ending;
 #[path = "process/executing.rs"]
 mod executing;
+#[path = "process/freezing.rs"]
+mod freezing;
 #[path = "process/inheriting.rs"]
 mod inheriting;
 #[path = "process/isolating.rs"]

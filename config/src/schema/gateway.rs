@@ -80,6 +80,11 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     super::isolation::CGROUPS,
     Section {
+        name: "freeze",
+        meaning: "The memory of frozen instances. Which ones are frozen says `scaling.freeze-after`.",
+        content: Content::Keys(super::freeze::FREEZE),
+    },
+    Section {
         name: "logs",
         meaning: "The output of the functions.",
         content: Content::Keys(LOGS),

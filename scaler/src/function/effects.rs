@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{Answer, Function, State};
 use crate::driver::Stop;
-use crate::{Instance, Lease, Notice};
+use crate::{Instance, Lease, Notice, Reclaim};
 
 /// One thing to do once the function's lock is free.
 pub(super) enum Todo<C: Send + 'static> {
@@ -111,7 +111,11 @@ impl<C: Send + 'static> Function<C> {
                 Todo::Start(instance) => self.start(instance),
                 Todo::Freeze(instance) => self.freeze_soon(instance),
                 Todo::Thaw(instance) => thawed = self.settle_frost(&instance),
-                Todo::Reclaim(id) => self.shared.driver.reclaim(id),
+                Todo::Reclaim(id) => {
+                    if self.shared.reclaim() != Reclaim::Off {
+                        self.shared.driver.reclaim(id);
+                    }
+                }
                 Todo::Stop(instance, how) => {
                     self.measure_at_end(&instance);
                     instance.set_stopping();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stoker_core::{Effect, Event};
 
 use super::Function;
-use crate::{Instance, Notice};
+use crate::{Instance, Notice, Reclaim};
 
 impl<C: Send + 'static> Function<C> {
     /// Freezes an instance in a task of its own, unless it is wanted again by then.
@@ -28,6 +28,9 @@ impl<C: Send + 'static> Function<C> {
         match instance.settle_frost(|frozen| driver.set_frozen(id, frozen)) {
             Ok(Some((true, _))) => {
                 self.notice(Notice::Frozen { id });
+                if self.shared.reclaim() == Reclaim::Always {
+                    driver.reclaim(id);
+                }
                 None
             }
             Ok(Some((false, took))) => {

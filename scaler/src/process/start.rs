@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::environment::environment;
+use super::frost::Frost;
 use super::place::Place;
 use super::probe::{self, Pace};
 use super::table::{Entry, Phase, Report};
@@ -83,6 +84,7 @@ impl<'a> Attempt<'a> {
             watch: None,
             place,
             read: false,
+            frost: Frost::default(),
         };
         if !shared.table.insert(id, entry) {
             let detail = format!("instance {id} was started already");

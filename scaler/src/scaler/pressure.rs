@@ -13,19 +13,34 @@ use crate::Function;
 /// The part of the frozen instances that may go in one round.
 const RELEASED_PART: usize = 4;
 
-/// When memory is short.
+/// When memory is short, and when frozen instances give theirs back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PressureSettings {
+    /// When they do.
+    pub reclaim: Reclaim,
     /// How often the machine is asked.
     pub interval: Duration,
     /// It is short if less than this part of it is available, in percent.
     pub below_percentage: f64,
 }
 
+/// When frozen instances give their memory back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reclaim {
+    /// As soon as they are frozen.
+    Always,
+    /// While memory is short.
+    #[default]
+    Pressure,
+    /// Never.
+    Off,
+}
+
 impl<C: Send + 'static> Scaler<C> {
     /// Looks at the machine's memory from now on, as long as a function has idle instances frozen,
-    /// and calls [`Scaler::relieve`] while it is short.
+    /// and calls [`Scaler::relieve`] while it is short. To be called once.
     pub fn watch_memory(&self, settings: PressureSettings) {
+        self.shared.set_reclaim(settings.reclaim);
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.spawn(async move {
             let mut rounds = 0;
@@ -56,6 +71,16 @@ impl<C: Send + 'static> Scaler<C> {
 }
 
 impl<C: Send + 'static> Shared<C> {
+    /// When frozen instances give their memory back.
+    pub(crate) fn reclaim(&self) -> Reclaim {
+        self.reclaim.get().copied().unwrap_or_default()
+    }
+
+    fn set_reclaim(&self, reclaim: Reclaim) {
+        // The first word stands.
+        self.reclaim.set(reclaim).ok();
+    }
+
     fn relieve(&self, further: bool, available_percentage: f64) {
         let functions = self.functions();
         let freezing = || functions.iter().filter(|it| it.may_freeze());

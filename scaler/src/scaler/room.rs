@@ -20,14 +20,14 @@ impl<C: Send + 'static> Shared<C> {
             if let Some(function) = look.short
                 && self.gate.evicts_idle()
             {
-                self.reclaim(function);
+                self.make_room(function);
             }
             self.gate.wait(look.at).await;
         }
     }
 
     /// Stops the instance that is idle for the longest time, of any function but this one.
-    fn reclaim(&self, except: u32) {
+    fn make_room(&self, except: u32) {
         let mut idle: Vec<_> = self
             .functions()
             .into_iter()

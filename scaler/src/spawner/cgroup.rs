@@ -24,9 +24,10 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(super) use group::{Cgroup, Entry};
+pub(super) use group::{Cgroup, Entry, Freezer};
 use hierarchy::{Controller, Hierarchies};
 use home::Home;
+pub(super) use limits::Version;
 
 /// Names that are tried for a group: others may be left of a former spawner.
 const NAMES: usize = 1000;
@@ -189,6 +190,11 @@ impl Cgroups {
         }
         // What cannot be emptied stays; the next spawner tries again.
         group.remove();
+    }
+
+    /// Why there are none.
+    pub(super) fn lack(&self) -> &str {
+        &self.lack
     }
 
     /// The kernel does not let instances into their groups: there are none from now on.

@@ -16,7 +16,7 @@ pub(crate) const VERSION: u32 = 3;
 /// an administrator changed it.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
-/// The most descriptors beside one message: both output pipes.
+/// The most descriptors beside one message: both output pipes, or both files of a freezer.
 pub(crate) const MAX_DESCRIPTORS: usize = 2;
 
 /// From the gateway to the spawner.
@@ -58,6 +58,16 @@ pub(crate) enum Request {
         id: u64,
         /// SIGKILL instead of SIGTERM.
         kill: bool,
+    },
+    /// Asks how a worker is frozen: a `Freezer`, a `NoFreezer`, or nothing if it is gone.
+    Freezer {
+        /// The instance.
+        id: u64,
+    },
+    /// Thaws a worker of which the gateway has no `Freezer`.
+    Thaw {
+        /// The instance.
+        id: u64,
     },
     /// The gateway found out by itself that the worker takes requests.
     Ready {
@@ -190,8 +200,43 @@ pub(crate) enum Event {
         /// The function's name.
         function: Arc<str>,
     },
+    /// A worker can be frozen by writing to the first file that comes beside it; the second one is
+    /// for its memory.
+    Freezer {
+        /// The instance.
+        id: u64,
+        /// What is to be written.
+        kind: FreezerKind,
+        /// What the second file is.
+        memory: MemoryKind,
+    },
+    /// A worker cannot be frozen.
+    NoFreezer {
+        /// The instance.
+        id: u64,
+        /// Why, a sentence.
+        why: String,
+    },
     /// No more of them.
     ListEnd,
+}
+
+/// What freezes a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FreezerKind {
+    /// `cgroup.freeze` of cgroup v2.
+    Unified,
+    /// `freezer.state` of cgroup v1.
+    Legacy,
+}
+
+/// What gives the memory of a worker back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum MemoryKind {
+    /// `memory.reclaim` of cgroup v2, to write to.
+    Group,
+    /// `cgroup.procs`, to read the processes from whose pages are to go.
+    Processes,
 }
 
 /// Where a worker listens.

@@ -199,6 +199,12 @@ impl Server {
                 self.workers
                     .signal(id, if kill { Signal::KILL } else { Signal::TERM });
             }
+            Request::Freezer { id } => {
+                if let Some((event, files)) = self.workers.freezer(id) {
+                    self.tell(Some(from), &event, files);
+                }
+            }
+            Request::Thaw { id } => self.workers.thaw(id),
             Request::Ready { id, endpoint } => self.workers.set_ready(id, endpoint),
             Request::List => {
                 for id in self.workers.running(|worker| worker.owner.is_none()) {

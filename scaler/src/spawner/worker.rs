@@ -208,6 +208,8 @@ impl Workers {
     /// own for certain.
     pub(super) fn signal(&self, id: u64, signal: Signal) {
         if let Some(worker) = self.table.get(&id).filter(|worker| worker.ending.is_none()) {
+            // A frozen one would not hear it.
+            self.thaw(id);
             // It may have ended this very moment, which is what the caller wants.
             rustix::process::kill_process_group(worker.pid, signal).ok();
             if signal == Signal::KILL

@@ -27,7 +27,7 @@ fn memory(bytes: u64) -> Resources {
 }
 
 /// False where no groups can be made.
-fn has_groups() -> bool {
+pub(crate) fn has_groups() -> bool {
     let mut settings = settings();
     settings.cgroups.enabled = CgroupUse::Always;
     let possible = match launch_or_join(&settings) {

@@ -49,7 +49,6 @@ pub(in crate::spawner) struct Entry {
 
 /// The file that stops and continues all processes of a group, to be handed to whoever decides
 /// about it. Once the group is gone, writing fails.
-#[allow(dead_code, reason = "for whoever freezes instances")]
 #[derive(Debug)]
 pub(in crate::spawner) struct Freezer {
     pub(in crate::spawner) file: OwnedFd,
@@ -167,12 +166,30 @@ impl Cgroup {
 
     /// The file behind [`Cgroup::freeze`]. Such a group is not used for another instance later, so
     /// that a late write reaches none.
-    #[allow(dead_code, reason = "for whoever freezes instances")]
     pub(in crate::spawner) fn freezer(&mut self) -> io::Result<Freezer> {
         let (directory, version) = self.freezing().ok_or(io::ErrorKind::Unsupported)?;
         let file = open_to_write(directory, freezer_file(version))?;
         self.shared = true;
         Ok(Freezer { file, version })
+    }
+
+    /// Whether [`Cgroup::freezer`] was handed out.
+    pub(in crate::spawner) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// `memory.reclaim` of v2, to write to, and true; without the controller there `cgroup.procs`,
+    /// to read from.
+    pub(in crate::spawner) fn memory_file(&self) -> io::Result<(OwnedFd, bool)> {
+        if let Some(directory) = &self.unified
+            && let Ok(file) = open_to_write(directory, "memory.reclaim")
+        {
+            return Ok((file, true));
+        }
+        let (directory, _) = self.freezing().ok_or(io::ErrorKind::Unsupported)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let list = rustix::fs::open(directory.join("cgroup.procs"), flags, Mode::empty())?;
+        Ok((list, false))
     }
 
     /// Whether it can be used for another instance.

@@ -123,8 +123,13 @@ impl Server {
         }
     }
 
-    /// Makes a worker this gateway's.
+    /// Makes a worker this gateway's, which does not know whether a former one froze it.
     pub(super) fn hand(&mut self, id: u64, to: u32) {
+        self.workers.thaw(id);
+        self.pass_on(id, to);
+    }
+
+    fn pass_on(&mut self, id: u64, to: u32) {
         if let Some((event, pipes)) = self.workers.hand_to(id, to) {
             self.tell(Some(to), &event, pipes);
         }
@@ -134,7 +139,8 @@ impl Server {
     pub(super) fn take(&mut self, from: u32, ids: &[u64]) {
         for id in self.workers.running(|_| true) {
             if ids.contains(&id) {
-                self.hand(id, from);
+                // Its former gateway says whether it is frozen.
+                self.pass_on(id, from);
             } else {
                 self.have_read(id, from);
             }
