@@ -36,6 +36,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
+    pub(crate) starts: StartsDraft,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -50,6 +51,17 @@ pub(crate) struct GatewayDraft {
 pub(crate) struct TakeoverDraft {
     pub(crate) timeout: Duration,
     pub(crate) idle_grace: Option<Duration>,
+}
+
+/// How much is started.
+#[derive(Default)]
+pub(crate) struct StartsDraft {
+    pub(crate) at_once: Option<u32>,
+    pub(crate) yield_after: Duration,
+    pub(crate) per_second: u32,
+    pub(crate) burst: u32,
+    pub(crate) memory_reserve_bytes: u64,
+    pub(crate) evict_idle: bool,
 }
 
 /// The administrators' listener.
@@ -96,6 +108,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) user: Option<String>,
     pub(crate) scaling: ScaleSpec,
     pub(crate) target: Option<f64>,
+    pub(crate) max_starting: Option<u32>,
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
     pub(crate) limits: FunctionLimits,
@@ -164,6 +177,7 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
+            starts: StartsDraft::default(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
@@ -230,6 +244,7 @@ impl FunctionDraft {
             user: None,
             scaling: blank_scaling(),
             target: None,
+            max_starting: None,
             server_errors_fail: false,
             retry: RetrySpec {
                 idempotent: false,

@@ -11,6 +11,7 @@ mod rows;
 pub(crate) mod rules;
 mod scaling;
 mod show;
+mod starts;
 mod suggest;
 mod takeover;
 mod telemetry;

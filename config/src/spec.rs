@@ -5,6 +5,7 @@ mod address;
 mod listener;
 mod pattern;
 mod revision;
+mod starts;
 mod telemetry;
 mod tls;
 
@@ -14,6 +15,7 @@ pub use access::{
 };
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
+pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
 };
@@ -70,6 +72,8 @@ pub struct GatewaySpec {
     pub adoption: AdoptionSpec,
     /// When another gateway takes over from this one while it runs.
     pub takeover: TakeoverSpec,
+    /// How much is started at the same time.
+    pub starts: StartsSpec,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.

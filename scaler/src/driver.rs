@@ -125,6 +125,9 @@ pub struct Started {
 /// Where the time of a start went; each part follows the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartTimings {
+    /// Held before anything was done, for the machine had no room; see
+    /// [`StartSettings`](crate::StartSettings).
+    pub gate: Duration,
     /// Sockets, ports, pipes and the request to the spawner.
     pub prepare: Duration,
     /// From the request to the spawner until the program is executed.

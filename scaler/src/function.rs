@@ -2,10 +2,12 @@
 
 mod effects;
 mod elsewhere;
+mod hold;
 mod start;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,8 @@ use tokio::sync::oneshot;
 
 use crate::driver::LaunchSpec;
 use crate::scaler::{Registry, Shared};
-use crate::{AcquireError, Instance, InstanceStatus, Lease};
+use crate::starts::Footprint;
+use crate::{AcquireError, HeldStarts, Instance, InstanceStatus, Lease};
 use elsewhere::Rule;
 
 /// One revision of one function.
@@ -26,6 +29,9 @@ pub struct Function<C: Send + 'static> {
     launch: Arc<LaunchSpec>,
     shared: Arc<Shared<C>>,
     myself: Weak<Function<C>>,
+    footprint: Footprint,
+    /// Starts that the gate holds.
+    held: AtomicU32,
     state: Mutex<State<C>>,
 }
 
@@ -68,6 +74,8 @@ impl<C: Send + 'static> Function<C> {
             launch: Arc::new(launch),
             shared,
             myself: myself.clone(),
+            footprint: Footprint::default(),
+            held: AtomicU32::new(0),
             state: Mutex::new(State {
                 pool,
                 instances: HashMap::new(),
@@ -134,6 +142,7 @@ impl<C: Send + 'static> Function<C> {
 
     /// Its state, for people and programs to look at.
     pub fn view(&self) -> FunctionView {
+        let held = self.shared.gate.held(self.number);
         let state = self.lock();
         let pool = state.pool.view(self.shared.clock.now());
         let instances = pool
@@ -144,7 +153,11 @@ impl<C: Send + 'static> Function<C> {
                 InstanceStatus::new(view.clone(), instance)
             })
             .collect();
-        FunctionView { pool, instances }
+        FunctionView {
+            pool,
+            instances,
+            held,
+        }
     }
 
     /// True when it is retired and nothing of it is left.
@@ -188,6 +201,7 @@ impl<C: Send + 'static> Function<C> {
         if finished {
             self.shared.forget_if_finished(self);
         }
+        self.forgo_surplus();
     }
 
     /// Applies the tick that was armed for `at`, unless another one has taken its place.
@@ -286,6 +300,8 @@ pub struct FunctionView {
     pub pool: PoolView,
     /// By age, oldest first.
     pub instances: Vec<InstanceStatus>,
+    /// Starting ones that do not begin yet, for the machine has no room.
+    pub held: Option<HeldStarts>,
 }
 
 /// The first answer of the pool.
@@ -320,5 +336,6 @@ impl<C: Send + 'static> Drop for Wait<C> {
         self.function.apply_if(Event::Cancel { waiter }, |state| {
             state.waiting.remove(&waiter).is_some()
         });
+        self.function.forgo_surplus();
     }
 }

@@ -68,6 +68,11 @@ impl<C> Instance<C> {
         self.started.get().map(|started| started.timings)
     }
 
+    /// Its process, if it is up and one of this machine.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.started.get()?.pid
+    }
+
     /// How it ended, waiting for the news at most `patience`; `None` if it still runs then.
     pub async fn ended(&self, patience: Duration) -> Option<StartFailure> {
         let mut gone = self.gone.subscribe();

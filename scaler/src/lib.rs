@@ -14,6 +14,7 @@ mod notice;
 pub mod process;
 mod scaler;
 pub mod spawner;
+mod starts;
 mod timer;
 
 pub use clock::Clock;
@@ -22,3 +23,4 @@ pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};
 pub use notice::{Notice, Notices};
 pub use scaler::{Scaler, ScalerSettings};
+pub use starts::{HeldBy, HeldStarts, StartSettings};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stoker_core::{Decision, InstanceId, StartFailure};
 
+use crate::HeldBy;
 use crate::driver::{LaunchSpec, StartTimings};
 
 /// Receives every notice with the function and the revision that it is about, on whichever thread
@@ -29,6 +30,15 @@ pub enum Notice<'a> {
         id: InstanceId,
         /// Its process.
         pid: Option<u32>,
+    },
+    /// A start was held, for the machine had no room, and begins now or is not needed any more.
+    Held {
+        /// Which.
+        id: InstanceId,
+        /// What it waited for at first.
+        by: HeldBy,
+        /// For so long.
+        waited: Duration,
     },
     /// An instance did not come up.
     StartFailed {

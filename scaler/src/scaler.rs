@@ -1,5 +1,6 @@
 //! All functions, the one timer and the one driver.
 
+mod room;
 mod succession;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
+use crate::starts::Gate;
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
 use succession::Inheritance;
@@ -39,6 +41,7 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) notices: Notices,
     pub(crate) runtime: Handle,
     pub(crate) timer: Timer,
+    pub(crate) gate: Arc<Gate>,
     stop_grace: Duration,
     registry: Mutex<Registry<C>>,
     /// Rung whenever a function is gone, for whoever waits until none is left.
@@ -88,12 +91,14 @@ impl<C: Send + 'static> Scaler<C> {
             notices: settings.notices,
             runtime: settings.runtime.clone(),
             timer: Timer::default(),
+            gate: Gate::of_machine(),
             stop_grace: settings.stop_grace,
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });
         settings.runtime.spawn(Arc::clone(&shared).watch_driver());
         settings.runtime.spawn(Arc::clone(&shared).watch_timer());
+        settings.runtime.spawn(Arc::clone(&shared).watch_starts());
         Arc::new(Scaler { shared })
     }
 
@@ -232,6 +237,8 @@ impl<C: Send + 'static> Shared<C> {
         if let Some(function) = function {
             function.exited(exit);
         }
+        // It may have left memory.
+        self.gate.ring();
     }
 
     /// Called when the last of a retired function has gone, and perhaps a request has come since.

@@ -24,6 +24,8 @@ mod failing;
 mod granting;
 #[path = "shell/health.rs"]
 mod health;
+#[path = "shell/holding.rs"]
+mod holding;
 #[path = "shell/idling.rs"]
 mod idling;
 #[path = "shell/leaving.rs"]

@@ -36,7 +36,7 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
         let function = &*launch.function;
         match notice {
             Notice::Started { id, pid, timings } => {
-                let took = timings.prepare + timings.spawn + timings.listen;
+                let took = timings.gate + timings.prepare + timings.spawn + timings.listen;
                 logs.note(
                     function,
                     id,
@@ -70,7 +70,7 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
                     eprintln!("stoker: {function} {id} ended unasked: {}", failure.detail);
                 }
             }
-            Notice::Decided(_) => {}
+            Notice::Held { .. } | Notice::Decided(_) => {}
         }
     })
 }

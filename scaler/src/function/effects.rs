@@ -91,6 +91,7 @@ impl<C: Send + 'static> Function<C> {
                 Todo::Reject(sender, cause) => drop(sender.send(Err(cause))),
                 Todo::Start(instance) => self.start(instance),
                 Todo::Stop(instance, how) => {
+                    self.measure_at_end(&instance);
                     instance.set_stopping();
                     self.shared.driver.stop(instance.id(), how);
                 }

@@ -53,6 +53,8 @@ impl Heir {
             Event::Exited { .. }
             | Event::Adopted { .. }
             | Event::Inherited(_)
+            | Event::Forgo { .. }
+            | Event::Reclaim
             | Event::Reconfigure(_)
             | Event::Retire
             | Event::ShutDown

@@ -40,6 +40,7 @@ pub(super) async fn start(
         accept::watch(&attempt.shared, id, path.clone(), spec.start_timeout);
     }
     let timings = StartTimings {
+        gate: Duration::ZERO,
         prepare: sent - began,
         spawn: executed - sent,
         listen: executed.elapsed(),

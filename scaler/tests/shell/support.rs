@@ -177,7 +177,7 @@ impl Told {
                 let wanted = if *wanted { Wanted::Yes } else { Wanted::No };
                 Told::Exited(*id, failure.detail.clone(), wanted)
             }
-            Notice::Decided(_) => return None,
+            Notice::Held { .. } | Notice::Decided(_) => return None,
         })
     }
 }
