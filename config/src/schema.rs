@@ -13,6 +13,7 @@ mod rows;
 pub(crate) mod rules;
 mod scaling;
 mod show;
+mod starts;
 mod suggest;
 mod takeover;
 mod telemetry;

@@ -6,6 +6,7 @@ mod isolation;
 mod listener;
 mod pattern;
 mod revision;
+mod starts;
 mod telemetry;
 mod tls;
 
@@ -16,6 +17,7 @@ pub use access::{
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
+pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
 };
@@ -76,6 +78,8 @@ pub struct GatewaySpec {
     pub cgroups: CgroupsSpec,
     /// The memory of frozen instances.
     pub freeze: FreezeSpec,
+    /// How much is started at the same time.
+    pub starts: StartsSpec,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.

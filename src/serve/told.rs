@@ -36,7 +36,7 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
         let function = &*launch.function;
         match notice {
             Notice::Started { id, pid, timings } => {
-                let took = timings.prepare + timings.spawn + timings.listen;
+                let took = timings.gate + timings.prepare + timings.spawn + timings.listen;
                 logs.note(
                     function,
                     id,
@@ -83,7 +83,10 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
                  that had done so before were told to end"
             ),
             // Too many to be told; they are counted.
-            Notice::Frozen { .. } | Notice::Thawed { .. } | Notice::Decided(_) => {}
+            Notice::Frozen { .. }
+            | Notice::Thawed { .. }
+            | Notice::Held { .. }
+            | Notice::Decided(_) => {}
         }
     })
 }
