@@ -11,10 +11,10 @@ use std::time::Duration;
 use stoker_core::{Admission, Backoff, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupUse,
-    CgroupsSpec, Contract, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
-    Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
-    ResourcesSpec, RetrySpec, TracesSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
+    Contract, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec,
+    IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject, ResourcesSpec,
+    RetrySpec, TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -168,11 +168,7 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
-            cgroups: CgroupsSpec {
-                enabled: CgroupUse::Auto,
-                parent: None,
-                pool: 0,
-            },
+            cgroups: CgroupsSpec::default(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
