@@ -183,7 +183,7 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
-            cgroups: machine::blank_cgroups(),
+            cgroups: CgroupsSpec::default(),
             freeze: machine::blank_freeze(),
             starts: StartsDraft::default(),
             logs: LogSpec {
