@@ -4,6 +4,7 @@ mod abuse;
 mod access;
 mod access_log;
 mod admission;
+mod bench;
 mod broken;
 mod burst;
 mod codings;
