@@ -111,6 +111,28 @@ fn nothing_is_a_page_too() {
     }
 }
 
+#[test]
+fn what_is_not_drawn_is_in_the_table() {
+    let mut steps = report(1.0);
+    let step = steps.series.remove(0);
+    steps.series = (1..=20)
+        .map(|number| {
+            let mut step = step.clone();
+            step.name = format!("step-{number}");
+            step
+        })
+        .collect();
+    let page = render(&steps);
+    let document = parse(&page);
+    let curves = document
+        .descendants()
+        .filter(|node| node.attribute("data-name").is_some());
+    assert_eq!(curves.count(), 16);
+    let text = text(&document);
+    assert!(text.contains("The first 8 series are drawn; all are below."));
+    assert!(text.contains("step-20"));
+}
+
 /// `scripts/setup-tests` installs it; without it nothing can be said.
 #[test]
 fn a_browser_draws_the_page() {

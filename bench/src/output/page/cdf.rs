@@ -35,8 +35,14 @@ pub(super) fn section(report: &Report) -> String {
             "<li class=\"k{index}\">{name} <small>{count}</small></li>\n"
         ));
     }
+    let more = match report.series.len() > COLOURS {
+        true => format!(
+            "<p class=\"method\">The first {COLOURS} series are drawn; all are below.</p>\n"
+        ),
+        false => String::new(),
+    };
     format!(
-        "<section>\n<h2>Time to the first byte</h2>\n<ul class=\"legend\">\n{legend}</ul>\n\
+        "<section>\n<h2>Time to the first byte</h2>\n<ul class=\"legend\">\n{legend}</ul>\n{more}\
          <div class=\"charts\">\n<figure>{}<figcaption>Share of requests that were answered within \
          a time. Thin lines are single repetitions.</figcaption></figure>\n<figure>{}<figcaption>The \
          tail: with every nine the slower requests are ten times rarer.</figcaption></figure>\n\
