@@ -9,7 +9,6 @@ const BACKLOG = 4096;
 /// Serves `settings.handler` on `socket`, which is `{ fd }` or a handle that was received. Ends the
 /// process with status 1 and the reason on standard error if it cannot.
 export async function serve(settings, socket) {
-  for (const name of ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"]) delete process.env[name];
   try {
     const handler = await load(settings.handler, settings.interface);
     const server = createServer(handler);

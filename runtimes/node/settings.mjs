@@ -2,6 +2,7 @@
 
 const OURS = [
   "STOKER_HANDLER", "STOKER_INTERFACE", "STOKER_CONCURRENCY", "STOKER_CONTROL", "STOKER_SPAWNER_PID",
+  "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
 ];
 
 /// Takes our variables out of the environment, so that what the handler starts does not see them.

@@ -3,7 +3,8 @@
 import os
 import sys
 
-LISTENER = 3
+# The listening socket, or the parent's socket to the spawner.
+DESCRIPTOR = 3
 
 
 def main():
@@ -23,11 +24,11 @@ def main():
     if mode == "serve":
         from stoker_runtime.serve import serve
 
-        return serve(Settings(), LISTENER)
+        return serve(Settings(), DESCRIPTOR)
     if mode == "parent":
         from stoker_runtime.parent import Parent
 
-        return Parent(Settings(), LISTENER).run()
+        return Parent(Settings(), DESCRIPTOR).run()
     sys.stderr.write("usage: stoker_runtime serve|parent\n")
     return 2
 

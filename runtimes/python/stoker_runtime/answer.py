@@ -15,7 +15,6 @@ REASONS = {
 }
 # Of the connection, and so ours.
 OURS = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"proxy-connection"))
-CHUNKED = b"transfer-encoding: chunked\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -23,19 +22,22 @@ LAST_CHUNK = b"0\r\n\r\n"
 class Answer:
     """How one answer goes out: its head once, then what frames its body.
 
-    `keep_alive` says, once the head is made, whether the connection may serve another request.
+    `left` is the length of the body that is still to come, in bytes, `None` if it is not known; it
+    may be set until `begin`. `keep_alive` says from then on whether the connection may serve
+    another request.
     """
 
-    __slots__ = ("head", "chunked", "left", "bodiless", "keep_alive")
+    __slots__ = ("head", "code", "method", "minor", "chunked", "left", "bodiless", "keep_alive")
 
-    def __init__(self, request, status, fields, length=None):
+    def __init__(self, request, status, fields):
         """The answer to the head `request`: `status` is a number or the bytes "200 Fine", `fields`
-        are pairs of bytes, `length` is the body's in bytes if it is known and not among them.
+        are pairs of bytes.
 
         Raises `BrokenAnswer`.
         """
-        code, line = status_line(status)
+        self.code, line = status_line(status)
         out = [b"HTTP/1.1 ", line, b"\r\n"]
+        length = None
         for name, value in fields:
             lower = name.lower()
             if lower in OURS:
@@ -48,39 +50,32 @@ class Answer:
                 length = told_length(value)
                 continue
             out += (name, b": ", value, b"\r\n")
+        self.head = out
+        self.method = request.method
+        self.minor = request.minor
         self.keep_alive = request.keep_alive
-        no_body = code < 200 or code in (204, 304)
-        self.bodiless = no_body or request.method == "HEAD"
+        self.bodiless = self.method == "HEAD" or self.code in (204, 304)
         self.chunked = False
         self.left = length
-        if code == 304 or request.method == "HEAD":
-            # Says what a GET would have got.
-            if length is not None:
-                out.append(b"content-length: %d\r\n" % length)
-        elif no_body:
-            pass
-        elif length is not None:
-            out.append(b"content-length: %d\r\n" % length)
-        elif request.minor == 1:
-            self.chunked = True
-            out.append(CHUNKED)
-        else:
-            self.keep_alive = False
-        self.head = out
 
     def begin(self):
         """The bytes of the head, to be asked for once, as late as possible."""
+        out = self.head
+        if self.code != 204:
+            if self.left is not None:
+                # To HEAD, and of 304, it says what a GET would have got.
+                out.append(b"content-length: %d\r\n" % self.left)
+            elif self.bodiless:
+                pass
+            elif self.minor == 1:
+                self.chunked = True
+                out.append(b"transfer-encoding: chunked\r\n")
+            else:
+                self.keep_alive = False
         if not self.keep_alive:
-            self.head.append(b"connection: close\r\n")
-        self.head.append(b"\r\n")
-        return b"".join(self.head)
-
-    def know_length(self, length):
-        """Sets the body's length in bytes, before `begin`, in place of chunks."""
-        self.chunked = False
-        self.left = length
-        self.head.remove(CHUNKED)
-        self.head.append(b"content-length: %d\r\n" % length)
+            out.append(b"connection: close\r\n")
+        out.append(b"\r\n")
+        return b"".join(out)
 
     def piece(self, data):
         """The bytes that carry `data`, which is not empty. b"" if the answer has no body.

@@ -45,7 +45,6 @@ class Messages:
     def __init__(self, exchange):
         self.exchange = exchange
         self.body_told = False
-        self.streaming = False
 
     async def receive(self):
         """The next piece of the request's body, then word of the caller's going."""
@@ -87,13 +86,9 @@ class Messages:
     async def _body(self, data, more):
         exchange = self.exchange
         if more:
-            self.streaming = True
             # The head too, even without a byte behind it: the application means it to go out.
             await exchange.write(data)
             return
-        answer = exchange.answer
-        if not self.streaming and answer.left is None and answer.chunked:
-            answer.know_length(len(data))
         await exchange.end(data)
         exchange.connection.wake_receiver()
 
@@ -182,9 +177,8 @@ def http_scope(head, state):
 async def refuse_websocket(exchange):
     """Says that there are no WebSockets here."""
     exchange.head.keep_alive = False
-    text = "this runtime has no WebSockets"
-    exchange.start(501, [(b"content-type", b"text/plain; charset=utf-8")], len(text) + 1)
-    await exchange.end(text.encode() + b"\n")
+    exchange.start(501, [(b"content-type", b"text/plain; charset=utf-8")])
+    await exchange.end(b"this runtime has no WebSockets\n")
 
 
 def settle(future, result):

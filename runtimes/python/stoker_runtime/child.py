@@ -6,10 +6,9 @@ import os
 import signal
 import socket
 import time
-import traceback
 
 from . import seeds, warm
-from .errors import UnusableHandler
+from .errors import UnusableHandler, log_exception
 from .load import load
 from .serve import fail, run
 
@@ -92,8 +91,8 @@ class Child:
             return self._serve(message, socket.socket(fileno=listener))
         except UnusableHandler as error:
             return fail(str(error))
-        except BaseException:
-            traceback.print_exc()
+        except Exception as error:
+            log_exception(error)
             return fail("the instance cannot serve")
 
     def _serve(self, message, listener):

@@ -1,10 +1,7 @@
 """One connection that a thread reads and writes, and one request on it with its answer."""
 
-import sys
-import traceback
-
 from .answer import CONTINUE, plain
-from .errors import BadRequest, Disconnected
+from .errors import BadRequest, Disconnected, log_exception
 from .exchange import Exchange
 from .head import Head, find_head
 
@@ -102,9 +99,8 @@ class BlockingExchange(Exchange):
             return False
         except BadRequest as error:
             return self._fail(error.status, str(error))
-        except BaseException:  # `sys.exit` in a handler ends its request, not its neighbours'.
-            traceback.print_exc(file=sys.stderr)
-            sys.stderr.flush()
+        except BaseException as error:  # `sys.exit` in a handler ends its request, not its neighbours'.
+            log_exception(error)
             return self._fail(500, "the function failed")
         return self.answer.keep_alive and self._discard()
 

@@ -21,14 +21,14 @@ class Exchange:
         self.sent = False
         self.ended = False
 
-    def start(self, status, fields, length=None):
+    def start(self, status, fields):
         """Sets what the answer begins with; it goes out with the first piece.
 
         Raises `BrokenAnswer`.
         """
         if self.sent:
             raise BrokenAnswer("the head of the answer was sent already")
-        self.answer = Answer(self.head, status, fields, length)
+        self.answer = Answer(self.head, status, fields)
 
     def encode(self, data):
         """The bytes that carry `data`, the head before them if it was not sent."""
@@ -36,8 +36,8 @@ class Exchange:
             raise BrokenAnswer("the answer has a body but no status")
         if self.ended:
             raise BrokenAnswer("the answer has ended already")
-        piece = self.answer.piece(data) if data else b""
-        return piece if self.sent else self._begin() + piece
+        head = b"" if self.sent else self._begin()
+        return head + self.answer.piece(data) if data else head
 
     def encode_end(self, last=b""):
         """The bytes that carry `last` and what ends the answer."""
@@ -45,12 +45,12 @@ class Exchange:
             raise BrokenAnswer("the application ended without an answer")
         if self.ended:
             return b""
-        piece = self.answer.piece(last) if last else b""
-        tail = self.answer.end()
-        if not self.sent:
-            piece = self._begin() + piece
+        if not self.sent and self.answer.left is None and not self.answer.bodiless:
+            # All of it is here.
+            self.answer.left = len(last)
+        piece = self.encode(last) + self.answer.end()
         self.ended = True
-        return piece + tail
+        return piece
 
     def continues(self):
         """Whether the caller is to be told now to send the body."""

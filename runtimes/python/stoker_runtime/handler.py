@@ -22,7 +22,7 @@ class HandlerInterface:
     def __call__(self, exchange):
         status, fields, body = described(self.handler(Request(exchange)))
         if isinstance(body, bytes):
-            exchange.start(status, fields, len(body))
+            exchange.start(status, fields)
             exchange.end(body)
             return
         if not hasattr(body, "__next__"):
@@ -53,7 +53,7 @@ class AsyncHandlerInterface:
             result = await result
         status, fields, body = described(result)
         if isinstance(body, bytes):
-            exchange.start(status, fields, len(body))
+            exchange.start(status, fields)
             await exchange.end(body)
             return
         exchange.start(status, fields)

@@ -26,13 +26,13 @@ def warnings(module, before):
         # Such as OpenBLAS's, which end before a fork and are started again when they are needed.
         found.append(
             "the module %s starts %d threads outside of Python when it is imported, which forked "
-            "instances lack; if they hang, set runtime.preload = false" % (module, tasks - 1))
+            "instances lack; if they hang, set preload.enabled = false" % (module, tasks - 1))
     for descriptor in sorted(descriptors() - before):
         what = shared(descriptor)
         if what is not None:
             found.append(
                 "the module %s opens %s when it is imported, which all instances share; open it "
-                "when the first request comes, or set runtime.preload = false" % (module, what))
+                "when the first request comes, or set preload.enabled = false" % (module, what))
     return found
 
 

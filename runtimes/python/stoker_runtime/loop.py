@@ -2,11 +2,9 @@
 
 import asyncio
 import signal
-import sys
-import traceback
 
 from .answer import CONTINUE, plain
-from .errors import BadRequest, Disconnected
+from .errors import BadRequest, Disconnected, log_exception
 from .exchange import Exchange
 from .head import Head, find_head
 
@@ -230,8 +228,7 @@ class AsyncExchange(Exchange):
         except BadRequest as error:
             return await self._fail(error.status, str(error))
         except BaseException as error:
-            traceback.print_exc(file=sys.stderr)
-            sys.stderr.flush()
+            log_exception(error)
             stays = await self._fail(500, "the function failed")
             if isinstance(error, asyncio.CancelledError):
                 raise

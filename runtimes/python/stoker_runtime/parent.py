@@ -10,10 +10,9 @@ import os
 import signal
 import socket
 import sys
-import traceback
 
 from . import child, hygiene, seeds, warm
-from .errors import UnusableHandler
+from .errors import UnusableHandler, log_exception
 from .load import load
 from .serve import fail
 
@@ -51,14 +50,14 @@ class Parent:
         except UnusableHandler as error:
             return str(error)
         except BaseException as error:  # Among them SystemExit, for an import may say anything.
-            traceback.print_exc()
+            log_exception(error)
             return "%s cannot be imported: %s: %s" % (name, type(error).__name__, error)
         module = name.partition(":")[0]
         threads = hygiene.thread_names()
         if threads:
             return (
                 "the module %s starts threads when it is imported (%s): a parent with threads "
-                "cannot be forked; set runtime.preload = false" % (module, ", ".join(threads)))
+                "cannot be forked; set preload.enabled = false" % (module, ", ".join(threads)))
         for warning in hygiene.warnings(module, before):
             sys.stderr.write("stoker: %s\n" % warning)
         # After the import, which may have set its own.

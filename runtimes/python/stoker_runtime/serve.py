@@ -1,26 +1,22 @@
 """Serving: a process that is an instance from its beginning."""
 
-import os
 import socket
 import sys
-import traceback
 
-from .errors import UnusableHandler
+from .errors import UnusableHandler, log_exception
 from .load import load
 
 
 def serve(settings, descriptor):
     """Imports the handler and serves it on an inherited listening socket; the exit status."""
-    for name in ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"):
-        os.environ.pop(name, None)
     listener = socket.socket(fileno=descriptor)
     listener.set_inheritable(False)
     try:
         handler = load(settings.handler, settings.interface)
     except UnusableHandler as error:
         return fail(str(error))
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:  # Among them SystemExit, for an import may say anything.
+        log_exception(error)
         return fail("%s cannot be imported" % settings.handler)
     return run(handler, listener, settings.concurrency)
 

@@ -4,7 +4,7 @@ import os
 
 INTERFACES = ("auto", "wsgi", "asgi", "handler")
 OURS = ("STOKER_HANDLER", "STOKER_INTERFACE", "STOKER_CONCURRENCY", "STOKER_CONTROL",
-        "STOKER_SPAWNER_PID")
+        "STOKER_SPAWNER_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
 
 class Settings:

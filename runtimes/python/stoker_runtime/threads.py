@@ -41,9 +41,9 @@ class ThreadServer:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         self._work()
-        self._finish()
         for thread in self.threads:
             thread.join()
+        self.listener.close()
 
     def _stop(self, _signal, _frame):
         self.stopped = True
@@ -68,6 +68,7 @@ class ThreadServer:
                     connection = self.idle.pop(descriptor, None)
                     if connection is not None:
                         self._serve(connection)
+        self._finish()
 
     def _accept(self):
         try:
@@ -102,6 +103,11 @@ class ThreadServer:
     def _keep(self, connection, register):
         descriptor = connection.socket.fileno()
         self.idle[descriptor] = connection
+        if self.stopped:
+            # Perhaps nobody looks for it any more.
+            if self.idle.pop(descriptor, None) is not None:
+                self._serve_last(connection)
+            return
         if register:
             self.epoll.register(descriptor, ONCE)
         else:
@@ -125,22 +131,26 @@ class ThreadServer:
         thread.start()
 
     def _finish(self):
-        """Answers what was asked before the end, and closes all that asks nothing."""
-        connections = []
-        while self.idle:
-            connections.append(self.idle.popitem()[1])
+        """Answers what was asked before the end, and closes all that asks nothing. Every thread
+        does so, for the main one may be busy."""
+        while True:
+            try:
+                connection = self.idle.popitem()[1]
+            except KeyError:
+                break
+            self._serve_last(connection)
         while True:
             try:
                 socket, _ = self.listener.accept()
             except OSError:
                 break
             socket.setblocking(True)
-            connections.append(Connection(socket))
-        self.listener.close()
-        for connection in connections:
-            try:
-                if connection.fill(DONTWAIT):
-                    connection.serve(self.interface, self.stopping)
-            except BlockingIOError:
-                pass
-            connection.close()
+            self._serve_last(Connection(socket))
+
+    def _serve_last(self, connection):
+        try:
+            if connection.fill(DONTWAIT):
+                connection.serve(self.interface, self.stopping)
+        except BlockingIOError:
+            pass
+        connection.close()

@@ -73,12 +73,9 @@ class StartResponse:
         """Sends the application's iterable."""
         exchange = self.exchange
         if type(result) in (list, tuple) and not exchange.sent:
-            # All of it is known, and so is its length.
             data = b"".join([octets(piece) for piece in result])
             if self.started is None:
                 raise BrokenAnswer("the application did not call start_response")
-            if exchange.answer.left is None:
-                exchange.start(*self.started, length=len(data))
             exchange.end(data)
             return
         for data in result:
