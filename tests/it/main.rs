@@ -30,6 +30,7 @@ mod rates;
 mod reload;
 mod retries;
 mod routing;
+mod runtimes;
 mod swing;
 mod tls;
 mod top;

@@ -176,7 +176,7 @@ class AsgiTests(Site):
         answer = instance.get("/", "Connection: Upgrade\r\nUpgrade: websocket\r\n")
         self.assertEqual(answer.status, 501)
 
-    @unittest.skipUnless(importlib.util.find_spec("starlette"), "starlette is not installed")
+    @unittest.skipUnless(importlib.util.find_spec("starlette"), "scripts/setup-tests installs it")
     def test_starlette(self):
         instance = self.serve("""
             import contextlib

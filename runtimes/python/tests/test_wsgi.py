@@ -153,7 +153,7 @@ class WsgiTests(Site):
                 self.assertEqual(caller.exactly(len(begun)), begun)
                 self.assertTrue(caller.ended())
 
-    @unittest.skipUnless(importlib.util.find_spec("flask"), "flask is not installed")
+    @unittest.skipUnless(importlib.util.find_spec("flask"), "scripts/setup-tests installs it")
     def test_flask(self):
         instance = self.serve("""
             from flask import Flask, request, jsonify, Response
