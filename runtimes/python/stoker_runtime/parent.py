@@ -11,14 +11,12 @@ import signal
 import socket
 import sys
 
-from . import child, hygiene, seeds, warm
+from . import child, hygiene, messages, seeds, warm
 from .errors import UnusableHandler, log_exception
 from .load import load
 from .serve import fail
 
 MESSAGE_BYTES = 64 * 1024
-# Linux: close what comes in messages when something is executed.
-MSG_CMSG_CLOEXEC = 0x40000000
 
 
 class Parent:
@@ -62,6 +60,7 @@ class Parent:
             sys.stderr.write("stoker: %s\n" % warning)
         # After the import, which may have set its own.
         signal.signal(signal.SIGTERM, leave)
+        seeds.note_numpy()
         warm.warm(self.handler)
         # What is here already is never looked through by the collector again, so that its pages
         # stay shared.
@@ -73,8 +72,7 @@ class Parent:
         """Forks until the spawner goes; returns only in forked processes."""
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(
-                    self.control, MESSAGE_BYTES, 4, MSG_CMSG_CLOEXEC)
+                data, descriptors = messages.receive(self.control, MESSAGE_BYTES)
             except OSError:
                 leave()
             if not data:

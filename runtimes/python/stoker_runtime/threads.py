@@ -38,14 +38,18 @@ class ThreadServer:
 
     def run(self):
         """Serves until SIGTERM, then finishes what is in flight."""
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGTERM, self.stop)
+        signal.signal(signal.SIGINT, self.stop)
         self._work()
         for thread in self.threads:
             thread.join()
         self.listener.close()
+        self.epoll.close()
+        os.close(self.wake_read)
+        os.close(self.wake_write)
 
-    def _stop(self, _signal, _frame):
+    def stop(self, *_):
+        """Ends `run` once what is in flight is answered."""
         self.stopped = True
         os.write(self.wake_write, b"x")
 
