@@ -61,7 +61,12 @@ class Parent:
         # After the import, which may have set its own.
         signal.signal(signal.SIGTERM, leave)
         seeds.note_numpy()
-        warm.warm(self.handler)
+        try:
+            warm.warm(self.handler)
+        except Exception as error:  # The module may have replaced parts of the standard library.
+            log_exception(error)
+            return "the runner cannot serve once %s is imported: %s: %s" % (
+                module, type(error).__name__, error)
         # What is here already is never looked through by the collector again, so that its pages
         # stay shared.
         gc.collect()
