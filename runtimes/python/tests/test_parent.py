@@ -215,6 +215,43 @@ class ParentTests(ParentSite):
                 spare.said()
                 self.assertEqual(spare.stop(), 0)
 
+    def test_a_spare_that_waits_has_served_a_request_to_itself(self):
+        fifo = os.path.join(self.directory, "fifo")
+        os.mkfifo(fifo)
+        parent = self.parent("""
+            import os
+            from stoker_runtime import warm
+            own, parent = warm.warm, os.getpid()
+
+            def told(handler, concurrency=1):
+                own(handler, concurrency)
+                if os.getpid() != parent:
+                    with open("fifo", "w") as fifo:
+                        fifo.write("warm")
+
+            warm.warm = told
+            requests = 0
+
+            def handler(request):
+                global requests
+                requests += 1
+                return str(requests)
+        """, STOKER_CONCURRENCY="3")
+        spare = parent.fork()
+        with open(fifo) as told:
+            self.assertEqual(told.read(), "warm")
+        instance = spare.assign(concurrency=3)
+        # Without any code of the module.
+        self.assertEqual(instance.get().text, "1")
+        spare.said()
+        # Its signals are as if nothing had been.
+        self.assertEqual(spare.stop(), 0)
+        idle = parent.fork()
+        idle.said()
+        with open(fifo) as told:
+            told.read()
+        self.assertEqual(idle.stop(), 0)
+
     def test_nothing_outlives_the_spawner(self):
         self.module(WHO)
         script = os.path.join(os.path.dirname(__file__), "doomed_spawner.py")
