@@ -27,6 +27,7 @@ class Parent:
         self.control = socket.socket(fileno=descriptor)
         self.control.set_inheritable(False)
         self.handler = None
+        self.on_child_end = None
 
     def run(self):
         """The exit status: the parent's own, or in a forked process the instance's."""
@@ -60,6 +61,9 @@ class Parent:
             sys.stderr.write("stoker: %s\n" % warning)
         # After the import, which may have set its own.
         signal.signal(signal.SIGTERM, leave)
+        # For `waitpid`, which an ignored SIGCHLD would make wait for the module's children too.
+        self.on_child_end = signal.getsignal(signal.SIGCHLD)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         seeds.note_numpy()
         try:
             warm.warm(self.handler)
@@ -105,6 +109,8 @@ class Parent:
                 fork_again()
                 os.close(write)
                 self.control.close()
+                if self.on_child_end is not None:
+                    signal.signal(signal.SIGCHLD, self.on_child_end)
                 return child.Child(self.settings, self.handler, descriptor, read)
             # Returns only once the child is the spawner's; the pipe's end tells the child so.
             if os.waitpid(between, 0)[1] != 0:

@@ -252,6 +252,27 @@ class ParentTests(ParentSite):
             told.read()
         self.assertEqual(idle.stop(), 0)
 
+    def test_signals_that_the_module_set_do_not_disturb(self):
+        parent = self.parent("""
+            import os, signal, subprocess
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            sleeper = subprocess.Popen(["sleep", "60"])
+
+            def handler(request):
+                if request.path == "/end":
+                    os.kill(sleeper.pid, signal.SIGKILL)
+                return signal.getsignal(signal.SIGCHLD).name
+        """)
+        spare = parent.fork()
+        instance = spare.assign()
+        self.assertEqual(instance.get().text, "SIG_IGN")
+        spare.said()
+        instance.get("/end")
+        self.assertEqual(spare.stop(), 0)
+        self.process.terminate()
+        self.assertEqual(self.process.wait(PATIENCE_SECONDS), 0)
+
     def test_nothing_outlives_the_spawner(self):
         self.module(WHO)
         script = os.path.join(os.path.dirname(__file__), "doomed_spawner.py")
