@@ -31,6 +31,7 @@ mod rates;
 mod reload;
 mod retries;
 mod routing;
+mod runtimes;
 mod starts;
 mod swing;
 mod tls;
