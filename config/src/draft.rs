@@ -11,10 +11,10 @@ use std::time::Duration;
 use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, Contract,
-    FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec,
-    Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject, ReclaimSpec, RetrySpec,
-    TracesSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupUse,
+    CgroupsSpec, Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
+    RateSubject, ReclaimSpec, ResourcesSpec, RetrySpec, TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -38,6 +38,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
     pub(crate) freeze: FreezeSpec,
+    pub(crate) cgroups: CgroupsSpec,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -101,6 +102,8 @@ pub(crate) struct FunctionDraft {
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
     pub(crate) limits: FunctionLimits,
+    pub(crate) resources: ResourcesSpec,
+    pub(crate) isolation: IsolationSpec,
     pub(crate) timeouts: FunctionTimeouts,
     /// Without its rate limits.
     pub(crate) access: AccessSpec,
@@ -170,6 +173,11 @@ impl GatewayDraft {
                 reclaim: ReclaimSpec::Pressure,
                 available_percentage: 0.0,
                 interval: Duration::ZERO,
+            },
+            cgroups: CgroupsSpec {
+                enabled: CgroupUse::Auto,
+                parent: None,
+                pool: 0,
             },
             logs: LogSpec {
                 file_bytes: 0,
@@ -253,6 +261,8 @@ impl FunctionDraft {
                 file_bytes: None,
                 core_bytes: 0,
             },
+            resources: ResourcesSpec::default(),
+            isolation: IsolationSpec::default(),
             timeouts: FunctionTimeouts {
                 queue: Duration::ZERO,
                 connect: Duration::ZERO,

@@ -110,6 +110,7 @@ fn finish(
             idle_grace: draft.takeover.idle_grace.unwrap_or(header),
         },
         freeze: draft.freeze,
+        cgroups: draft.cgroups,
         logs: draft.logs,
         ports: draft.ports,
         access: draft.access,

@@ -6,6 +6,7 @@ mod check;
 mod freeze;
 pub(crate) mod gateway;
 mod http2;
+mod isolation;
 mod load;
 pub(crate) mod manifest;
 mod rows;

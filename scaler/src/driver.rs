@@ -11,6 +11,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use stoker_core::{InstanceId, StartFailure};
 
+mod isolation;
+
+pub use isolation::{Isolation, Namespace, Resources};
+
 /// A future behind a pointer, so that drivers can be chosen when the program starts.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -98,6 +102,9 @@ pub struct LaunchSpec {
     /// What all of its processes may use together. A start fails if that cannot be enforced.
     #[serde(default)]
     pub resources: Resources,
+    /// How it is kept apart from the machine. A start fails if that cannot be done.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// Time until it must take requests.
     pub start_timeout: Duration,
 }
@@ -128,17 +135,6 @@ pub enum Rlimit {
     FileSize,
     /// RLIMIT_CORE, bytes.
     Core,
-}
-
-/// What all processes of an instance may use together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resources {
-    /// Bytes of memory, swap included.
-    pub memory_bytes: Option<u64>,
-    /// Processor time as thousandths of one processor.
-    pub cpu_millis: Option<u32>,
-    /// Processes and threads at once.
-    pub processes: Option<u64>,
 }
 
 /// Where to reach an instance.

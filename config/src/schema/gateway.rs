@@ -78,6 +78,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "When another gateway takes over while this one runs: `stoker upgrade`.",
         content: Content::Keys(super::takeover::TAKEOVER),
     },
+    super::isolation::CGROUPS,
     Section {
         name: "freeze",
         meaning: "The memory of frozen instances. Which ones are frozen says `scaling.freeze-after`.",

@@ -126,7 +126,10 @@ async fn a_frozen_program_that_is_told_to_end_does_what_it_has_to() {
     // The pool thaws it before, but nobody has to.
     bench.driver.stop(id(1), Stop::Terminate);
     let exit = bench.exit().await;
-    assert_eq!((exit.id, &*exit.failure.detail), (id(1), "exited with status 0"));
+    assert_eq!(
+        (exit.id, &*exit.failure.detail),
+        (id(1), "exited with status 0")
+    );
     let said = bench.outputs.read(1, OutputStream::Stdout, |_| false);
     assert_eq!(said, "bye\n");
     bench.finish().await;
