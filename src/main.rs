@@ -43,7 +43,7 @@ enum Command {
         command: ConfigCommand,
     },
     /// Measure cold starts and latencies, of functions or of any URL.
-    Bench(stoker_bench::cli::Arguments),
+    Bench(Box<stoker_bench::cli::Arguments>),
     #[command(flatten)]
     Client(stoker_control::cli::Command),
 }
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
             print!("{}", stoker_config::reference());
             ExitCode::SUCCESS
         }
-        Command::Bench(arguments) => stoker_bench::cli::run(arguments),
+        Command::Bench(arguments) => stoker_bench::cli::run(*arguments),
         Command::Client(command) => stoker_control::cli::run(command),
     }
 }

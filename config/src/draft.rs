@@ -166,17 +166,7 @@ impl GatewayDraft {
                 shutdown: Duration::ZERO,
                 stream_grace: Duration::ZERO,
             },
-            http2: Http2Spec {
-                enabled: false,
-                streams: 0,
-                stream_window_bytes: 0,
-                connection_window_bytes: 0,
-                send_buffer_bytes: 0,
-                resets: 0,
-                control_frames: 0,
-                ping_interval: Duration::ZERO,
-                ping_timeout: Duration::ZERO,
-            },
+            http2: blank_http2(),
             admin: AdminDraft::default(),
             adoption: AdoptionSpec {
                 enabled: false,
@@ -207,6 +197,20 @@ impl GatewayDraft {
             traces: blank_traces(),
             metrics: MetricsSpec { functions: 0 },
         }
+    }
+}
+
+fn blank_http2() -> Http2Spec {
+    Http2Spec {
+        enabled: false,
+        streams: 0,
+        stream_window_bytes: 0,
+        connection_window_bytes: 0,
+        send_buffer_bytes: 0,
+        resets: 0,
+        control_frames: 0,
+        ping_interval: Duration::ZERO,
+        ping_timeout: Duration::ZERO,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod board;
 mod families;
+mod frost;
 mod gauges;
 mod process;
 mod record;

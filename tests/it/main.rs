@@ -14,6 +14,7 @@ mod dashboards;
 mod deadlines;
 mod examples;
 mod fairness;
+mod freezing;
 mod gateway_end;
 mod harness;
 mod headers;

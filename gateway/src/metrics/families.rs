@@ -6,6 +6,8 @@ use prometheus::{
     Opts, Registry,
 };
 
+use super::frost::Frost;
+
 /// Upper bounds in seconds: from 50 microseconds, for a warm answer is that quick.
 pub(super) const BUCKETS: [f64; 20] = [
     0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
@@ -82,9 +84,7 @@ pub(super) struct PerRevision {
     pub(super) start_failures: IntCounterVec,
     pub(super) exits: IntCounterVec,
     pub(super) evictions: IntCounterVec,
-    pub(super) freezes: IntCounterVec,
-    pub(super) thaw: HistogramVec,
-    pub(super) releases: IntCounterVec,
+    pub(super) frost: Frost,
 }
 
 impl PerRevision {
@@ -152,21 +152,7 @@ impl PerRevision {
                 "Instances that an operator told to go.",
                 own,
             )?,
-            freezes: families.counters(
-                "stoker_freezes_total",
-                "Times that an idle instance was frozen.",
-                own,
-            )?,
-            thaw: families.histograms(
-                "stoker_thaw_duration_seconds",
-                "Thaws of frozen instances, and the time that each took the gateway.",
-                own,
-            )?,
-            releases: families.counters(
-                "stoker_memory_releases_total",
-                "Instances that were told to go for want of memory.",
-                own,
-            )?,
+            frost: Frost::new(families)?,
         })
     }
 }

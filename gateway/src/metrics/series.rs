@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use prometheus::{Histogram, IntCounter, IntCounterVec};
+use prometheus::{Histogram, IntCounter};
 use stoker_core::FailureKind;
 use stoker_scaler::Notice;
 use stoker_scaler::driver::StartTimings;
@@ -134,12 +134,11 @@ impl Series {
 
     /// Counts instances that an operator told to go.
     pub(super) fn evicted(&self, count: u64) {
-        self.count(&self.families.evictions, count);
-    }
-
-    fn count(&self, family: &IntCounterVec, count: u64) {
         let labels: &[&str] = &[&self.function, &self.revision];
-        family.with_label_values(labels).inc_by(count);
+        self.families
+            .evictions
+            .with_label_values(labels)
+            .inc_by(count);
     }
 
     /// Counts what the scaler tells.
@@ -156,19 +155,11 @@ impl Series {
             }
             Notice::Adopted { .. } => self.starts(2).inc(),
             Notice::Exited { wanted, .. } => self.exits(*wanted).inc(),
-            Notice::Frozen { .. } => self.count(&self.families.freezes, 1),
-            Notice::Thawed { took, .. } => {
-                let labels: &[&str] = &[&self.function, &self.revision];
-                let thaw = self.families.thaw.with_label_values(labels);
-                thaw.observe(took.as_secs_f64());
+            Notice::Frozen { .. } | Notice::Thawed { .. } | Notice::Relieved { .. } => {
+                let own: &[&str] = &[&self.function, &self.revision];
+                self.families.frost.note(own, notice);
             }
-            Notice::Relieved { released, .. } if *released > 0 => {
-                self.count(&self.families.releases, *released as u64);
-            }
-            Notice::Relieved { .. }
-            | Notice::CannotFreeze { .. }
-            | Notice::Held { .. }
-            | Notice::Decided(_) => {}
+            Notice::CannotFreeze { .. } | Notice::Held { .. } | Notice::Decided(_) => {}
         }
     }
 
@@ -195,12 +186,10 @@ impl Series {
             &families.request_bytes,
             &families.response_bytes,
             &families.evictions,
-            &families.freezes,
-            &families.releases,
         ] {
             plain.remove_label_values(own).ok();
         }
-        families.thaw.remove_label_values(own).ok();
+        families.frost.remove(own);
         for start in WARMTHS {
             for family in [&families.duration, &families.first_byte, &families.queue] {
                 family.remove_label_values(&with(&[start])).ok();

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::protocol::Fault;
 use crate::driver::Resources;
 
+#[cfg(test)]
+mod freezing;
 mod group;
 mod hierarchy;
 mod home;

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stoker_scaler::driver::{Driver, Endpoint, LaunchSpec, SocketKind, Stop};
 use stoker_scaler::process::OutputStream;
@@ -213,5 +213,40 @@ async fn without_control_groups_it_is_said_why_not() {
     // Nothing is known of others.
     assert_eq!(bench.driver.prepare_freeze(id(9)).await, Ok(()));
     assert!(bench.driver.set_frozen(id(9), true).is_ok());
+    bench.finish().await;
+}
+
+/// `cargo test --release -p stoker-scaler --test process freezing -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn what_a_thaw_costs() {
+    let bench = Bench::new();
+    let program = format!("import socket; s = socket.socket(fileno=3)\n{SERVE}");
+    let spec = python(SocketKind::Inherit, &program);
+    let started = bench.start(1, spec).await.unwrap();
+    let group = group(started.pid.unwrap());
+    bench.driver.prepare_freeze(id(1)).await.unwrap();
+    let (mut warm, mut thawed, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..1000 {
+        bench.driver.set_frozen(id(1), true).unwrap();
+        while !is_frozen(&group) {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        let began = Instant::now();
+        bench.driver.set_frozen(id(1), false).unwrap();
+        writes.push(began.elapsed());
+        ask(&started.endpoint);
+        thawed.push(began.elapsed());
+        std::thread::sleep(Duration::from_millis(1));
+        let began = Instant::now();
+        ask(&started.endpoint);
+        warm.push(began.elapsed());
+    }
+    for (what, mut times) in [("warm", warm), ("thawed", thawed), ("the write", writes)] {
+        times.sort_unstable();
+        let at = |part: usize| times[times.len() * part / 100];
+        println!("{what:<10} p50 {:>9.1?}  p99 {:>9.1?}", at(50), at(99));
+    }
     bench.finish().await;
 }
