@@ -183,7 +183,10 @@ impl GatewayDraft {
             jwt: Vec::new(),
             access_log: blank_access_log(),
             traces: blank_traces(),
-            metrics: MetricsSpec { functions: 0 },
+            metrics: MetricsSpec {
+                functions: 0,
+                starts: 0,
+            },
         }
     }
 }

@@ -88,6 +88,7 @@ impl Gateway {
         telemetry: Arc<Telemetry>,
     ) -> Self {
         metrics.set_functions(config.gateway.metrics.functions);
+        scaler.remember_starts(config.gateway.metrics.starts);
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
@@ -139,6 +140,7 @@ impl Gateway {
         }
         self.metrics
             .set_functions(snapshot.gateway.metrics.functions);
+        self.scaler.remember_starts(snapshot.gateway.metrics.starts);
         let limits = shared(&snapshot.gateway, self.room.get());
         self.commons.set(limits, snapshot.functions.len());
         self.snapshot.store(Arc::new(snapshot));

@@ -18,7 +18,9 @@ use stoker_core::{InstanceId, StartFailure};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::driver::{BoxFuture, Driver, Exit, LaunchSpec, Observed, Started, Stop};
+use crate::driver::{
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, StartEnd, Started, Stop,
+};
 use crate::spawner::Connection;
 use crate::spawner::lock::StateLock;
 use crate::spawner::protocol::Request;
@@ -219,6 +221,15 @@ impl Driver for ProcessDriver {
         spec: &'a Arc<LaunchSpec>,
     ) -> BoxFuture<'a, Result<Started, StartFailure>> {
         Box::pin(start::start(self.shared.clone(), id, spec))
+    }
+
+    fn begin(
+        &self,
+        id: InstanceId,
+        spec: &Arc<LaunchSpec>,
+        end: StartEnd,
+    ) -> Result<Endpoint, StartEnd> {
+        start::begin(&self.shared, id, spec, end)
     }
 
     fn stop(&self, id: InstanceId, how: Stop) {

@@ -1,5 +1,6 @@
 //! All functions, the one timer and the one driver.
 
+mod begins;
 mod succession;
 
 use std::collections::HashMap;
@@ -11,8 +12,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
+use crate::history::History;
 use crate::timer::Timer;
-use crate::{Clock, Function, Notices};
+use crate::{Clock, Function, Notices, StartRecord};
+use begins::Begins;
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.
@@ -39,6 +42,10 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) notices: Notices,
     pub(crate) runtime: Handle,
     pub(crate) timer: Timer,
+    /// The starts of late.
+    pub(crate) history: History,
+    /// Starts that were begun on the thread that asked for them.
+    pub(crate) begins: Arc<Begins>,
     stop_grace: Duration,
     registry: Mutex<Registry<C>>,
     /// Rung whenever a function is gone, for whoever waits until none is left.
@@ -88,6 +95,8 @@ impl<C: Send + 'static> Scaler<C> {
             notices: settings.notices,
             runtime: settings.runtime.clone(),
             timer: Timer::default(),
+            history: History::default(),
+            begins: Arc::default(),
             stop_grace: settings.stop_grace,
             registry: Mutex::new(registry),
             changed: Notify::new(),
@@ -105,6 +114,16 @@ impl<C: Send + 'static> Scaler<C> {
     /// Every function that is registered; a retired one until nothing of it is left.
     pub fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.shared.lock().functions.values().cloned().collect()
+    }
+
+    /// The last starts of the function of this name, or of all, newest first.
+    pub fn starts(&self, function: Option<&str>) -> Vec<StartRecord> {
+        self.shared.history.list(function)
+    }
+
+    /// Remembers at most so many starts from now on; a thousand before that is said.
+    pub fn remember_starts(&self, limit: usize) {
+        self.shared.history.set_limit(limit);
     }
 
     /// A new revision, with the instances of the same revision that the former gateway left.

@@ -30,6 +30,7 @@ mod rates;
 mod reload;
 mod retries;
 mod routing;
+mod starts;
 mod swing;
 mod tls;
 mod top;

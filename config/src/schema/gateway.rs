@@ -97,7 +97,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     Section {
         name: "metrics",
-        meaning: "What `/metrics` shows.",
+        meaning: "What `/metrics` shows, and what is remembered of starts.",
         content: Content::Keys(telemetry::METRICS),
     },
 ];

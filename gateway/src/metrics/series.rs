@@ -20,7 +20,9 @@ const ORIGINS: [&str; 2] = ["function", "gateway"];
 const WARMTHS: [&str; 2] = ["warm", "cold"];
 const RESULTS: [&str; 3] = ["ready", "failed", "adopted"];
 const KINDS: [&str; 4] = ["not-executable", "exited", "never-listened", "resources"];
-const PHASES: [&str; 3] = ["prepare", "spawn", "listen"];
+/// What follows a start, as labels beside those of its phases.
+const CONNECT: &str = "connect";
+const FIRST_BYTE: &str = "first-byte";
 const WANTED: [&str; 2] = ["no", "yes"];
 
 /// The series of one revision of a function. Most appear with the first event that they count.
@@ -87,6 +89,12 @@ impl Series {
         let timings = self.timings(cold);
         timings.queue.observe(queue.as_secs_f64());
         timings.first_byte.observe(first_byte.as_secs_f64());
+    }
+
+    /// Counts what a cold request went through after the start.
+    pub(super) fn first_answered(&self, connect: Duration, first_byte: Duration) {
+        self.phase(CONNECT, connect);
+        self.phase(FIRST_BYTE, first_byte);
     }
 
     /// Counts an answer of the function that came to its end.
@@ -178,7 +186,10 @@ impl Series {
                 family.remove_label_values(&with(&[start])).ok();
             }
         }
-        for phase in PHASES {
+        for phase in StartTimings::PHASES
+            .into_iter()
+            .chain([CONNECT, FIRST_BYTE])
+        {
             families.start.remove_label_values(&with(&[phase])).ok();
         }
         for (family, values) in [
@@ -253,12 +264,15 @@ impl Series {
 
     fn started(&self, timings: &StartTimings) {
         self.starts(0).inc();
-        let parts = [timings.prepare, timings.spawn, timings.listen];
-        for (phase, time) in PHASES.into_iter().zip(parts) {
-            let labels = [&*self.function, &*self.revision, phase];
-            let histogram = self.families.start.with_label_values(&labels);
-            histogram.observe(time.as_secs_f64());
+        for (phase, time) in StartTimings::PHASES.into_iter().zip(timings.phases()) {
+            self.phase(phase, time);
         }
+    }
+
+    fn phase(&self, phase: &str, time: Duration) {
+        let labels = [&*self.function, &*self.revision, phase];
+        let histogram = self.families.start.with_label_values(&labels);
+        histogram.observe(time.as_secs_f64());
     }
 
     fn timings(&self, cold: bool) -> &Timings {

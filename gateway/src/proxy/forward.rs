@@ -72,7 +72,11 @@ pub(super) async fn forward(
     let connection = seeker.connection(&mut lease, &mut body).await?;
     let connected = record.connected();
     let budget = (&entry.spec.retry, &gateway.share(&entry).retries);
-    let attempts = Attempts::new(budget, &method, (&head, framing), connected);
+    let mut attempts = Attempts::new(budget, &method, (&head, framing), connected);
+    if !lease.instance().is_settled() && !attempts.keep(&head) {
+        // What it takes cannot be taken back if it does not run.
+        lease.instance().settled(total).await;
+    }
     if attempts.wants_body() {
         body.keep();
     }
@@ -94,6 +98,10 @@ pub(super) async fn forward(
     } = trip;
     let verdict = (head.status, &head.headers);
     health::note_head(&mut lease, verdict, entry.spec.server_errors_fail);
+    if lease.is_cold() {
+        // Its answer may be here before the news of its start.
+        lease.instance().settled(NEWS).await;
+    }
 
     let record = record.answered(&lease, head.status);
     let phases = record.phases;
@@ -157,6 +165,7 @@ impl Trip<'_> {
             );
             let now = Instant::now();
             let again = match lost && now < seeker.deadline {
+                true if self.was_unread().await => self.attempts.once_more(&mut self.exchange),
                 true => self.attempts.next(&mut self.exchange, now),
                 false => None,
             };
@@ -174,6 +183,16 @@ impl Trip<'_> {
             }
             record.connected();
         }
+    }
+
+    /// True if the connection broke because no program was executed that could have accepted it.
+    async fn was_unread(&self) -> bool {
+        let instance = self.lease.instance();
+        if !instance.is_settled() {
+            // Whoever closed the socket says why.
+            instance.ended(Duration::ZERO).await;
+        }
+        instance.never_ran()
     }
 }
 
@@ -306,7 +325,9 @@ impl HeadFailure {
 /// The connection broke: says how the instance ended, if it did.
 async fn lost(lease: &Lease<Connection>, error: &(dyn std::error::Error + Send + Sync)) -> Problem {
     match lease.instance().ended(NEWS).await {
-        Some(failure) if failure.kind == FailureKind::NeverListened => {
+        Some(failure)
+            if failure.kind == FailureKind::NeverListened || lease.instance().never_ran() =>
+        {
             Problem::new(ProblemKind::StartFailed, &*failure.detail)
         }
         Some(failure) => {

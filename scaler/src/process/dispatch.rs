@@ -8,24 +8,38 @@ use stoker_core::{FailureKind, InstanceId, StartFailure};
 use super::place::Place;
 use super::table::{Entry, Phase, Report};
 use super::words::{ending, failure, fault};
-use super::{Output, OutputStream, Shared};
-use crate::driver::{Exit, Observed};
+use super::{Output, OutputStream, Shared, start};
+use crate::driver::{Exit, FailedStart, Observed};
 use crate::spawner::protocol::{Ending, Event};
 
 /// Handles one event.
 pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<OwnedFd>) {
     match event {
-        Event::Started { id, pid, observed } => {
+        Event::Started {
+            id,
+            pid,
+            observed,
+            times,
+        } => {
             let id = InstanceId::from_raw(id);
             let Some((function, inherited)) = shared.table.describe(id) else {
                 // Asked for before a former spawner died, and given up then.
                 shared.signal(id, true);
                 return;
             };
+            if let Some(begun) = shared.table.end_begun(id) {
+                // First, for an answer of the program may wait for it to be told.
+                start::end(shared, id, *begun, pid, times);
+            }
             if !descriptors.is_empty() && shared.table.begin_reading(id) {
                 hand_out(shared, &function, id, descriptors);
             }
-            shared.table.report(id, Report::Started { pid, observed });
+            let started = Report::Started {
+                pid,
+                observed,
+                times,
+            };
+            shared.table.report(id, started);
             if let Some(endpoint) = inherited {
                 shared.table.promote(id, endpoint);
             }
@@ -33,7 +47,7 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
         Event::StartFailed { id, fault: why } => {
             let id = InstanceId::from_raw(id);
             if let Some(entry) = shared.table.remove(id) {
-                lose(shared, id, entry, &fault(why));
+                never_ran(shared, id, entry, &fault(why));
             }
         }
         Event::Listening { id, at, reach } => {
@@ -74,11 +88,28 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
     }
 }
 
+/// Tells that no program was executed.
+fn never_ran(shared: &Shared, id: InstanceId, entry: Entry, why: &StartFailure) {
+    if !matches!(entry.phase, Phase::Begun(_)) {
+        return lose(shared, id, entry, why);
+    }
+    if let Phase::Begun(begun) = entry.finish().0 {
+        begun.end.tell(Err(FailedStart {
+            failure: why.clone(),
+            unread: true,
+        }));
+    }
+}
+
 /// Tells that an instance is lost for a reason that is not its own.
 pub(super) fn lose(shared: &Shared, id: InstanceId, entry: Entry, why: &StartFailure) {
     match entry.finish().0 {
         // A receiver that is gone gave up.
         Phase::Starting(start) => drop(start.send(Report::Failed(why.clone()))),
+        Phase::Begun(begun) => begun.end.tell(Err(FailedStart {
+            failure: why.clone(),
+            unread: false,
+        })),
         Phase::Running | Phase::Expected => drop(shared.exits.send(Exit {
             id,
             failure: why.clone(),
@@ -104,6 +135,10 @@ fn exited(shared: &Shared, id: InstanceId, how: Ending) {
                 })
                 .ok();
         }
+        Phase::Begun(begun) => begun.end.tell(Err(FailedStart {
+            failure: failure(FailureKind::Exited, ending(how)),
+            unread: false,
+        })),
         Phase::Running | Phase::Expected => {
             let failure = verdict.unwrap_or_else(|| failure(FailureKind::Exited, ending(how)));
             // The driver, which holds the receiver, may be about to go.

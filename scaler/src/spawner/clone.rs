@@ -10,7 +10,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 
 use libc::{c_char, c_int, c_long, c_void};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -60,6 +60,8 @@ pub(super) struct Cloned {
     pub(super) pid: i32,
     /// Where the kernel reports calls of `listen`; none if not asked for or not possible.
     pub(super) observer: Option<OwnedFd>,
+    /// When the child was about to execute the program, in nanoseconds of CLOCK_MONOTONIC.
+    pub(super) about_to_execute: u64,
 }
 
 /// What the child was doing when it failed.
@@ -117,6 +119,8 @@ struct Plan<'a> {
     stage: AtomicI32,
     errno: AtomicI32,
     index: AtomicUsize,
+    /// Seconds and nanoseconds of CLOCK_MONOTONIC when the child was about to execute the program.
+    about_to_execute: [AtomicI64; 2],
 }
 
 impl Cloner {
@@ -176,6 +180,7 @@ impl Cloner {
             stage: AtomicI32::new(0),
             errno: AtomicI32::new(0),
             index: AtomicUsize::new(0),
+            about_to_execute: [AtomicI64::new(0), AtomicI64::new(0)],
         };
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         // SAFETY: `top` is the aligned end of a stack that nothing else uses: this thread sleeps
@@ -204,7 +209,11 @@ impl Cloner {
             None
         };
         match failure {
-            None => Ok(Cloned { pid, observer }),
+            None => Ok(Cloned {
+                pid,
+                observer,
+                about_to_execute: plan.about_to_execute(),
+            }),
             Some(failure) => {
                 reap(pid);
                 Err(failure)
@@ -228,6 +237,12 @@ impl Cloner {
 }
 
 impl Plan<'_> {
+    fn about_to_execute(&self) -> u64 {
+        let [seconds, nanos] = &self.about_to_execute;
+        let part = |part: &AtomicI64| u64::try_from(part.load(Ordering::Relaxed)).unwrap_or(0);
+        part(seconds) * 1_000_000_000 + part(nanos)
+    }
+
     /// What the child left, if it failed.
     fn failure(&self) -> Option<CloneError> {
         let stage = match self.stage.load(Ordering::Relaxed) {

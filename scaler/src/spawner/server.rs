@@ -18,6 +18,7 @@ use super::packet::Inbox;
 use super::protocol::{Event, Fault, Request, StartRequest};
 use super::sys;
 use super::worker::Workers;
+use crate::clock::monotonic_nanos;
 
 mod gateway;
 mod setup;
@@ -204,13 +205,13 @@ impl Server {
     }
 
     fn start(&mut self, from: u32, request: StartRequest, listener: Option<OwnedFd>) {
-        let id = request.id;
+        let (id, received) = (request.id, monotonic_nanos());
         if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
             let fault = Fault::transient("the spawner is stopping".to_owned());
             self.tell(Some(from), &Event::StartFailed { id, fault }, Vec::new());
             return;
         }
-        let (event, beside) = self.workers.start(request, listener);
+        let (event, beside) = self.workers.start(request, listener, received);
         self.observe(id);
         let reads = self.leader == Some(from);
         if matches!(event, Event::Started { .. })

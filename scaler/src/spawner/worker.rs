@@ -12,8 +12,9 @@ use rustix::process::{Pid, Signal};
 
 use super::clone::{Cloner, Identity, Prepared, Streams};
 use super::explain::{explain, words};
-use super::protocol::{Ending, Event, Fault, Readiness, StartRequest};
+use super::protocol::{Ending, Event, Fault, Readiness, StartRequest, StartTimes};
 use super::{listening, prepare};
+use crate::clock::monotonic_nanos;
 use crate::driver::Endpoint;
 
 /// Workers at once; each takes three descriptors of this process.
@@ -68,14 +69,16 @@ impl Workers {
         }
     }
 
-    /// Starts one and returns the news of it, with its pipes beside it if it runs.
+    /// Starts one that was asked for at `received`, by [`monotonic_nanos`], and returns the news of
+    /// it, with its pipes beside it if it runs.
     pub(super) fn start(
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
+        received: u64,
     ) -> (Event, Vec<OwnedFd>) {
         let id = request.id;
-        match self.try_start(request, listener) {
+        match self.try_start(request, listener, received) {
             Ok(started) => started,
             Err(fault) => (Event::StartFailed { id, fault }, Vec::new()),
         }
@@ -85,6 +88,7 @@ impl Workers {
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
+        received: u64,
     ) -> Result<(Event, Vec<OwnedFd>), Fault> {
         self.check_room(&request)?;
         let prepared = prepare::prepare(&request.program, request.readiness)?;
@@ -101,12 +105,18 @@ impl Workers {
             .cloner
             .run(&prepared, &streams)
             .map_err(|error| explain(error, &request.program, &prepared))?;
+        let times = StartTimes {
+            received,
+            cloned: cloned.about_to_execute,
+            executed: monotonic_nanos(),
+        };
         let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
         self.leaders.insert(cloned.pid, request.id);
         let started = Event::Started {
             id: request.id,
             pid: cloned.pid.unsigned_abs(),
             observed: cloned.observer.is_some(),
+            times,
         };
         let worker = Worker {
             pid,
