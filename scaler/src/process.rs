@@ -31,6 +31,7 @@ mod accept;
     reason = "tokio's registration of descriptors, behind a safe function"
 )]
 pub(crate) mod async_fd;
+mod begin;
 mod client;
 mod dispatch;
 mod environment;
@@ -229,7 +230,7 @@ impl Driver for ProcessDriver {
         spec: &Arc<LaunchSpec>,
         end: StartEnd,
     ) -> Result<Endpoint, StartEnd> {
-        start::begin(&self.shared, id, spec, end)
+        begin::begin(&self.shared, id, spec, end)
     }
 
     fn stop(&self, id: InstanceId, how: Stop) {

@@ -73,13 +73,7 @@ pub(super) async fn forward(
     let connected = record.connected();
     let budget = (&entry.spec.retry, &gateway.share(&entry).retries);
     let mut attempts = Attempts::new(budget, &method, (&head, framing), connected);
-    if !lease.instance().is_settled() && !attempts.keep(&head) {
-        // What it takes cannot be taken back if it does not run.
-        lease.instance().settled(total).await;
-    }
-    if attempts.wants_body() {
-        body.keep();
-    }
+    keep(&mut attempts, &lease, (&head, &mut body), total).await;
     let mut trip = Trip {
         exchange: start(connection, head, body, framing)?,
         lease,
@@ -98,11 +92,6 @@ pub(super) async fn forward(
     } = trip;
     let verdict = (head.status, &head.headers);
     health::note_head(&mut lease, verdict, entry.spec.server_errors_fail);
-    if lease.is_cold() {
-        // Its answer may be here before the news of its start.
-        lease.instance().settled(NEWS).await;
-    }
-
     let record = record.answered(&lease, head.status);
     let phases = record.phases;
     let streams = stream || is_event_stream(&head.headers);
@@ -120,6 +109,23 @@ pub(super) async fn forward(
             drained: None,
         }),
     })
+}
+
+/// Keeps what it takes to send the request again, if it may be necessary.
+async fn keep(
+    attempts: &mut Attempts<'_>,
+    lease: &Lease<Connection>,
+    (head, body): (&Head, &mut RequestBody),
+    patience: Duration,
+) {
+    let instance = lease.instance();
+    if !instance.is_settled() && !attempts.keep(head) {
+        // What such an instance takes cannot be taken back if it does not run.
+        instance.settled(patience).await;
+    }
+    if attempts.wants_body() {
+        body.keep();
+    }
 }
 
 fn start(
@@ -156,7 +162,13 @@ impl Trip<'_> {
                 self.deadlines
                     .head(&mut self.exchange, watchdog, method, seeker.header_bytes);
             let failure = match head.await {
-                Ok(head) => return Ok(head),
+                Ok(head) => {
+                    if self.lease.is_cold() {
+                        // The answer may be here before the news of the start.
+                        self.lease.instance().settled(NEWS).await;
+                    }
+                    return Ok(head);
+                }
                 Err(failure) => failure,
             };
             let lost = matches!(

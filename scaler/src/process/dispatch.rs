@@ -8,7 +8,7 @@ use stoker_core::{FailureKind, InstanceId, StartFailure};
 use super::place::Place;
 use super::table::{Entry, Phase, Report};
 use super::words::{ending, failure, fault};
-use super::{Output, OutputStream, Shared, start};
+use super::{Output, OutputStream, Shared, begin};
 use crate::driver::{Exit, FailedStart, Observed};
 use crate::spawner::protocol::{Ending, Event};
 
@@ -29,7 +29,7 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             };
             if let Some(begun) = shared.table.end_begun(id) {
                 // First, for an answer of the program may wait for it to be told.
-                start::end(shared, id, *begun, pid, times);
+                begin::end(shared, id, *begun, pid, times);
             }
             if !descriptors.is_empty() && shared.table.begin_reading(id) {
                 hand_out(shared, &function, id, descriptors);

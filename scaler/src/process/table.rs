@@ -114,15 +114,15 @@ impl Table {
         true
     }
 
-    /// A new one whose start is begun; gives back whom to tell if the id is known.
-    pub(super) fn insert_begun(&self, id: InstanceId, entry: Entry) -> Result<(), Entry> {
+    /// A new one whose start is begun; given back if the id is known.
+    pub(super) fn insert_begun(&self, id: InstanceId, entry: Entry) -> Option<Entry> {
         let mut state = self.lock();
         if state.entries.contains_key(&id) {
-            return Err(entry);
+            return Some(entry);
         }
         state.entries.insert(id, entry);
         state.begun.push_back(id);
-        Ok(())
+        None
     }
 
     /// Its start has come to its end: it counts as running from now on.
