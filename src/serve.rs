@@ -18,7 +18,7 @@ use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
 use stoker_scaler::driver::Driver;
 use stoker_scaler::logs::{LogSettings, Logs};
 use stoker_scaler::process::{ProcessDriver, ProcessSettings};
-use stoker_scaler::spawner::{self, SpawnerSettings};
+use stoker_scaler::spawner::{self, CgroupSettings, CgroupUse, SpawnerSettings};
 use stoker_scaler::{Scaler, ScalerSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -323,6 +323,15 @@ fn spawner_settings(spec: &GatewaySpec) -> SpawnerSettings {
     let mut settings = SpawnerSettings::new(&spec.state_dir);
     settings.adoption = spec.adoption.enabled.then_some(spec.adoption.timeout);
     settings.grace = STOP_GRACE;
+    settings.cgroups = CgroupSettings {
+        enabled: match spec.cgroups.enabled {
+            stoker_config::CgroupUse::Auto => CgroupUse::Auto,
+            stoker_config::CgroupUse::Always => CgroupUse::Always,
+            stoker_config::CgroupUse::Never => CgroupUse::Never,
+        },
+        parent: spec.cgroups.parent.clone(),
+        pool: spec.cgroups.pool,
+    };
     settings
 }
 

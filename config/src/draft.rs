@@ -11,9 +11,10 @@ use std::time::Duration;
 use stoker_core::{Admission, Backoff, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, Contract,
-    FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec,
-    MetricsSpec, Network, PathPattern, RateSubject, RetrySpec, TracesSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupUse,
+    CgroupsSpec, Contract, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
+    Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
+    ResourcesSpec, RetrySpec, TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -36,6 +37,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
+    pub(crate) cgroups: CgroupsSpec,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -99,6 +101,8 @@ pub(crate) struct FunctionDraft {
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
     pub(crate) limits: FunctionLimits,
+    pub(crate) resources: ResourcesSpec,
+    pub(crate) isolation: IsolationSpec,
     pub(crate) timeouts: FunctionTimeouts,
     /// Without its rate limits.
     pub(crate) access: AccessSpec,
@@ -164,6 +168,11 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
+            cgroups: CgroupsSpec {
+                enabled: CgroupUse::Auto,
+                parent: None,
+                pool: 0,
+            },
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
@@ -249,6 +258,8 @@ impl FunctionDraft {
                 file_bytes: None,
                 core_bytes: 0,
             },
+            resources: ResourcesSpec::default(),
+            isolation: IsolationSpec::default(),
             timeouts: FunctionTimeouts {
                 queue: Duration::ZERO,
                 connect: Duration::ZERO,

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use crate::access;
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::error::ConfigError;
+use crate::isolation;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, manifest, rules};
 use crate::spec::{AccessSpec, FunctionSpec, RouteSpec};
@@ -52,6 +53,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     scaling(&mut rules, &mut draft);
     deadlines(&mut rules, &mut draft);
     program(&mut rules, &mut draft, place.absolute);
+    isolation::function(&mut rules, &mut draft);
     access::function(&mut rules, &mut draft);
     let line_of = |key| locate(&table, key).map_or(0, |value| page.line(value.span().start));
     let (name_line, issuers_line) = (line_of("name"), line_of("access.jwt.issuers"));
@@ -192,6 +194,8 @@ fn finish(
         user: draft.user,
         scaling: Arc::new(draft.scaling),
         limits: draft.limits,
+        resources: draft.resources,
+        isolation: draft.isolation,
         timeouts: draft.timeouts,
         access: shared(draft.access),
         server_errors_fail: draft.server_errors_fail,

@@ -109,6 +109,7 @@ fn finish(
             timeout: draft.takeover.timeout,
             idle_grace: draft.takeover.idle_grace.unwrap_or(header),
         },
+        cgroups: draft.cgroups,
         logs: draft.logs,
         ports: draft.ports,
         access: draft.access,

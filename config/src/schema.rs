@@ -5,6 +5,7 @@ mod access;
 mod check;
 pub(crate) mod gateway;
 mod http2;
+mod isolation;
 mod load;
 pub(crate) mod manifest;
 mod rows;

@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod isolation;
 mod listener;
 mod pattern;
 mod revision;
@@ -12,6 +13,7 @@ pub use access::{
     AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
     RateLimitSpec, RateSubject,
 };
+pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
 pub use telemetry::{
@@ -70,6 +72,8 @@ pub struct GatewaySpec {
     pub adoption: AdoptionSpec,
     /// When another gateway takes over from this one while it runs.
     pub takeover: TakeoverSpec,
+    /// Control groups for instances.
+    pub cgroups: CgroupsSpec,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.
@@ -240,6 +244,10 @@ pub struct FunctionSpec {
     pub scaling: Arc<ScaleSpec>,
     /// What a request may send and an instance may use.
     pub limits: FunctionLimits,
+    /// What an instance may use as a whole.
+    pub resources: ResourcesSpec,
+    /// How an instance is kept apart.
+    pub isolation: IsolationSpec,
     /// The separate deadlines.
     pub timeouts: FunctionTimeouts,
     /// Who may call it.

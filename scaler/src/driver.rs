@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use stoker_core::{InstanceId, StartFailure};
 
+mod isolation;
+
+pub use isolation::{Isolation, Namespace, Resources};
+
 /// A future behind a pointer, so that drivers can be chosen when the program starts.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -86,6 +90,12 @@ pub struct LaunchSpec {
     pub user: Option<String>,
     /// Soft and hard limits alike.
     pub rlimits: Vec<(Rlimit, u64)>,
+    /// What all of its processes may use together. A start fails if that cannot be enforced.
+    #[serde(default)]
+    pub resources: Resources,
+    /// How it is kept apart from the machine. A start fails if that cannot be done.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// Time until it must take requests.
     pub start_timeout: Duration,
 }

@@ -154,7 +154,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::driver::SocketKind;
+    use crate::driver::{Resources, SocketKind};
 
     fn record(function: &str, count: u32) -> StartRecord {
         let launch = LaunchSpec {
@@ -166,6 +166,8 @@ mod tests {
             socket: SocketKind::Inherit,
             user: None,
             rlimits: Vec::new(),
+            resources: Resources::default(),
+            isolation: Default::default(),
             start_timeout: Duration::from_secs(1),
         };
         StartRecord::new(

@@ -12,6 +12,7 @@
 
 #![deny(unsafe_code)]
 
+mod cgroup;
 #[allow(
     unsafe_code,
     reason = "clones with shared memory; its safe interface owns all that the child touches"
@@ -24,6 +25,7 @@ mod listening;
 pub(crate) mod lock;
 mod orphans;
 pub(crate) mod packet;
+mod pipes;
 pub(crate) mod prepare;
 pub(crate) mod proc;
 pub(crate) mod protocol;
@@ -37,6 +39,7 @@ mod sys;
 mod user;
 mod worker;
 
+pub use cgroup::{CgroupSettings, CgroupUse};
 pub use launch::{Connection, SpawnerSettings, join_as_heir, launch_or_join};
 pub(crate) use launch::{Spawner, launch};
 pub(crate) use link::is_full;

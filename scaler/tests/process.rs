@@ -19,6 +19,8 @@ mod inheriting;
 mod isolating;
 #[path = "process/joining.rs"]
 mod joining;
+#[path = "process/limiting.rs"]
+mod limiting;
 #[path = "process/measuring.rs"]
 mod measuring;
 #[path = "process/ready.rs"]

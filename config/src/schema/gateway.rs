@@ -78,6 +78,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "When another gateway takes over while this one runs: `stoker upgrade`.",
         content: Content::Keys(super::takeover::TAKEOVER),
     },
+    super::isolation::CGROUPS,
     Section {
         name: "logs",
         meaning: "The output of the functions.",

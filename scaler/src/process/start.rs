@@ -91,6 +91,7 @@ pub(super) fn request(
         directory: spec.working_directory.clone(),
         user: spec.user.clone(),
         rlimits: spec.rlimits.clone(),
+        resources: spec.resources.clone(),
     };
     Request::Start(Box::new(StartRequest {
         id: id.as_raw(),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Endpoint, Rlimit};
+use super::cgroup::CgroupSettings;
+use crate::driver::{Endpoint, Resources, Rlimit};
 
 /// Spoken by both sides; another number on the other side means another release.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The largest message. The kernel refuses packets above the socket's send buffer, 208 KiB unless
 /// an administrator changed it.
@@ -32,6 +33,9 @@ pub(crate) enum Request {
         /// It is to take over from the gateway that leads; otherwise there must be none.
         #[serde(default)]
         heir: bool,
+        /// Whether instances get control groups, and where.
+        #[serde(default)]
+        cgroups: CgroupSettings,
     },
     /// Makes these workers the heir's, who also reads the output of all others from now on. The
     /// answer is a `Listed` for each that lives, an `Output` for each other, and `ListEnd`.
@@ -100,6 +104,8 @@ pub(crate) struct Program {
     pub(crate) user: Option<String>,
     /// Soft and hard alike.
     pub(crate) rlimits: Vec<(Rlimit, u64)>,
+    /// For all of its processes together.
+    pub(crate) resources: Resources,
 }
 
 /// How the spawner learns that a worker takes requests.
@@ -248,4 +254,9 @@ pub(crate) enum Ending {
     Status(i32),
     /// This signal killed it.
     Signal(i32),
+    /// The kernel killed it because its processes used more memory than this.
+    OutOfMemory {
+        /// In bytes.
+        limit_bytes: u64,
+    },
 }
