@@ -140,6 +140,7 @@ impl GatewayDraft {
                 headers: 0,
                 wait_buffer_bytes: 0,
                 waiters: 0,
+                spare_sockets: 0,
                 instance_connections: 0,
                 memory_bytes: None,
             },

@@ -380,6 +380,10 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
             old.limits.connections != new.limits.connections,
         ),
         (
+            "limits.spare-sockets",
+            old.limits.spare_sockets != new.limits.spare_sockets,
+        ),
+        (
             "access.rate-entries",
             old.access.rate_entries != new.access.rate_entries,
         ),

@@ -39,6 +39,7 @@ mod handover;
 mod place;
 mod ports;
 mod probe;
+mod sockets;
 mod start;
 mod supervise;
 mod table;
@@ -46,6 +47,7 @@ mod words;
 
 use client::Client;
 use ports::Ports;
+use sockets::Sockets;
 use table::Table;
 
 /// How long an answer of the spawner to a list may take.
@@ -92,15 +94,18 @@ pub struct ProcessSettings {
     /// Observe calls of `listen` through seccomp instead of probing. Programs that install a
     /// seccomp listener of their own (container runtimes) cannot run observed.
     pub observe: bool,
+    /// Listening sockets that are made ahead for instances that inherit theirs.
+    pub spare_sockets: usize,
 }
 
 impl Default for ProcessSettings {
-    /// Ports 20000 to 29999, 1024 waiting connections, observed.
+    /// Ports 20000 to 29999, 1024 waiting connections, observed, 8 sockets ahead.
     fn default() -> ProcessSettings {
         ProcessSettings {
             ports: 20_000..=29_999,
             backlog: 1024,
             observe: true,
+            spare_sockets: 8,
         }
     }
 }
@@ -123,6 +128,7 @@ struct Shared {
     state_dir: PathBuf,
     grace: Duration,
     ports: Arc<Ports>,
+    sockets: Sockets,
     table: Table,
     client: Client,
     output: OutputHook,
@@ -154,6 +160,11 @@ impl ProcessDriver {
         } = connection;
         let shared = Arc::new(Shared {
             ports: Arc::new(Ports::new(settings.ports.clone())),
+            sockets: Sockets::new(
+                spawner_settings.state_dir.join("run"),
+                settings.backlog,
+                settings.spare_sockets,
+            ),
             settings,
             state_dir: spawner_settings.state_dir.clone(),
             grace: spawner_settings.grace,
@@ -177,6 +188,7 @@ impl ProcessDriver {
     /// Stops every instance (SIGTERM, the spawner's grace, SIGKILL) and the spawner itself, and
     /// answers when both are gone. Nothing can be started any more.
     pub async fn shutdown(&self) -> io::Result<()> {
+        self.shared.sockets.clear();
         let client = &self.shared.client;
         client.close();
         let patience = self.shared.grace + SHUTDOWN_WAIT;
@@ -303,6 +315,7 @@ impl Shared {
 
     /// This gateway has nothing more to do with the state directory.
     fn release(&self) {
+        self.sockets.clear();
         drop(self.locked().take());
     }
 

@@ -229,6 +229,13 @@ const LIMITS: &[Key<Draft>] = &[
          are free.",
     ),
     key(
+        "spare-sockets",
+        Value("8"),
+        Whole(0, 1000, |d, v| d.limits.spare_sockets = wide(v)),
+        "Listening sockets that are made ahead for instances with `listen = \"inherit\"`, so that \
+         their starts need not wait for the file system.",
+    ),
+    key(
         "memory-bytes",
         Else("three quarters of the machine's or the control group's memory"),
         Size(16 * MIB, 1024 * TIB, |d, v| d.limits.memory_bytes = Some(v)),

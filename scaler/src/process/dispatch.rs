@@ -34,6 +34,9 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             if !descriptors.is_empty() && shared.table.begin_reading(id) {
                 hand_out(shared, &function, id, descriptors);
             }
+            if inherited.is_some() {
+                shared.sockets.refill();
+            }
             let started = Report::Started {
                 pid,
                 observed,
