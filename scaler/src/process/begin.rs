@@ -33,6 +33,7 @@ pub(super) fn begin(
     let Ok((place, endpoint, listener)) = Place::make(shared, id, spec.socket) else {
         return Err(end);
     };
+    let request = request(shared, id, spec, &endpoint);
     let begun = Begun {
         end,
         endpoint: endpoint.clone(),
@@ -53,7 +54,6 @@ pub(super) fn begin(
     if let Some(entry) = shared.table.insert_begun(id, entry) {
         return give_back(entry).map_or(Ok(endpoint), Err);
     }
-    let request = request(shared, id, spec, &endpoint);
     let sent = shared
         .client
         .send_now(&request, listener.into_iter().collect());
