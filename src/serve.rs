@@ -104,6 +104,7 @@ impl Base {
         let logs = Logs::new(log_settings(spec))?;
         let settings = ProcessSettings {
             ports: spec.ports.0..=spec.ports.1,
+            spare_sockets: spec.limits.spare_sockets,
             ..ProcessSettings::default()
         };
         let driver = ProcessDriver::new(settings, spawner, capture(&logs))?;

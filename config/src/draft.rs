@@ -155,6 +155,7 @@ impl GatewayDraft {
                 headers: 0,
                 wait_buffer_bytes: 0,
                 waiters: 0,
+                spare_sockets: 0,
                 instance_connections: 0,
                 memory_bytes: None,
             },
@@ -195,7 +196,10 @@ impl GatewayDraft {
             jwt: Vec::new(),
             access_log: blank_access_log(),
             traces: blank_traces(),
-            metrics: MetricsSpec { functions: 0 },
+            metrics: MetricsSpec {
+                functions: 0,
+                starts: 0,
+            },
         }
     }
 }

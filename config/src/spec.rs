@@ -127,6 +127,8 @@ pub struct GatewayLimits {
     pub wait_buffer_bytes: usize,
     /// Requests waiting in the whole gateway.
     pub waiters: u32,
+    /// Listening sockets that are made ahead for instances that inherit theirs.
+    pub spare_sockets: usize,
     /// Connections to instances in the whole gateway.
     pub instance_connections: u32,
     /// Memory of the gateway's process above which it takes nothing new that must wait; `None` for

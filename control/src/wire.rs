@@ -1,9 +1,11 @@
 //! The admin API's JSON, as server and client share it.
 
+mod starts;
 mod stats;
 
 use serde::{Deserialize, Serialize};
 
+pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
 
 /// A function in a list.
@@ -166,22 +168,6 @@ pub struct InstanceInfo {
     pub served: u64,
     /// Where the time of its start went; `null` if it is not up yet or was adopted.
     pub start: Option<StartInfo>,
-}
-
-/// Where the time of a start went.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StartInfo {
-    /// Held before anything was done, for the machine had no room.
-    #[serde(default)]
-    pub gate_ms: f64,
-    /// Sockets, ports, pipes.
-    pub prepare_ms: f64,
-    /// Until the program was executed.
-    pub spawn_ms: f64,
-    /// From then until it took requests.
-    pub listen_ms: f64,
-    /// All of it.
-    pub total_ms: f64,
 }
 
 /// The answer to an eviction.

@@ -90,6 +90,7 @@ impl Gateway {
         metrics.set_functions(config.gateway.metrics.functions);
         // Before there is anything to start.
         scaler.set_starts(start_settings(&config.gateway.starts));
+        scaler.remember_starts(config.gateway.metrics.starts);
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
@@ -143,6 +144,7 @@ impl Gateway {
         }
         self.metrics
             .set_functions(snapshot.gateway.metrics.functions);
+        self.scaler.remember_starts(snapshot.gateway.metrics.starts);
         let limits = shared(&snapshot.gateway, self.room.get());
         self.commons.set(limits, snapshot.functions.len());
         self.snapshot.store(Arc::new(snapshot));
@@ -381,6 +383,10 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         (
             "limits.connections",
             old.limits.connections != new.limits.connections,
+        ),
+        (
+            "limits.spare-sockets",
+            old.limits.spare_sockets != new.limits.spare_sockets,
         ),
         (
             "access.rate-entries",

@@ -42,6 +42,8 @@ struct State<C: Send + 'static> {
     instances: HashMap<InstanceId, Arc<Instance<C>>>,
     waiting: HashMap<WaiterId, oneshot::Sender<Answer<C>>>,
     last_waiter: u64,
+    /// Instances that get requests and are not known to run.
+    begun: u32,
     armed: Timestamp,
     rule: Rule,
 }
@@ -82,6 +84,7 @@ impl<C: Send + 'static> Function<C> {
                 instances: HashMap::new(),
                 waiting: HashMap::new(),
                 last_waiter: 0,
+                begun: 0,
                 armed: Timestamp::MAX,
                 rule: Rule::Here,
             }),

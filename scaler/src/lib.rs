@@ -7,6 +7,7 @@ mod clock;
 pub mod driver;
 mod function;
 pub mod handover;
+mod history;
 mod instance;
 mod lease;
 pub mod logs;
@@ -19,6 +20,7 @@ mod timer;
 
 pub use clock::Clock;
 pub use function::{Function, FunctionView};
+pub use history::{FirstAnswer, StartCause, StartRecord};
 pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};
 pub use notice::{Notice, Notices};

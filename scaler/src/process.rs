@@ -18,7 +18,9 @@ use stoker_core::{InstanceId, StartFailure};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::driver::{BoxFuture, Driver, Exit, LaunchSpec, Observed, Started, Stop};
+use crate::driver::{
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, StartEnd, Started, Stop,
+};
 use crate::spawner::Connection;
 use crate::spawner::lock::StateLock;
 use crate::spawner::protocol::Request;
@@ -29,6 +31,7 @@ mod accept;
     reason = "tokio's registration of descriptors, behind a safe function"
 )]
 pub(crate) mod async_fd;
+mod begin;
 mod client;
 mod dispatch;
 mod environment;
@@ -38,6 +41,7 @@ mod place;
 mod ports;
 mod probe;
 mod reclaim;
+mod sockets;
 mod start;
 mod supervise;
 mod table;
@@ -45,6 +49,7 @@ mod words;
 
 use client::Client;
 use ports::Ports;
+use sockets::Sockets;
 use table::Table;
 
 /// How long an answer of the spawner to a list may take.
@@ -91,15 +96,18 @@ pub struct ProcessSettings {
     /// Observe calls of `listen` through seccomp instead of probing. Programs that install a
     /// seccomp listener of their own (container runtimes) cannot run observed.
     pub observe: bool,
+    /// Listening sockets that are made ahead for instances that inherit theirs.
+    pub spare_sockets: usize,
 }
 
 impl Default for ProcessSettings {
-    /// Ports 20000 to 29999, 1024 waiting connections, observed.
+    /// Ports 20000 to 29999, 1024 waiting connections, observed, 8 sockets ahead.
     fn default() -> ProcessSettings {
         ProcessSettings {
             ports: 20_000..=29_999,
             backlog: 1024,
             observe: true,
+            spare_sockets: 8,
         }
     }
 }
@@ -122,6 +130,7 @@ struct Shared {
     state_dir: PathBuf,
     grace: Duration,
     ports: Arc<Ports>,
+    sockets: Sockets,
     table: Table,
     client: Client,
     output: OutputHook,
@@ -155,6 +164,11 @@ impl ProcessDriver {
         } = connection;
         let shared = Arc::new(Shared {
             ports: Arc::new(Ports::new(settings.ports.clone())),
+            sockets: Sockets::new(
+                spawner_settings.state_dir.join("run"),
+                settings.backlog,
+                settings.spare_sockets,
+            ),
             settings,
             state_dir: spawner_settings.state_dir.clone(),
             grace: spawner_settings.grace,
@@ -179,6 +193,7 @@ impl ProcessDriver {
     /// Stops every instance (SIGTERM, the spawner's grace, SIGKILL) and the spawner itself, and
     /// answers when both are gone. Nothing can be started any more.
     pub async fn shutdown(&self) -> io::Result<()> {
+        self.shared.sockets.clear();
         let client = &self.shared.client;
         client.close();
         let patience = self.shared.grace + SHUTDOWN_WAIT;
@@ -224,6 +239,15 @@ impl Driver for ProcessDriver {
         spec: &'a Arc<LaunchSpec>,
     ) -> BoxFuture<'a, Result<Started, StartFailure>> {
         Box::pin(start::start(self.shared.clone(), id, spec))
+    }
+
+    fn begin(
+        &self,
+        id: InstanceId,
+        spec: &Arc<LaunchSpec>,
+        end: StartEnd,
+    ) -> Result<Endpoint, StartEnd> {
+        begin::begin(&self.shared, id, spec, end)
     }
 
     fn stop(&self, id: InstanceId, how: Stop) {
@@ -308,6 +332,7 @@ impl Shared {
 
     /// This gateway has nothing more to do with the state directory.
     fn release(&self) {
+        self.sockets.clear();
         drop(self.locked().take());
     }
 

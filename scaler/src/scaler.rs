@@ -1,5 +1,6 @@
 //! All functions, the one timer and the one driver.
 
+mod begins;
 mod pressure;
 mod room;
 mod succession;
@@ -13,9 +14,11 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
+use crate::history::History;
 use crate::starts::Gate;
 use crate::timer::Timer;
-use crate::{Clock, Function, Notices};
+use crate::{Clock, Function, Notices, StartRecord};
+use begins::Begins;
 pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
 
@@ -44,6 +47,10 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) runtime: Handle,
     pub(crate) timer: Timer,
     pub(crate) gate: Arc<Gate>,
+    /// The starts of late.
+    pub(crate) history: History,
+    /// Starts that were begun on the thread that asked for them.
+    pub(crate) begins: Arc<Begins>,
     stop_grace: Duration,
     reclaim: OnceLock<Reclaim>,
     registry: Mutex<Registry<C>>,
@@ -95,6 +102,8 @@ impl<C: Send + 'static> Scaler<C> {
             runtime: settings.runtime.clone(),
             timer: Timer::default(),
             gate: Gate::of_machine(),
+            history: History::default(),
+            begins: Arc::default(),
             stop_grace: settings.stop_grace,
             reclaim: OnceLock::new(),
             registry: Mutex::new(registry),
@@ -114,6 +123,16 @@ impl<C: Send + 'static> Scaler<C> {
     /// Every function that is registered; a retired one until nothing of it is left.
     pub fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.shared.lock().functions.values().cloned().collect()
+    }
+
+    /// The last starts of the function of this name, or of all, newest first.
+    pub fn starts(&self, function: Option<&str>) -> Vec<StartRecord> {
+        self.shared.history.list(function)
+    }
+
+    /// Remembers at most so many starts from now on; a thousand before that is said.
+    pub fn remember_starts(&self, limit: usize) {
+        self.shared.history.set_limit(limit);
     }
 
     /// A new revision, with the instances of the same revision that the former gateway left.

@@ -27,6 +27,7 @@ mod listening;
 pub(crate) mod lock;
 mod orphans;
 pub(crate) mod packet;
+mod pipes;
 pub(crate) mod prepare;
 pub(crate) mod proc;
 pub(crate) mod protocol;

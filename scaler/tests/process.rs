@@ -7,6 +7,8 @@ mod support;
 
 #[path = "process/adopting.rs"]
 mod adopting;
+#[path = "process/beginning.rs"]
+mod beginning;
 #[path = "process/confining.rs"]
 mod confining;
 #[path = "process/ending.rs"]

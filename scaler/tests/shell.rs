@@ -16,6 +16,8 @@ mod support;
 
 #[path = "shell/adopting.rs"]
 mod adopting;
+#[path = "shell/beginning.rs"]
+mod beginning;
 #[path = "shell/borrowing.rs"]
 mod borrowing;
 #[path = "shell/failing.rs"]

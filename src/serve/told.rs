@@ -36,7 +36,7 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
         let function = &*launch.function;
         match notice {
             Notice::Started { id, pid, timings } => {
-                let took = timings.gate + timings.prepare + timings.spawn + timings.listen;
+                let took = timings.total();
                 logs.note(
                     function,
                     id,

@@ -15,6 +15,7 @@ mod deadlines;
 mod examples;
 mod fairness;
 mod freezing;
+mod gate;
 mod gateway_end;
 mod harness;
 mod headers;

@@ -109,7 +109,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     Section {
         name: "metrics",
-        meaning: "What `/metrics` shows.",
+        meaning: "What `/metrics` shows, and what is remembered of starts.",
         content: Content::Keys(telemetry::METRICS),
     },
 ];
@@ -238,6 +238,13 @@ const LIMITS: &[Key<Draft>] = &[
         }),
         "Connections to instances, all together. One function has at most four times as many as \
          are free.",
+    ),
+    key(
+        "spare-sockets",
+        Value("8"),
+        Whole(0, 1000, |d, v| d.limits.spare_sockets = wide(v)),
+        "Listening sockets that are made ahead for instances with `listen = \"inherit\"`, so that \
+         their starts need not wait for the file system.",
     ),
     key(
         "memory-bytes",

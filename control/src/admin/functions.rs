@@ -11,14 +11,14 @@ use stoker_core::{
     Decision, FailureKind, InstanceState, Mode, Policy, PoolView, Standing, StartFailure, Timestamp,
 };
 use stoker_gateway::{Entry, Snapshot};
-use stoker_scaler::driver::{Endpoint, StartTimings};
+use stoker_scaler::driver::Endpoint;
 use stoker_scaler::{FunctionView, InstanceStatus};
 
 use super::problem::{Problem, find};
+use super::starts::phases;
 use super::{App, aside};
 use crate::wire::{
-    DecisionInfo, Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route,
-    StartInfo, States,
+    DecisionInfo, Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
 };
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -128,7 +128,7 @@ pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -
         idle_seconds: view.idle_since.map(|since| now.since(since).as_secs_f64()),
         in_use: view.in_use,
         served: view.served,
-        start: status.timings.and_then(start),
+        start: status.timings.as_ref().and_then(phases),
     }
 }
 
@@ -155,15 +155,19 @@ fn policy(policy: Policy) -> &'static str {
     }
 }
 
-fn failure((failure, count): &(StartFailure, u32)) -> Failure {
-    let kind = match failure.kind {
+/// As it is called in the API.
+pub(super) fn kind(kind: FailureKind) -> &'static str {
+    match kind {
         FailureKind::NotExecutable => "not-executable",
         FailureKind::Exited => "exited",
         FailureKind::NeverListened => "never-listened",
         FailureKind::Resources => "resources",
-    };
+    }
+}
+
+fn failure((failure, count): &(StartFailure, u32)) -> Failure {
     Failure {
-        kind: kind.to_owned(),
+        kind: kind(failure.kind).to_owned(),
         detail: failure.detail.to_string(),
         count: *count,
     }
@@ -191,18 +195,7 @@ fn route(route: &RouteSpec) -> Route {
     }
 }
 
-/// None for an adopted instance, whose start nobody here has seen.
-fn start(timings: StartTimings) -> Option<StartInfo> {
-    (timings != StartTimings::default()).then(|| StartInfo {
-        gate_ms: millis(timings.gate),
-        prepare_ms: millis(timings.prepare),
-        spawn_ms: millis(timings.spawn),
-        listen_ms: millis(timings.listen),
-        total_ms: millis(timings.gate + timings.prepare + timings.spawn + timings.listen),
-    })
-}
-
 /// To the microsecond.
-fn millis(duration: Duration) -> f64 {
+pub(super) fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }

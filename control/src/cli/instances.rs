@@ -62,6 +62,7 @@ mod tests {
             spawn_ms: 1.0,
             listen_ms: 10.0,
             total_ms: 11.5,
+            ..StartInfo::default()
         };
         let ready = InstanceInfo {
             id: "1-2".to_owned(),

@@ -79,6 +79,7 @@ impl Driver for FakeDriver {
                 prepare: Duration::from_micros(500),
                 spawn: Duration::from_millis(1),
                 listen: Duration::from_millis(10),
+                ..StartTimings::default()
             };
             let endpoint = Endpoint::Unix(self.endpoint.clone());
             Ok(Started {

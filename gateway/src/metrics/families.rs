@@ -14,6 +14,11 @@ pub(super) const BUCKETS: [f64; 20] = [
     2.0, 5.0, 10.0, 30.0, 60.0, 300.0,
 ];
 
+/// The same for parts of a start: fewer, for there are eight parts.
+const PART_BUCKETS: [f64; 13] = [
+    0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0,
+];
+
 type Result<T> = std::result::Result<T, prometheus::Error>;
 
 /// Makes metrics and registers them.
@@ -48,6 +53,12 @@ impl Families {
         labels: &[&str],
     ) -> Result<HistogramVec> {
         let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+        self.register(HistogramVec::new(options, labels)?)
+    }
+
+    /// Of parts of something, which are many.
+    fn parts(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec> {
+        let options = HistogramOpts::new(name, help).buckets(PART_BUCKETS.to_vec());
         self.register(HistogramVec::new(options, labels)?)
     }
 
@@ -127,9 +138,10 @@ impl PerRevision {
                 "From the arrival of a request to its slot.",
                 by_start,
             )?,
-            start: families.histograms(
+            start: families.parts(
                 "stoker_start_duration_seconds",
-                "Parts of the starts of instances.",
+                "Parts of cold starts: of the starts of instances, and of the requests that waited \
+                 for one.",
                 &["function", "revision", "phase"],
             )?,
             starts: families.counters(

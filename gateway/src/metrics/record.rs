@@ -104,6 +104,18 @@ impl Record {
         self.take_lease(lease);
         if self.cold {
             self.phases.set_start(lease.instance().timings());
+            let Phases {
+                connect,
+                first_byte,
+                ..
+            } = self.phases;
+            lease.instance().note_first_answer(connect, first_byte);
+            if let Some(journal) = &mut self.journal {
+                journal.start = self.phases.start;
+            }
+            if let Some(series) = &self.series {
+                series.first_answered(connect, first_byte);
+            }
         }
         let phases = &self.phases;
         if let Some(series) = &self.series {

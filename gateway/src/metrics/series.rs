@@ -30,7 +30,9 @@ pub(super) enum Warmth {
 
 const RESULTS: [&str; 3] = ["ready", "failed", "adopted"];
 const KINDS: [&str; 4] = ["not-executable", "exited", "never-listened", "resources"];
-const PHASES: [&str; 4] = ["gate", "prepare", "spawn", "listen"];
+/// What follows a start, as labels beside those of its phases.
+const CONNECT: &str = "connect";
+const FIRST_BYTE: &str = "first-byte";
 const WANTED: [&str; 2] = ["no", "yes"];
 
 /// The series of one revision of a function. Most appear with the first event that they count.
@@ -97,6 +99,12 @@ impl Series {
         let timings = self.timings(warmth);
         timings.queue.observe(queue.as_secs_f64());
         timings.first_byte.observe(first_byte.as_secs_f64());
+    }
+
+    /// Counts what a cold request went through after the start.
+    pub(super) fn first_answered(&self, connect: Duration, first_byte: Duration) {
+        self.phase(CONNECT, connect);
+        self.phase(FIRST_BYTE, first_byte);
     }
 
     /// Counts an answer of the function that came to its end.
@@ -195,7 +203,10 @@ impl Series {
                 family.remove_label_values(&with(&[start])).ok();
             }
         }
-        for phase in PHASES {
+        for phase in StartTimings::PHASES
+            .into_iter()
+            .chain([CONNECT, FIRST_BYTE])
+        {
             families.start.remove_label_values(&with(&[phase])).ok();
         }
         for (family, values) in [
@@ -270,14 +281,18 @@ impl Series {
 
     fn started(&self, timings: &StartTimings) {
         self.starts(0).inc();
-        let parts = [timings.gate, timings.prepare, timings.spawn, timings.listen];
-        // Most starts are not held.
-        let held = usize::from(timings.gate.is_zero());
-        for (phase, time) in PHASES.into_iter().zip(parts).skip(held) {
-            let labels = [&*self.function, &*self.revision, phase];
-            let histogram = self.families.start.with_label_values(&labels);
-            histogram.observe(time.as_secs_f64());
+        for (phase, time) in StartTimings::PHASES.into_iter().zip(timings.phases()) {
+            // Most starts are not held.
+            if phase != "gate" || !time.is_zero() {
+                self.phase(phase, time);
+            }
         }
+    }
+
+    fn phase(&self, phase: &str, time: Duration) {
+        let labels = [&*self.function, &*self.revision, phase];
+        let histogram = self.families.start.with_label_values(&labels);
+        histogram.observe(time.as_secs_f64());
     }
 
     fn timings(&self, warmth: Warmth) -> &Timings {

@@ -6,8 +6,8 @@ use stoker_core::{Effect, Event, InstanceId, RejectCause, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Answer, Function, State};
-use crate::driver::Stop;
-use crate::{Instance, Lease, Notice, Reclaim};
+use crate::driver::{SocketKind, Stop};
+use crate::{Instance, Lease, Notice, Reclaim, StartCause};
 
 /// One thing to do once the function's lock is free.
 pub(super) enum Todo<C: Send + 'static> {
@@ -18,7 +18,8 @@ pub(super) enum Todo<C: Send + 'static> {
         Timestamp,
     ),
     Reject(oneshot::Sender<Answer<C>>, RejectCause),
-    Start(Arc<Instance<C>>),
+    /// True if it may get requests before it is known to run.
+    Start(Arc<Instance<C>>, bool),
     Freeze(Arc<Instance<C>>),
     Thaw(Arc<Instance<C>>),
     Reclaim(InstanceId),
@@ -54,9 +55,17 @@ impl<C: Send + 'static> Function<C> {
                     }
                 }
                 Effect::Start { instance: id } => {
-                    let instance = Arc::new(Instance::new(id, self.shared.clock.now()));
+                    let cause = match state.waiting.is_empty() {
+                        true => StartCause::Policy,
+                        false => StartCause::Request,
+                    };
+                    let now = self.shared.clock.now();
+                    let instance = Arc::new(Instance::asked_for(id, now, cause));
                     state.instances.insert(id, Arc::clone(&instance));
-                    todo.push(Todo::Start(instance));
+                    let early = self.launch.socket == SocketKind::Inherit
+                        && state.pool.may_begin(state.begun);
+                    state.begun += u32::from(early);
+                    todo.push(Todo::Start(instance, early));
                 }
                 Effect::Freeze { instance } => {
                     if let Some(instance) = state.instances.get(&instance) {
@@ -108,7 +117,7 @@ impl<C: Send + 'static> Function<C> {
                     drop(sender.send(Ok(lease)));
                 }
                 Todo::Reject(sender, cause) => drop(sender.send(Err(cause))),
-                Todo::Start(instance) => self.start(instance),
+                Todo::Start(instance, early) => self.start(instance, early),
                 Todo::Freeze(instance) => self.freeze_soon(instance),
                 Todo::Thaw(instance) => thawed = self.settle_frost(&instance),
                 Todo::Reclaim(id) => {

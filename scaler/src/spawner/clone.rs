@@ -9,7 +9,7 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 
 use libc::{c_char, c_int, c_long, c_void};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -67,6 +67,8 @@ pub(super) struct Cloned {
     pub(super) pid: i32,
     /// Where the kernel reports calls of `listen`; none if not asked for or not possible.
     pub(super) observer: Option<OwnedFd>,
+    /// When the child was about to execute the program, in nanoseconds of CLOCK_MONOTONIC.
+    pub(super) about_to_execute: u64,
 }
 
 /// What the child was doing when it failed.
@@ -145,6 +147,8 @@ struct Plan<'a> {
     stage: AtomicI32,
     errno: AtomicI32,
     index: AtomicUsize,
+    /// Seconds and nanoseconds of CLOCK_MONOTONIC when the child was about to execute the program.
+    about_to_execute: [AtomicI64; 2],
 }
 
 impl Cloner {
@@ -216,6 +220,7 @@ impl Cloner {
             stage: AtomicI32::new(0),
             errno: AtomicI32::new(0),
             index: AtomicUsize::new(0),
+            about_to_execute: [AtomicI64::new(0), AtomicI64::new(0)],
         };
         let directory = entry.and_then(|entry| entry.directory.as_ref());
         let directory = directory.map(|fd| fd.as_raw_fd());
@@ -239,19 +244,25 @@ impl Cloner {
             error: rustix::io::Errno::from_raw_os_error(error),
             index: 0,
         })?;
-        let failure = plan.failure();
-        let observer = if program.observe {
-            self.receive_observer()
-        } else {
-            None
+        self.conclude(&plan, pid)
+    }
+
+    /// What became of the child, which has executed the program or ended by now.
+    fn conclude(&self, plan: &Plan<'_>, pid: i32) -> Result<Cloned, CloneError> {
+        // In any case, or the next child's would be taken for it.
+        let observer = match plan.program.observe {
+            true => self.receive_observer(),
+            false => None,
         };
-        match failure {
-            None => Ok(Cloned { pid, observer }),
-            Some(failure) => {
-                reap(pid);
-                Err(failure)
-            }
+        if let Some(failure) = plan.failure() {
+            reap(pid);
+            return Err(failure);
         }
+        Ok(Cloned {
+            pid,
+            observer,
+            about_to_execute: plan.about_to_execute(),
+        })
     }
 
     /// The descriptor that the child sent before it executed the program.
@@ -270,6 +281,12 @@ impl Cloner {
 }
 
 impl Plan<'_> {
+    fn about_to_execute(&self) -> u64 {
+        let [seconds, nanos] = &self.about_to_execute;
+        let part = |part: &AtomicI64| u64::try_from(part.load(Ordering::Relaxed)).unwrap_or(0);
+        part(seconds) * 1_000_000_000 + part(nanos)
+    }
+
     /// What the child left, if it failed.
     fn failure(&self) -> Option<CloneError> {
         let stage = match self.stage.load(Ordering::Relaxed) {

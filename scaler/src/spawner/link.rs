@@ -36,6 +36,8 @@ pub(super) struct Link {
     pub(super) greet_by: Option<Instant>,
     /// It is to lead next; what holds from then on.
     pub(super) heir: Option<Terms>,
+    /// Whether epoll tells when it reads again.
+    pub(super) watched_as_behind: bool,
     lost: bool,
 }
 
@@ -56,6 +58,7 @@ impl Link {
             outbox: VecDeque::new(),
             greet_by: Some(greet_by),
             heir: None,
+            watched_as_behind: false,
             lost: false,
         })
     }

@@ -156,6 +156,9 @@ pub(crate) enum Event {
         pid: u32,
         /// Its calls of `listen` are observed.
         observed: bool,
+        /// When what happened.
+        #[serde(default)]
+        times: StartTimes,
     },
     /// Nothing was executed.
     StartFailed {
@@ -239,6 +242,18 @@ pub(crate) enum MemoryKind {
     Group,
     /// `cgroup.procs`, to read the processes from whose pages are to go.
     Processes,
+}
+
+/// When the steps of a start were done, in nanoseconds of CLOCK_MONOTONIC, which all processes of a
+/// machine share; all zero from a spawner of a release that did not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StartTimes {
+    /// The spawner had the request.
+    pub(crate) received: u64,
+    /// The child was about to execute the program.
+    pub(crate) cloned: u64,
+    /// The kernel had loaded the program.
+    pub(crate) executed: u64,
 }
 
 /// Where a worker listens.

@@ -18,6 +18,7 @@ use super::packet::Inbox;
 use super::protocol::{Event, Fault, Request, StartRequest};
 use super::sys;
 use super::worker::Workers;
+use crate::clock::monotonic_nanos;
 
 mod gateway;
 mod setup;
@@ -221,13 +222,13 @@ impl Server {
     }
 
     fn start(&mut self, from: u32, request: StartRequest, listener: Option<OwnedFd>) {
-        let id = request.id;
+        let (id, received) = (request.id, monotonic_nanos());
         if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
             let fault = Fault::transient("the spawner is stopping".to_owned());
             self.tell(Some(from), &Event::StartFailed { id, fault }, Vec::new());
             return;
         }
-        let (event, beside) = self.workers.start(request, listener);
+        let (event, beside) = self.workers.start(request, listener, received);
         self.observe(id);
         let reads = self.leader == Some(from);
         if matches!(event, Event::Started { .. })
@@ -237,7 +238,10 @@ impl Server {
             worker.reader = reads.then_some(from);
         }
         self.tell(Some(from), &event, if reads { beside } else { Vec::new() });
-        self.have_all_read();
+        if let Some(leader) = self.leader.filter(|_| !reads) {
+            self.have_read(id, leader);
+        }
+        self.workers.prepare_next();
     }
 
     /// Listens to a new worker's calls of `listen`.

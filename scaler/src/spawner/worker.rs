@@ -1,21 +1,21 @@
 //! The workers of this spawner: started, signalled, listed.
 
-use std::collections::HashMap;
-use std::io;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::fs::{Gid, OFlags, Uid};
-use rustix::pipe::PipeFlags;
+use rustix::fs::{Gid, Uid};
 use rustix::process::{Pid, Signal};
 
 use super::cgroup::{Cgroup, Cgroups};
-use super::clone::{Cloned, Cloner, Identity, Prepared, Streams};
+use super::clone::{Cloned, Cloner, Prepared, Streams};
 use super::confine::Networks;
 use super::explain::{explain, words};
-use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest};
+use super::pipes::{Pipes, duplicate};
+use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest, StartTimes};
 use super::{listening, prepare};
+use crate::clock::monotonic_nanos;
 use crate::driver::{Endpoint, Resources};
 
 /// Workers at once; each takes three descriptors of this process.
@@ -59,6 +59,13 @@ pub(super) struct Workers {
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
+    /// For the next one.
+    spare: Option<Pipes>,
+    /// Those whose first process is gone.
+    pub(super) dying: HashSet<u64>,
+    /// When all children were last looked at, and when they are to be next, if that was put off.
+    pub(super) looked: Option<Instant>,
+    pub(super) look_at: Option<Instant>,
     /// A child was just being executed when it was asked for its name: when to ask again.
     pub(super) unsure: Option<Instant>,
 }
@@ -72,18 +79,24 @@ impl Workers {
             networks: Networks::default(),
             table: HashMap::new(),
             leaders: HashMap::new(),
+            spare: None,
+            dying: HashSet::new(),
+            looked: None,
+            look_at: None,
             unsure: None,
         }
     }
 
-    /// Starts one and returns the news of it, with its pipes beside it if it runs.
+    /// Starts one that was asked for at `received`, by [`monotonic_nanos`], and returns the news of
+    /// it, with its pipes beside it if it runs.
     pub(super) fn start(
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
+        received: u64,
     ) -> (Event, Vec<OwnedFd>) {
         let id = request.id;
-        match self.try_start(request, listener) {
+        match self.try_start(request, listener, received) {
             Ok(started) => started,
             Err(fault) => (Event::StartFailed { id, fault }, Vec::new()),
         }
@@ -93,6 +106,7 @@ impl Workers {
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
+        received: u64,
     ) -> Result<(Event, Vec<OwnedFd>), Fault> {
         self.check_room(&request)?;
         let mut prepared =
@@ -101,21 +115,28 @@ impl Workers {
             self.networks.supply(confinement);
         }
         give_directory(&request, &prepared)?;
-        let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;
-        let (stderr, stderr_end) = pipe(prepared.identity.as_ref())?;
-        let beside = vec![duplicate(&stdout)?, duplicate(&stderr)?];
+        let pipes = self.spare.take().map_or_else(Pipes::make, Ok)?;
+        if let Some(identity) = &prepared.identity {
+            pipes.give_to(identity)?;
+        }
         let streams = Streams {
-            stdout: stdout_end.as_fd(),
-            stderr: stderr_end.as_fd(),
+            stdout: pipes.output(),
+            stderr: pipes.errors(),
             listener: listener.as_ref().map(AsFd::as_fd),
         };
         let (cloned, cgroup) = self.run(&request.program, &prepared, &streams)?;
+        let times = StartTimes {
+            received,
+            cloned: cloned.about_to_execute,
+            executed: monotonic_nanos(),
+        };
         let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
         self.leaders.insert(cloned.pid, request.id);
         let started = Event::Started {
             id: request.id,
             pid: cloned.pid.unsigned_abs(),
             observed: cloned.observer.is_some(),
+            times,
         };
         let worker = Worker {
             pid,
@@ -126,14 +147,22 @@ impl Workers {
             ready: request.readiness == Readiness::Inherited,
             owner: None,
             reader: None,
-            pipes: [stdout, stderr],
+            pipes: pipes.readers,
             observer: cloned.observer,
             reports: 0,
             cgroup,
             ending: None,
         };
         self.table.insert(request.id, worker);
-        Ok((started, beside))
+        Ok((started, pipes.duplicates.into()))
+    }
+
+    /// Makes ahead what the next one needs, while the last one starts.
+    pub(super) fn prepare_next(&mut self) {
+        if self.spare.is_none() {
+            // Whoever needs them says why they cannot be made.
+            self.spare = Pipes::make().ok();
+        }
     }
 
     /// Clones it into a control group, if there are any.
@@ -324,27 +353,5 @@ fn give_directory(request: &StartRequest, prepared: &Prepared) -> Result<(), Fau
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
     rustix::fs::chown(directory, Some(uid), Some(gid)).map_err(|error| {
         Fault::transient(format!("cannot hand over {directory:?}: {}", words(error)))
-    })
-}
-
-/// A pipe whose reader does not block and whose writer, the program, does.
-fn pipe(owner: Option<&Identity>) -> Result<(OwnedFd, OwnedFd), Fault> {
-    let make = || -> rustix::io::Result<_> {
-        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-        rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
-        if let Some(owner) = owner {
-            // Programs open /dev/stdout, which only the owner may.
-            let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-            rustix::fs::fchown(&writer, Some(uid), Some(gid))?;
-        }
-        Ok((reader, writer))
-    };
-    make().map_err(|error| Fault::transient(format!("cannot make a pipe: {}", words(error))))
-}
-
-/// Another descriptor for the same pipe.
-fn duplicate(pipe: &OwnedFd) -> Result<OwnedFd, Fault> {
-    pipe.try_clone().map_err(|error: io::Error| {
-        Fault::transient(format!("cannot duplicate a pipe: {}", error.kind()))
     })
 }

@@ -52,6 +52,15 @@ impl Pool {
         }
     }
 
+    /// Whether an instance whose [`Effect::Start`] is being carried out may be told
+    /// [`Event::Ready`](crate::Event::Ready) before it is known to run, `begun` of such being under
+    /// way. While starts fail nobody is sent to one in advance, and those under way count against
+    /// `max_starting` like all others.
+    pub fn may_begin(&self, begun: u32) -> bool {
+        let starting = self.fleet.count().starting;
+        self.failures.is_empty() && begun.saturating_add(starting) <= self.spec.max_starting
+    }
+
     /// Gives the next free slot to a request that waited since the event `since`, if it did; false
     /// if there is no free slot.
     pub(super) fn grant(

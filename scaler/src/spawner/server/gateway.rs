@@ -207,7 +207,7 @@ impl Server {
         }
     }
 
-    fn have_read(&mut self, id: u64, by: u32) {
+    pub(super) fn have_read(&mut self, id: u64, by: u32) {
         if let Some((event, pipes)) = self.workers.read_by(id, by) {
             self.tell(Some(by), &event, pipes);
         }
@@ -225,6 +225,10 @@ impl Server {
                 gone.push(link.number);
                 continue;
             }
+            if link.watched_as_behind == link.is_behind() {
+                continue;
+            }
+            link.watched_as_behind = link.is_behind();
             let wanted = EventFlags::IN
                 | if link.is_behind() {
                     EventFlags::OUT

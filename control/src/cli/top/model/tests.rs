@@ -175,6 +175,7 @@ fn a_function_is_looked_at_more_closely() {
                 spawn_ms: 2.0,
                 listen_ms: 30.0,
                 total_ms: 33.0,
+                ..StartInfo::default()
             }),
         }],
         oldest_wait_ms: None,
