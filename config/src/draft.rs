@@ -1,6 +1,7 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+mod machine;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
@@ -8,12 +9,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Health, Policy, ScaleSpec};
+use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, Contract,
-    FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec,
-    MetricsSpec, Network, PathPattern, RateSubject, RetrySpec, TracesSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
+    Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
+    Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
+    ResourcesSpec, RetrySpec, TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -36,6 +38,9 @@ pub(crate) struct GatewayDraft {
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
+    pub(crate) cgroups: CgroupsSpec,
+    pub(crate) freeze: FreezeSpec,
+    pub(crate) starts: StartsDraft,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -50,6 +55,17 @@ pub(crate) struct GatewayDraft {
 pub(crate) struct TakeoverDraft {
     pub(crate) timeout: Duration,
     pub(crate) idle_grace: Option<Duration>,
+}
+
+/// How much is started.
+#[derive(Default)]
+pub(crate) struct StartsDraft {
+    pub(crate) at_once: Option<u32>,
+    pub(crate) yield_after: Duration,
+    pub(crate) per_second: u32,
+    pub(crate) burst: u32,
+    pub(crate) memory_reserve_bytes: u64,
+    pub(crate) evict_idle: bool,
 }
 
 /// The administrators' listener.
@@ -96,9 +112,12 @@ pub(crate) struct FunctionDraft {
     pub(crate) user: Option<String>,
     pub(crate) scaling: ScaleSpec,
     pub(crate) target: Option<f64>,
+    pub(crate) max_starting: Option<u32>,
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
     pub(crate) limits: FunctionLimits,
+    pub(crate) resources: ResourcesSpec,
+    pub(crate) isolation: IsolationSpec,
     pub(crate) timeouts: FunctionTimeouts,
     /// Without its rate limits.
     pub(crate) access: AccessSpec,
@@ -136,6 +155,7 @@ impl GatewayDraft {
                 headers: 0,
                 wait_buffer_bytes: 0,
                 waiters: 0,
+                spare_sockets: 0,
                 instance_connections: 0,
                 memory_bytes: None,
             },
@@ -147,23 +167,16 @@ impl GatewayDraft {
                 shutdown: Duration::ZERO,
                 stream_grace: Duration::ZERO,
             },
-            http2: Http2Spec {
-                enabled: false,
-                streams: 0,
-                stream_window_bytes: 0,
-                connection_window_bytes: 0,
-                send_buffer_bytes: 0,
-                resets: 0,
-                control_frames: 0,
-                ping_interval: Duration::ZERO,
-                ping_timeout: Duration::ZERO,
-            },
+            http2: blank_http2(),
             admin: AdminDraft::default(),
             adoption: AdoptionSpec {
                 enabled: false,
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
+            cgroups: CgroupsSpec::default(),
+            freeze: machine::blank_freeze(),
+            starts: StartsDraft::default(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
@@ -183,8 +196,25 @@ impl GatewayDraft {
             jwt: Vec::new(),
             access_log: blank_access_log(),
             traces: blank_traces(),
-            metrics: MetricsSpec { functions: 0 },
+            metrics: MetricsSpec {
+                functions: 0,
+                starts: 0,
+            },
         }
+    }
+}
+
+fn blank_http2() -> Http2Spec {
+    Http2Spec {
+        enabled: false,
+        streams: 0,
+        stream_window_bytes: 0,
+        connection_window_bytes: 0,
+        send_buffer_bytes: 0,
+        resets: 0,
+        control_frames: 0,
+        ping_interval: Duration::ZERO,
+        ping_timeout: Duration::ZERO,
     }
 }
 
@@ -230,6 +260,7 @@ impl FunctionDraft {
             user: None,
             scaling: blank_scaling(),
             target: None,
+            max_starting: None,
             server_errors_fail: false,
             retry: RetrySpec {
                 idempotent: false,
@@ -246,6 +277,8 @@ impl FunctionDraft {
                 file_bytes: None,
                 core_bytes: 0,
             },
+            resources: ResourcesSpec::default(),
+            isolation: IsolationSpec::default(),
             timeouts: FunctionTimeouts {
                 queue: Duration::ZERO,
                 connect: Duration::ZERO,
@@ -285,6 +318,7 @@ fn blank_scaling() -> ScaleSpec {
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,
+        freeze: Freeze::default(),
         health: Health {
             failures: 0,
             ejection: Duration::ZERO,

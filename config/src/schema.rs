@@ -3,14 +3,17 @@
 
 mod access;
 mod check;
+mod freeze;
 pub(crate) mod gateway;
 mod http2;
+mod isolation;
 mod load;
 pub(crate) mod manifest;
 mod rows;
 pub(crate) mod rules;
 mod scaling;
 mod show;
+mod starts;
 mod suggest;
 mod takeover;
 mod telemetry;

@@ -15,6 +15,7 @@ mod readiness;
 mod routes;
 mod scale;
 mod server;
+mod starts;
 mod stats;
 mod token;
 mod upgrade;

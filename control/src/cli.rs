@@ -11,6 +11,7 @@ mod keys;
 mod logs;
 mod operate;
 mod output;
+mod starts;
 mod table;
 mod top;
 mod upgrade;
@@ -86,6 +87,9 @@ impl Command {
         let mut output = Output::standard();
         let code = match self {
             Command::Ls(arguments) => functions::list(arguments, &mut output).await,
+            Command::Ps(arguments) if arguments.starts => {
+                starts::list(arguments, &mut output).await
+            }
             Command::Ps(arguments) => instances::list(arguments, &mut output).await,
             Command::Top(arguments) => top::top(arguments, &mut output).await,
             Command::Logs(arguments) => logs::print(arguments, &mut output).await,

@@ -80,6 +80,8 @@ pub enum TakeoverError {
     Ended(String),
     /// It was not prepared, or did not serve, in this time.
     Slow(&'static str, Duration),
+    /// Starts that were under way here did not come to their end in this time.
+    Unsettled(Duration),
     /// This machine lacks something.
     System(&'static str, io::Error),
     /// One is under way already, or this gateway has been replaced or is ending.
@@ -235,6 +237,11 @@ impl fmt::Display for TakeoverError {
             TakeoverError::Slow(what, time) => {
                 write!(f, "the new gateway was not {what} within {time:?}")
             }
+            TakeoverError::Unsettled(time) => write!(
+                f,
+                "the spawner did not say within {time:?} what became of the instances that it is \
+                 starting"
+            ),
             TakeoverError::System(what, error) => write!(f, "cannot {what}: {error}"),
             TakeoverError::Busy => f.write_str(
                 "an upgrade is under way, or this gateway was replaced already or is ending",

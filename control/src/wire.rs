@@ -1,9 +1,11 @@
 //! The admin API's JSON, as server and client share it.
 
+mod starts;
 mod stats;
 
 use serde::{Deserialize, Serialize};
 
+pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
 
 /// A function in a list.
@@ -25,6 +27,9 @@ pub struct FunctionSummary {
     pub max_scale: u32,
     /// Its instances by state.
     pub states: States,
+    /// Those that are starting but do not begin yet, for the machine has no room.
+    #[serde(default)]
+    pub held_starts: Option<HeldStarts>,
     /// Requests in instances.
     pub in_flight: u32,
     /// Requests waiting for one.
@@ -61,6 +66,18 @@ pub struct States {
     /// Of those that are ready, the ones that are set aside for they failed, or on trial.
     #[serde(default)]
     pub aside: u32,
+    /// Of those that are ready, the ones that are frozen.
+    #[serde(default)]
+    pub frozen: u32,
+}
+
+/// Starts that wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldStarts {
+    /// How many.
+    pub count: u32,
+    /// What the first of them waits for: `at-once`, `rate` or `memory`.
+    pub reason: String,
 }
 
 /// Failed starts.
@@ -131,8 +148,9 @@ pub struct InstanceInfo {
     pub function: String,
     /// What it runs.
     pub revision: String,
-    /// `starting`, `ready`, `draining` or `stopping`; `aside` if it is ready but failed again and
-    /// again, `trial` while one request tries whether it works again.
+    /// `starting`, `ready`, `draining` or `stopping`; `frozen` if it is ready but gets no CPU until
+    /// its next request, `aside` if it is ready but failed again and again, `trial` while one
+    /// request tries whether it works again.
     pub state: String,
     /// Its process.
     pub pid: Option<u32>,
@@ -150,19 +168,6 @@ pub struct InstanceInfo {
     pub served: u64,
     /// Where the time of its start went; `null` if it is not up yet or was adopted.
     pub start: Option<StartInfo>,
-}
-
-/// Where the time of a start went.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StartInfo {
-    /// Sockets, ports, pipes.
-    pub prepare_ms: f64,
-    /// Until the program was executed.
-    pub spawn_ms: f64,
-    /// From then until it took requests.
-    pub listen_ms: f64,
-    /// All of it.
-    pub total_ms: f64,
 }
 
 /// The answer to an eviction.

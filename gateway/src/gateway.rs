@@ -10,7 +10,7 @@ use stoker_scaler::FunctionView;
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
-use crate::launch::launch_spec;
+use crate::launch::{launch_spec, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::overload::{self, Pressure, Room};
@@ -88,6 +88,9 @@ impl Gateway {
         telemetry: Arc<Telemetry>,
     ) -> Self {
         metrics.set_functions(config.gateway.metrics.functions);
+        // Before there is anything to start.
+        scaler.set_starts(start_settings(&config.gateway.starts));
+        scaler.remember_starts(config.gateway.metrics.starts);
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
@@ -117,6 +120,8 @@ impl Gateway {
     /// Must not run twice at once.
     pub fn apply(&self, config: Config) -> Applied {
         let old = self.snapshot.load_full();
+        self.scaler
+            .set_starts(start_settings(&config.gateway.starts));
         let mut applied = Applied {
             certificates: new_certificates(&old.gateway, &config.gateway),
             needs_restart: needs_restart(&old.gateway, &config.gateway),
@@ -139,6 +144,7 @@ impl Gateway {
         }
         self.metrics
             .set_functions(snapshot.gateway.metrics.functions);
+        self.scaler.remember_starts(snapshot.gateway.metrics.starts);
         let limits = shared(&snapshot.gateway, self.room.get());
         self.commons.set(limits, snapshot.functions.len());
         self.snapshot.store(Arc::new(snapshot));
@@ -370,12 +376,17 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         ("ports", old.ports != new.ports),
         ("admin", old.admin != new.admin),
         ("adoption", old.adoption != new.adoption),
+        ("freeze", old.freeze != new.freeze),
         ("logs", old.logs != new.logs),
         ("access-log", old.access_log != new.access_log),
         ("traces", old.traces != new.traces),
         (
             "limits.connections",
             old.limits.connections != new.limits.connections,
+        ),
+        (
+            "limits.spare-sockets",
+            old.limits.spare_sockets != new.limits.spare_sockets,
         ),
         (
             "access.rate-entries",

@@ -2,6 +2,7 @@
 
 mod board;
 mod families;
+mod frost;
 mod gauges;
 mod process;
 mod record;
@@ -85,6 +86,10 @@ impl Metrics {
 
     /// Counts what the scaler tells of a revision.
     pub fn note(&self, launch: &LaunchSpec, notice: &Notice<'_>) {
+        if let Notice::Held { by, .. } = notice {
+            let labels = [by.name()];
+            self.wide.held_starts.with_label_values(&labels).inc();
+        }
         self.series(&launch.function, &launch.revision).note(notice);
     }
 

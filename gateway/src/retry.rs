@@ -33,8 +33,10 @@ struct Counts([AtomicU64; WINDOW as usize]);
 pub(crate) struct Attempts<'a> {
     spec: &'a RetrySpec,
     budget: &'a Budget,
-    /// The head, if the request may be sent again as a whole.
+    /// The head, if the request may have to be sent again as a whole.
     head: Option<Head>,
+    /// That may be done although an instance may have seen it.
+    idempotent: bool,
     framing: Framing,
     made: u32,
 }
@@ -131,9 +133,24 @@ impl<'a> Attempts<'a> {
             spec,
             budget,
             head: whole.then(|| head.clone()),
+            idempotent: whole,
             framing,
             made: 1,
         }
+    }
+
+    /// Keeps what it takes to send the request again if it turns out that nobody has read it; false
+    /// if its body is or may be too long for that.
+    pub(crate) fn keep(&mut self, head: &Head) -> bool {
+        let short = match self.framing {
+            Framing::None => true,
+            Framing::Length(bytes) => bytes <= tape::KEPT_BYTES as u64,
+            Framing::Chunked | Framing::Close => false,
+        };
+        if short && self.head.is_none() {
+            self.head = Some(head.clone());
+        }
+        short
     }
 
     /// True if the request's body is worth keeping.
@@ -147,18 +164,26 @@ impl<'a> Attempts<'a> {
         if self.made >= self.spec.attempts {
             return None;
         }
-        let again = if exchange.is_unsent() {
-            Again::Unsent
-        } else {
-            let head = self.head.as_ref()?.clone();
-            let held = self.framing == Framing::None || exchange.body_mut().can_rewind();
-            held.then_some(Again::Whole(head, self.framing))?
-        };
+        if !exchange.is_unsent() && !self.idempotent {
+            return None;
+        }
+        let again = self.once_more(exchange)?;
         if !self.budget.take(self.spec, now) {
             return None;
         }
         self.made += 1;
         Some(again)
+    }
+
+    /// How the request is sent once more that nobody has read, for no program was executed. That
+    /// is no retry: it puts no load on the function.
+    pub(crate) fn once_more(&self, exchange: &mut Exchange) -> Option<Again> {
+        if exchange.is_unsent() {
+            return Some(Again::Unsent);
+        }
+        let head = self.head.as_ref()?.clone();
+        let held = self.framing == Framing::None || exchange.body_mut().can_rewind();
+        held.then_some(Again::Whole(head, self.framing))
     }
 }
 

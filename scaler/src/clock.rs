@@ -48,8 +48,39 @@ impl Clock {
     }
 }
 
-fn monotonic_nanos() -> u64 {
+/// The machine's monotonic clock in nanoseconds, which all of its processes share.
+pub(crate) fn monotonic_nanos() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+/// The moment at which [`monotonic_nanos`] was, or is to be, so much.
+pub(crate) fn instant_at(nanos: u64) -> Instant {
+    let (now, present) = (monotonic_nanos(), Instant::now());
+    match now.checked_sub(nanos) {
+        Some(age) => present
+            .checked_sub(Duration::from_nanos(age))
+            .unwrap_or(present),
+        None => present + Duration::from_nanos(nanos - now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_other_processes_keep_their_distance() {
+        let now = monotonic_nanos();
+        let (earlier, later) = (instant_at(now - 5_000_000), instant_at(now + 5_000_000));
+        let apart = later - earlier;
+        let error = apart.abs_diff(Duration::from_millis(10));
+        // What passes between two readings of the clock.
+        assert!(
+            earlier < later && error < Duration::from_secs(1),
+            "{apart:?}"
+        );
+        assert!(instant_at(now) <= Instant::now());
+    }
 }

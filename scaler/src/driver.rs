@@ -1,14 +1,20 @@
 //! What starts and stops instances.
 
+use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use stoker_core::{InstanceId, StartFailure};
+
+mod isolation;
+
+pub use isolation::{Isolation, Namespace, Resources};
 
 /// A future behind a pointer, so that drivers can be chosen when the program starts.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,11 +30,50 @@ pub trait Driver: Send + Sync + 'static {
         spec: &'a Arc<LaunchSpec>,
     ) -> BoxFuture<'a, Result<Started, StartFailure>>;
 
+    /// Begins, on the calling thread and without waiting, the start of an instance to which requests
+    /// can be sent before its program runs, and answers where. `end` is told what
+    /// [`Driver::start`] would have answered, on any thread, perhaps before this returns.
+    ///
+    /// `end` is given back if the instance has to be started by [`Driver::start`]; nothing of it is
+    /// left then.
+    fn begin(
+        &self,
+        _id: InstanceId,
+        _spec: &Arc<LaunchSpec>,
+        end: StartEnd,
+    ) -> Result<Endpoint, StartEnd> {
+        Err(end)
+    }
+
     /// Asks an instance to end. Returns at once; unknown ids are ignored; may be repeated. An
     /// instance whose start is under way is stopped too, and its start fails.
     fn stop(&self, id: InstanceId, how: Stop);
 
-    /// The instances that a former gateway left running, each reported once.
+    /// Makes it possible to freeze an instance; unknown ids are ignored.
+    ///
+    /// # Errors
+    /// A sentence that says why instances cannot be frozen here.
+    fn prepare_freeze(&self, _id: InstanceId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Err(
+            "the driver cannot freeze".to_owned()
+        )))
+    }
+
+    /// Takes the CPU from an instance or gives it back, without waiting. Unknown ids are ignored,
+    /// and so is a wish that holds already. Calls for one instance come one after the other.
+    ///
+    /// # Errors
+    /// If it is to be frozen and cannot be. An instance can always be thawed.
+    fn set_frozen(&self, _id: InstanceId, _frozen: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Gives the memory of a frozen instance back to the machine, as far as it can be got again;
+    /// returns at once. Unknown ids are ignored.
+    fn reclaim(&self, _id: InstanceId) {}
+
+    /// The instances that a former gateway left running, each reported once. All of them run: what
+    /// was frozen is thawed.
     fn adopt(&self) -> BoxFuture<'_, Vec<Observed>>;
 
     /// The next instance that was started or adopted and is gone. One caller at a time; never
@@ -70,6 +115,12 @@ pub struct LaunchSpec {
     pub user: Option<String>,
     /// Soft and hard limits alike.
     pub rlimits: Vec<(Rlimit, u64)>,
+    /// What all of its processes may use together. A start fails if that cannot be enforced.
+    #[serde(default)]
+    pub resources: Resources,
+    /// How it is kept apart from the machine. A start fails if that cannot be done.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// Time until it must take requests.
     pub start_timeout: Duration,
 }
@@ -122,15 +173,82 @@ pub struct Started {
     pub timings: StartTimings,
 }
 
-/// Where the time of a start went; each part follows the one before.
+/// Who is told how a start has ended that [`Driver::begin`] began.
+pub struct StartEnd(Box<dyn FnOnce(Result<Started, FailedStart>) + Send>);
+
+impl StartEnd {
+    /// Tells `end`, once.
+    pub fn new(end: impl FnOnce(Result<Started, FailedStart>) + Send + 'static) -> StartEnd {
+        StartEnd(Box::new(end))
+    }
+
+    /// Tells it.
+    pub fn tell(self, result: Result<Started, FailedStart>) {
+        (self.0)(result);
+    }
+}
+
+impl fmt::Debug for StartEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StartEnd")
+    }
+}
+
+/// A start that was begun has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedStart {
+    /// Why.
+    pub failure: StartFailure,
+    /// No program was executed, so that nobody has read what was sent to the instance.
+    pub unread: bool,
+}
+
+/// Where the time of a start went; each part follows the one before. What a start did not come to,
+/// or does not need, is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartTimings {
-    /// Sockets, ports, pipes and the request to the spawner.
+    /// When the driver was called; none if nobody here saw the start.
+    pub called: Option<Instant>,
+    /// Since the pool decided that the instance is needed, but for `gate`.
+    pub decide: Duration,
+    /// Held before anything was done, for the machine had no room; see
+    /// [`StartSettings`](crate::StartSettings).
+    pub gate: Duration,
+    /// From the call on: sockets, ports, directories and the request to the spawner.
     pub prepare: Duration,
-    /// From the request to the spawner until the program is executed.
+    /// Until the spawner had the request.
     pub spawn: Duration,
-    /// From then until it takes requests.
+    /// Until the child was about to execute the program: clone, and all that is set up for it.
+    pub clone: Duration,
+    /// The execution, until the kernel had loaded the program.
+    pub exec: Duration,
+    /// From then until it takes requests and the gateway knows that.
     pub listen: Duration,
+}
+
+impl StartTimings {
+    /// The names of the phases, in order, as they are shown everywhere.
+    pub const PHASES: [&'static str; 7] = [
+        "decide", "gate", "prepare", "spawn", "clone", "exec", "listen",
+    ];
+
+    /// The phases in the order of [`StartTimings::PHASES`].
+    pub fn phases(&self) -> [Duration; 7] {
+        [
+            self.decide,
+            self.gate,
+            self.prepare,
+            self.spawn,
+            self.clone,
+            self.exec,
+            self.listen,
+        ]
+    }
+
+    /// All of it, from the decision on.
+    pub fn total(&self) -> Duration {
+        self.phases().iter().sum()
+    }
 }
 
 /// An instance that a former gateway left running.

@@ -1,20 +1,32 @@
 //! The shell's side of one instance: where it is, and the connections its slots own.
 
+mod frost;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stoker_core::{InstanceId, InstanceView, StartFailure, Timestamp};
 use tokio::sync::{Notify, watch};
 
-use crate::driver::{Endpoint, StartTimings, Started};
+use crate::driver::{Endpoint, LaunchSpec, StartTimings, Started};
+use crate::{FirstAnswer, StartCause, StartRecord};
+use frost::Frost;
+
+/// How long whoever asks for the end of an instance waits for the end of its start, of which the
+/// spawner is about to tell.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// One running copy of a revision, with connections of type `C` to it.
 #[derive(Debug)]
 pub struct Instance<C> {
     id: InstanceId,
     created: Timestamp,
+    cause: StartCause,
+    first_answer: Arc<OnceLock<FirstAnswer>>,
+    /// Where requests may be sent, perhaps before it runs.
+    reachable: OnceLock<Endpoint>,
     started: OnceLock<Started>,
     stopping: AtomicBool,
     /// Its slots are given out by another gateway.
@@ -22,21 +34,45 @@ pub struct Instance<C> {
     draining: AtomicBool,
     /// Woken when it begins to drain.
     drains: Notify,
-    gone: watch::Sender<Option<StartFailure>>,
+    frost: Frost,
+    life: watch::Sender<Life>,
+    /// Its life has gone beyond [`Life::Starting`].
+    settled: AtomicBool,
     connections: Mutex<Vec<C>>,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Life {
+    /// Its program is not known to run.
+    Starting,
+    Running,
+    Gone(StartFailure),
+    /// No program was executed: whatever was sent to it, nobody has read.
+    NeverRan(StartFailure),
 }
 
 impl<C> Instance<C> {
     pub(crate) fn new(id: InstanceId, created: Timestamp) -> Self {
+        Instance::asked_for(id, created, StartCause::default())
+    }
+
+    /// One that is about to be started.
+    pub(crate) fn asked_for(id: InstanceId, created: Timestamp, cause: StartCause) -> Self {
         Instance {
             id,
             created,
+            cause,
+            first_answer: Arc::default(),
+            reachable: OnceLock::new(),
             started: OnceLock::new(),
             stopping: AtomicBool::new(false),
             lent: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drains: Notify::new(),
-            gone: watch::Sender::new(None),
+            frost: Frost::default(),
+            life: watch::Sender::new(Life::Starting),
+            settled: AtomicBool::new(false),
             connections: Mutex::new(Vec::new()),
         }
     }
@@ -54,13 +90,11 @@ impl<C> Instance<C> {
     /// Where to reach it.
     ///
     /// # Panics
-    /// If it never started; a lease is only given on instances that did.
+    /// If it was never reachable; a lease is only given on instances that are.
     pub fn endpoint(&self) -> &Endpoint {
-        &self
-            .started
+        self.reachable
             .get()
-            .expect("leases are given on started instances")
-            .endpoint
+            .expect("leases are given on reachable instances")
     }
 
     /// Where the time of its start went; `None` if it was adopted or is not up yet.
@@ -68,14 +102,66 @@ impl<C> Instance<C> {
         self.started.get().map(|started| started.timings)
     }
 
-    /// How it ended, waiting for the news at most `patience`; `None` if it still runs then.
+    /// Its process, if it is up and one of this machine.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.started.get()?.pid
+    }
+
+    /// Notes the first answer to a request that waited for it; later ones are ignored.
+    pub fn note_first_answer(&self, connect: Duration, first_byte: Duration) {
+        let answer = FirstAnswer {
+            connect,
+            first_byte,
+        };
+        self.first_answer.set(answer).ok();
+    }
+
+    /// Its start, which has ended now.
+    pub(crate) fn start_record(
+        &self,
+        launch: &LaunchSpec,
+        (timings, took): (StartTimings, Duration),
+        result: Result<Option<u32>, StartFailure>,
+    ) -> StartRecord {
+        let times = (timings, took);
+        let first_answer = Arc::clone(&self.first_answer);
+        StartRecord::new(launch, (self.id, self.cause), times, result, first_answer)
+    }
+
+    /// How it ended, waiting for the news at most `patience`, and before that until its start has
+    /// ended; `None` if it still runs then.
     pub async fn ended(&self, patience: Duration) -> Option<StartFailure> {
-        let mut gone = self.gone.subscribe();
-        let news = tokio::time::timeout(patience, gone.wait_for(Option::is_some)).await;
+        self.settled(SETTLING).await;
+        let mut life = self.life.subscribe();
+        let news = tokio::time::timeout(patience, life.wait_for(Life::is_over)).await;
         match news {
-            Ok(Ok(failure)) => failure.clone(),
+            Ok(Ok(life)) => match &*life {
+                Life::Gone(failure) | Life::NeverRan(failure) => Some(failure.clone()),
+                Life::Starting | Life::Running => None,
+            },
             _ => None,
         }
+    }
+
+    /// True once its program is known to run or not to.
+    pub fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// Waits until its program is known to run or not to, and at most `patience`.
+    pub async fn settled(&self, patience: Duration) {
+        if self.is_settled() {
+            return;
+        }
+        let mut life = self.life.subscribe();
+        let settled = life.wait_for(|life| *life != Life::Starting);
+        // The sender lives as long as `self`.
+        drop(tokio::time::timeout(patience, settled).await);
+    }
+
+    /// True if no program was executed, so that nobody can have read what was sent to it.
+    pub fn never_ran(&self) -> bool {
+        matches!(*self.life.borrow(), Life::NeverRan(_))
     }
 
     /// True once it was told to end or has ended.
@@ -99,6 +185,34 @@ impl<C> Instance<C> {
         self.drains.notify_waiters();
     }
 
+    /// The pool wishes it to be frozen.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frost.is_wanted()
+    }
+
+    /// The pool's wish, to be told under the function's lock.
+    pub(crate) fn set_frozen(&self, frozen: bool) {
+        self.frost.want(frozen);
+    }
+
+    /// A gateway that decided before this one wished it to be frozen.
+    pub(crate) fn inherit_frozen(&self) {
+        self.frost.inherit();
+    }
+
+    /// See [`Frost::settle`].
+    pub(crate) fn settle_frost<E>(
+        &self,
+        act: impl FnOnce(bool) -> Result<(), E>,
+    ) -> Result<Option<(bool, Duration)>, E> {
+        self.frost.settle(act)
+    }
+
+    /// Another gateway decides whether it is frozen from now on, or this one does again.
+    pub(crate) fn give_frost(&self, given: bool) {
+        self.frost.set_given(given);
+    }
+
     /// It gets a request, so if it drained, that is over.
     pub(crate) fn set_granted(&self) {
         if self.draining.load(Ordering::Relaxed) {
@@ -106,9 +220,29 @@ impl<C> Instance<C> {
         }
     }
 
+    /// Requests may be sent to it from now on.
+    pub(crate) fn set_reachable(&self, endpoint: Endpoint) {
+        // Where it is reached does not change.
+        drop(self.reachable.set(endpoint));
+    }
+
     pub(crate) fn set_started(&self, started: Started) {
+        self.set_reachable(started.endpoint.clone());
         // A second answer for the same id would be a driver's mistake; the first one stands.
         drop(self.started.set(started));
+        self.settle(Life::Running);
+    }
+
+    fn settle(&self, next: Life) {
+        self.life.send_if_modified(|life| {
+            // The last word is how it ended.
+            let changes = !life.is_over() && *life != next;
+            if changes {
+                *life = next;
+            }
+            changes
+        });
+        self.settled.store(true, Ordering::Release);
     }
 
     /// From now on no connection is kept.
@@ -124,14 +258,20 @@ impl<C> Instance<C> {
         self.lock().clear();
     }
 
-    /// True once it took requests.
+    /// True once its program ran and it took requests.
     pub(crate) fn has_started(&self) -> bool {
         self.started.get().is_some()
     }
 
     pub(crate) fn set_gone(&self, failure: StartFailure) {
         self.set_stopping();
-        self.gone.send_replace(Some(failure));
+        self.settle(Life::Gone(failure));
+    }
+
+    /// No program was executed.
+    pub(crate) fn set_never_ran(&self, failure: StartFailure) {
+        self.set_stopping();
+        self.settle(Life::NeverRan(failure));
     }
 
     pub(crate) fn take_connection(&self) -> Option<C> {
@@ -149,6 +289,12 @@ impl<C> Instance<C> {
         self.connections
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Life {
+    fn is_over(&self) -> bool {
+        matches!(self, Life::Gone(_) | Life::NeverRan(_))
     }
 }
 
@@ -171,7 +317,7 @@ impl InstanceStatus {
         InstanceStatus {
             view,
             pid: started.and_then(|started| started.pid),
-            endpoint: started.map(|started| started.endpoint.clone()),
+            endpoint: instance.and_then(|instance| instance.reachable.get().cloned()),
             timings: started.map(|started| started.timings),
         }
     }

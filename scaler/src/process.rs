@@ -18,7 +18,9 @@ use stoker_core::{InstanceId, StartFailure};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::driver::{BoxFuture, Driver, Exit, LaunchSpec, Observed, Started, Stop};
+use crate::driver::{
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, StartEnd, Started, Stop,
+};
 use crate::spawner::Connection;
 use crate::spawner::lock::StateLock;
 use crate::spawner::protocol::Request;
@@ -29,13 +31,17 @@ mod accept;
     reason = "tokio's registration of descriptors, behind a safe function"
 )]
 pub(crate) mod async_fd;
+mod begin;
 mod client;
 mod dispatch;
 mod environment;
+mod frost;
 mod handover;
 mod place;
 mod ports;
 mod probe;
+mod reclaim;
+mod sockets;
 mod start;
 mod supervise;
 mod table;
@@ -43,6 +49,7 @@ mod words;
 
 use client::Client;
 use ports::Ports;
+use sockets::Sockets;
 use table::Table;
 
 /// How long an answer of the spawner to a list may take.
@@ -89,15 +96,18 @@ pub struct ProcessSettings {
     /// Observe calls of `listen` through seccomp instead of probing. Programs that install a
     /// seccomp listener of their own (container runtimes) cannot run observed.
     pub observe: bool,
+    /// Listening sockets that are made ahead for instances that inherit theirs.
+    pub spare_sockets: usize,
 }
 
 impl Default for ProcessSettings {
-    /// Ports 20000 to 29999, 1024 waiting connections, observed.
+    /// Ports 20000 to 29999, 1024 waiting connections, observed, 8 sockets ahead.
     fn default() -> ProcessSettings {
         ProcessSettings {
             ports: 20_000..=29_999,
             backlog: 1024,
             observe: true,
+            spare_sockets: 8,
         }
     }
 }
@@ -120,6 +130,7 @@ struct Shared {
     state_dir: PathBuf,
     grace: Duration,
     ports: Arc<Ports>,
+    sockets: Sockets,
     table: Table,
     client: Client,
     output: OutputHook,
@@ -127,6 +138,8 @@ struct Shared {
     exits: mpsc::UnboundedSender<Exit>,
     /// One message for each instance that a former gateway still started, so bounded by those.
     late: mpsc::UnboundedSender<Observed>,
+    /// Memory that is to be given back.
+    reclaims: Arc<frost::Reclaims>,
     /// The right to the state directory, while this gateway has to do with it.
     lock: std::sync::Mutex<Option<StateLock>>,
     /// The spawner and the state directory are this gateway's to care for.
@@ -151,6 +164,11 @@ impl ProcessDriver {
         } = connection;
         let shared = Arc::new(Shared {
             ports: Arc::new(Ports::new(settings.ports.clone())),
+            sockets: Sockets::new(
+                spawner_settings.state_dir.join("run"),
+                settings.backlog,
+                settings.spare_sockets,
+            ),
             settings,
             state_dir: spawner_settings.state_dir.clone(),
             grace: spawner_settings.grace,
@@ -159,6 +177,7 @@ impl ProcessDriver {
             output,
             exits,
             late,
+            reclaims: Arc::default(),
             lock: std::sync::Mutex::new(Some(lock)),
             leads: AtomicBool::new(!heir),
         });
@@ -174,6 +193,7 @@ impl ProcessDriver {
     /// Stops every instance (SIGTERM, the spawner's grace, SIGKILL) and the spawner itself, and
     /// answers when both are gone. Nothing can be started any more.
     pub async fn shutdown(&self) -> io::Result<()> {
+        self.shared.sockets.clear();
         let client = &self.shared.client;
         client.close();
         let patience = self.shared.grace + SHUTDOWN_WAIT;
@@ -221,10 +241,31 @@ impl Driver for ProcessDriver {
         Box::pin(start::start(self.shared.clone(), id, spec))
     }
 
+    fn begin(
+        &self,
+        id: InstanceId,
+        spec: &Arc<LaunchSpec>,
+        end: StartEnd,
+    ) -> Result<Endpoint, StartEnd> {
+        begin::begin(&self.shared, id, spec, end)
+    }
+
     fn stop(&self, id: InstanceId, how: Stop) {
         if self.shared.table.note_stop(id) {
             self.shared.signal(id, how == Stop::Kill);
         }
+    }
+
+    fn prepare_freeze(&self, id: InstanceId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(frost::prepare(&self.shared, id))
+    }
+
+    fn set_frozen(&self, id: InstanceId, frozen: bool) -> io::Result<()> {
+        frost::set(&self.shared, id, frozen)
+    }
+
+    fn reclaim(&self, id: InstanceId) {
+        frost::reclaim(&self.shared, id);
     }
 
     fn adopt(&self) -> BoxFuture<'_, Vec<Observed>> {
@@ -291,6 +332,7 @@ impl Shared {
 
     /// This gateway has nothing more to do with the state directory.
     fn release(&self) {
+        self.sockets.clear();
         drop(self.locked().take());
     }
 

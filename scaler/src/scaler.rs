@@ -1,9 +1,12 @@
 //! All functions, the one timer and the one driver.
 
+mod begins;
+mod pressure;
+mod room;
 mod succession;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stoker_core::{Event, InstanceId, ScaleSpec};
@@ -11,8 +14,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
+use crate::history::History;
+use crate::starts::Gate;
 use crate::timer::Timer;
-use crate::{Clock, Function, Notices};
+use crate::{Clock, Function, Notices, StartRecord};
+use begins::Begins;
+pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.
@@ -39,7 +46,13 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) notices: Notices,
     pub(crate) runtime: Handle,
     pub(crate) timer: Timer,
+    pub(crate) gate: Arc<Gate>,
+    /// The starts of late.
+    pub(crate) history: History,
+    /// Starts that were begun on the thread that asked for them.
+    pub(crate) begins: Arc<Begins>,
     stop_grace: Duration,
+    reclaim: OnceLock<Reclaim>,
     registry: Mutex<Registry<C>>,
     /// Rung whenever a function is gone, for whoever waits until none is left.
     changed: Notify,
@@ -88,12 +101,17 @@ impl<C: Send + 'static> Scaler<C> {
             notices: settings.notices,
             runtime: settings.runtime.clone(),
             timer: Timer::default(),
+            gate: Gate::of_machine(),
+            history: History::default(),
+            begins: Arc::default(),
             stop_grace: settings.stop_grace,
+            reclaim: OnceLock::new(),
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });
         settings.runtime.spawn(Arc::clone(&shared).watch_driver());
         settings.runtime.spawn(Arc::clone(&shared).watch_timer());
+        settings.runtime.spawn(Arc::clone(&shared).watch_starts());
         Arc::new(Scaler { shared })
     }
 
@@ -105,6 +123,16 @@ impl<C: Send + 'static> Scaler<C> {
     /// Every function that is registered; a retired one until nothing of it is left.
     pub fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.shared.lock().functions.values().cloned().collect()
+    }
+
+    /// The last starts of the function of this name, or of all, newest first.
+    pub fn starts(&self, function: Option<&str>) -> Vec<StartRecord> {
+        self.shared.history.list(function)
+    }
+
+    /// Remembers at most so many starts from now on; a thousand before that is said.
+    pub fn remember_starts(&self, limit: usize) {
+        self.shared.history.set_limit(limit);
     }
 
     /// A new revision, with the instances of the same revision that the former gateway left.
@@ -232,6 +260,8 @@ impl<C: Send + 'static> Shared<C> {
         if let Some(function) = function {
             function.exited(exit);
         }
+        // It may have left memory.
+        self.gate.ring();
     }
 
     /// Called when the last of a retired function has gone, and perhaps a request has come since.

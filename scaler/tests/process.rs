@@ -7,16 +7,24 @@ mod support;
 
 #[path = "process/adopting.rs"]
 mod adopting;
+#[path = "process/beginning.rs"]
+mod beginning;
+#[path = "process/confining.rs"]
+mod confining;
 #[path = "process/ending.rs"]
 mod ending;
 #[path = "process/executing.rs"]
 mod executing;
+#[path = "process/freezing.rs"]
+mod freezing;
 #[path = "process/inheriting.rs"]
 mod inheriting;
 #[path = "process/isolating.rs"]
 mod isolating;
 #[path = "process/joining.rs"]
 mod joining;
+#[path = "process/limiting.rs"]
+mod limiting;
 #[path = "process/measuring.rs"]
 mod measuring;
 #[path = "process/ready.rs"]

@@ -16,14 +16,20 @@ mod support;
 
 #[path = "shell/adopting.rs"]
 mod adopting;
+#[path = "shell/beginning.rs"]
+mod beginning;
 #[path = "shell/borrowing.rs"]
 mod borrowing;
 #[path = "shell/failing.rs"]
 mod failing;
+#[path = "shell/freezing.rs"]
+mod freezing;
 #[path = "shell/granting.rs"]
 mod granting;
 #[path = "shell/health.rs"]
 mod health;
+#[path = "shell/holding.rs"]
+mod holding;
 #[path = "shell/idling.rs"]
 mod idling;
 #[path = "shell/leaving.rs"]

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Barrier;
+
+use serde_json::Value;
 
 use crate::harness::client::Stream;
 use crate::harness::{Client, Function, Gateway, Site, in_parallel, process};
@@ -56,11 +59,13 @@ fn most_at_once(gateway: &Gateway, pid: u32) -> u64 {
         return ask(TcpStream::connect(("127.0.0.1", port)).expect("it accepts"));
     }
     let inherited = || {
-        let name = variable("STOKER_INSTANCE").expect("it knows its name");
-        gateway
-            .site()
-            .directory()
-            .join(format!("state/run/{name}.sock"))
+        let list = gateway.try_admin(&["ps", "--json"]).expect("it is told");
+        let list: Vec<Value> = serde_json::from_str(&list).expect("JSON");
+        let mine = list.iter().find(|one| one["pid"] == pid);
+        let endpoint = mine
+            .and_then(|one| one["endpoint"].as_str())
+            .expect("it is listed");
+        PathBuf::from(endpoint.trim_start_matches("unix:"))
     };
     let path = variable("STOKER_SOCKET").map_or_else(inherited, Into::into);
     ask(UnixStream::connect(path).expect("it accepts"))

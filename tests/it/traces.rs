@@ -64,9 +64,12 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
     assert_eq!((&*server.parent, &*server.state), (PARENT, "a=b"));
     for (name, parent) in [
         ("queue", "GET f"),
-        ("start", "queue"),
+        ("start", "GET f"),
+        ("decide", "start"),
         ("prepare", "start"),
         ("spawn", "start"),
+        ("clone", "start"),
+        ("exec", "start"),
         ("listen", "start"),
         ("connect", "GET f"),
         ("function", "GET f"),
@@ -76,7 +79,7 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
         let within = span.start_nanos >= parent.start_nanos && span.end_nanos <= parent.end_nanos;
         assert!(within, "{name}: {spans:#?}");
     }
-    assert_eq!(spans.len(), 8);
+    assert_eq!(spans.len(), 11);
     let sum = |names: &[&str]| {
         names
             .iter()
@@ -84,10 +87,8 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
             .sum::<u64>()
     };
     assert_eq!(sum(&["queue", "connect", "function"]), nanos(server));
-    assert_eq!(
-        sum(&["prepare", "spawn", "listen"]),
-        nanos(named(&spans, "start"))
-    );
+    let start = sum(&["decide", "prepare", "spawn", "clone", "exec", "listen"]);
+    assert_eq!(start, nanos(named(&spans, "start")));
     assert!(nanos(named(&spans, "start")) > 0);
     assert_eq!((server.kind, function.kind, function.events), (2, 3, 1));
     for (key, value) in [
@@ -195,8 +196,8 @@ fn a_collector_that_refuses_delays_nobody_and_is_told_of() {
         line.and_then(|count| count.parse::<u64>().ok())
             .unwrap_or_default()
     };
-    // Eight spans of the cold one, four of each of the others.
-    wait_until("all spans failed", || failed() == 8 + 19 * 4);
+    // Eleven spans of the cold one, four of each of the others.
+    wait_until("all spans failed", || failed() == 11 + 19 * 4);
     assert_eq!(gateway.error_count(), 1, "at most one line a minute");
 }
 

@@ -78,6 +78,18 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "When another gateway takes over while this one runs: `stoker upgrade`.",
         content: Content::Keys(super::takeover::TAKEOVER),
     },
+    super::isolation::CGROUPS,
+    Section {
+        name: "freeze",
+        meaning: "The memory of frozen instances. Which ones are frozen says `scaling.freeze-after`.",
+        content: Content::Keys(super::freeze::FREEZE),
+    },
+    Section {
+        name: "starts",
+        meaning: "How many instances start at the same time, over all functions. A start that may \
+            not begin yet waits; functions take turns.",
+        content: Content::Keys(super::starts::STARTS),
+    },
     Section {
         name: "logs",
         meaning: "The output of the functions.",
@@ -97,7 +109,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     Section {
         name: "metrics",
-        meaning: "What `/metrics` shows.",
+        meaning: "What `/metrics` shows, and what is remembered of starts.",
         content: Content::Keys(telemetry::METRICS),
     },
 ];
@@ -226,6 +238,13 @@ const LIMITS: &[Key<Draft>] = &[
         }),
         "Connections to instances, all together. One function has at most four times as many as \
          are free.",
+    ),
+    key(
+        "spare-sockets",
+        Value("8"),
+        Whole(0, 1000, |d, v| d.limits.spare_sockets = wide(v)),
+        "Listening sockets that are made ahead for instances with `listen = \"inherit\"`, so that \
+         their starts need not wait for the file system.",
     ),
     key(
         "memory-bytes",

@@ -172,10 +172,19 @@ pub(super) const TRACES: &[Key<Draft>] = &[
     ),
 ];
 
-pub(super) const METRICS: &[Key<Draft>] = &[key(
-    "functions",
-    Value("1000"),
-    Whole(1, 100_000, |d, v| d.metrics.functions = wide(v)),
-    "Functions with series of their own, each with up to 240 of them. The others share those of \
-     `function=\"_other\"`.",
-)];
+pub(super) const METRICS: &[Key<Draft>] = &[
+    key(
+        "functions",
+        Value("1000"),
+        Whole(1, 100_000, |d, v| d.metrics.functions = wide(v)),
+        "Functions with series of their own, each with up to 300 of them. The others share those \
+         of `function=\"_other\"`.",
+    ),
+    key(
+        "starts",
+        Value("1000"),
+        Whole(0, 100_000, |d, v| d.metrics.starts = wide(v)),
+        "The last starts of instances that `stoker ps --starts` can show, of all functions \
+         together; each takes some 300 bytes.",
+    ),
+];

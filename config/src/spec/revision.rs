@@ -5,7 +5,7 @@ mod tests;
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{Contract, FunctionLimits, FunctionSpec, Listen};
+use super::{Contract, FunctionLimits, FunctionSpec, IsolationSpec, Listen, ResourcesSpec};
 
 impl FunctionSpec {
     /// Sixteen hex digits over all that an instance is started with; the same in every process.
@@ -25,6 +25,8 @@ impl FunctionSpec {
             user,
             scaling: _,
             limits,
+            resources,
+            isolation,
             timeouts,
             access: _,
             server_errors_fail: _,
@@ -54,6 +56,8 @@ impl FunctionSpec {
         hash.optional(user.as_ref(), |hash, user| hash.text(user.as_bytes()));
         hash.limits(limits);
         hash.number(u64::try_from(timeouts.start.as_nanos()).unwrap_or(u64::MAX));
+        hash.resources(resources);
+        hash.isolation(isolation);
         format!("{:016x}", hash.0)
     }
 }
@@ -88,6 +92,48 @@ impl Fnv {
         if let Some(value) = value {
             write(self, value);
         }
+    }
+
+    /// Nothing if there are none, as in releases that knew none: instances are adopted by the hash.
+    fn resources(&mut self, resources: &ResourcesSpec) {
+        let ResourcesSpec {
+            memory_bytes,
+            cpu_millis,
+            processes,
+        } = resources;
+        if *resources == ResourcesSpec::default() {
+            return;
+        }
+        self.text(b"resources");
+        self.optional(*memory_bytes, Self::number);
+        self.optional(*cpu_millis, |hash, millis| hash.number(millis.into()));
+        self.optional(*processes, Self::number);
+    }
+
+    /// Likewise.
+    fn isolation(&mut self, isolation: &IsolationSpec) {
+        let IsolationSpec {
+            namespaces,
+            seccomp,
+            read_only,
+            writable,
+            tmp_bytes,
+        } = isolation;
+        if *isolation == IsolationSpec::default() {
+            return;
+        }
+        self.text(b"isolation");
+        self.number(namespaces.len() as u64);
+        for namespace in namespaces {
+            self.number(*namespace as u64);
+        }
+        self.number(u64::from(*seccomp));
+        self.number(u64::from(*read_only));
+        self.number(writable.len() as u64);
+        for path in writable {
+            self.text(path.as_os_str().as_bytes());
+        }
+        self.optional(*tmp_bytes, Self::number);
     }
 
     fn limits(&mut self, limits: &FunctionLimits) {

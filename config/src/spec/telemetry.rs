@@ -139,11 +139,13 @@ impl fmt::Display for OtlpEndpoint {
     }
 }
 
-/// What Prometheus sees.
+/// What Prometheus sees, and what is remembered of starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsSpec {
     /// Functions with series of their own; the others share one set.
     pub functions: usize,
+    /// Starts that `stoker ps --starts` can show.
+    pub starts: usize,
 }
 
 #[cfg(test)]

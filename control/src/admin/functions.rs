@@ -11,13 +11,14 @@ use stoker_core::{
     Decision, FailureKind, InstanceState, Mode, Policy, PoolView, Standing, StartFailure, Timestamp,
 };
 use stoker_gateway::{Entry, Snapshot};
-use stoker_scaler::driver::{Endpoint, StartTimings};
+use stoker_scaler::driver::Endpoint;
 use stoker_scaler::{FunctionView, InstanceStatus};
 
 use super::problem::{Problem, find};
+use super::starts::phases;
 use super::{App, aside};
 use crate::wire::{
-    DecisionInfo, Failure, FunctionDetail, FunctionSummary, InstanceInfo, Route, StartInfo, States,
+    DecisionInfo, Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
 };
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -77,7 +78,7 @@ pub(super) async fn instances(State(app): State<Arc<App>>) -> Result<Response, P
 
 /// What a list shows of a function.
 pub(super) fn summary(snapshot: &Snapshot, entry: &Entry, view: &FunctionView) -> FunctionSummary {
-    let FunctionView { pool, .. } = view;
+    let FunctionView { pool, held, .. } = view;
     let scaling = &entry.spec.scaling;
     let name = &entry.spec.name;
     FunctionSummary {
@@ -89,6 +90,10 @@ pub(super) fn summary(snapshot: &Snapshot, entry: &Entry, view: &FunctionView) -
         min_scale: scaling.min_scale,
         max_scale: scaling.max_scale,
         states: states(pool),
+        held_starts: held.map(|held| HeldStarts {
+            count: held.count,
+            reason: held.by.name().to_owned(),
+        }),
         in_flight: pool.in_flight,
         waiting: pool.waiting,
         expected_wait_ms: pool.expected_wait.map(millis),
@@ -117,11 +122,13 @@ pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -
         pid: status.pid,
         endpoint,
         age_seconds: now.since(view.created).as_secs_f64(),
-        state_seconds: now.since(view.since).as_secs_f64(),
+        state_seconds: now
+            .since(view.frozen.map_or(view.since, |frozen| frozen.since))
+            .as_secs_f64(),
         idle_seconds: view.idle_since.map(|since| now.since(since).as_secs_f64()),
         in_use: view.in_use,
         served: view.served,
-        start: status.timings.and_then(start),
+        start: status.timings.as_ref().and_then(phases),
     }
 }
 
@@ -136,6 +143,7 @@ fn states(pool: &PoolView) -> States {
         };
         *count += 1;
         states.aside += u32::from(instance.standing != Standing::Good);
+        states.frozen += u32::from(instance.frozen.is_some());
     }
     states
 }
@@ -147,15 +155,19 @@ fn policy(policy: Policy) -> &'static str {
     }
 }
 
-fn failure((failure, count): &(StartFailure, u32)) -> Failure {
-    let kind = match failure.kind {
+/// As it is called in the API.
+pub(super) fn kind(kind: FailureKind) -> &'static str {
+    match kind {
         FailureKind::NotExecutable => "not-executable",
         FailureKind::Exited => "exited",
         FailureKind::NeverListened => "never-listened",
         FailureKind::Resources => "resources",
-    };
+    }
+}
+
+fn failure((failure, count): &(StartFailure, u32)) -> Failure {
     Failure {
-        kind: kind.to_owned(),
+        kind: kind(failure.kind).to_owned(),
         detail: failure.detail.to_string(),
         count: *count,
     }
@@ -183,17 +195,7 @@ fn route(route: &RouteSpec) -> Route {
     }
 }
 
-/// None for an adopted instance, whose start nobody here has seen.
-fn start(timings: StartTimings) -> Option<StartInfo> {
-    (timings != StartTimings::default()).then(|| StartInfo {
-        prepare_ms: millis(timings.prepare),
-        spawn_ms: millis(timings.spawn),
-        listen_ms: millis(timings.listen),
-        total_ms: millis(timings.prepare + timings.spawn + timings.listen),
-    })
-}
-
 /// To the microsecond.
-fn millis(duration: Duration) -> f64 {
+pub(super) fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }

@@ -34,6 +34,13 @@ pub(super) struct EvictQuery {
     wait: Option<String>,
 }
 
+/// Of a request for starts, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartsQuery {
+    pub(super) function: Option<String>,
+}
+
 /// Which part of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {

@@ -12,7 +12,7 @@ use axum::routing::{delete, get, post};
 use serde_json::json;
 
 use super::problem::{Kind, Problem};
-use super::{App, aside, evict, functions, gateway, keys, logs, scale, stats, upgrade};
+use super::{App, aside, evict, functions, gateway, keys, logs, scale, starts, stats, upgrade};
 
 /// What Prometheus expects of the text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
@@ -36,6 +36,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/v1/starts", get(starts::list))
         .route("/v1/stats", get(stats::show))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
@@ -76,8 +77,8 @@ async fn unknown(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(100).collect();
     let detail = format!(
         "there is no {path:?} here; the admin API is /healthz, /readyz, /metrics, /v1/gateway, \
-         /v1/functions, /v1/functions/NAME, its /logs, /scale and /evict, /v1/instances, /v1/stats, \
-         /v1/keys, /v1/evict, /v1/reload and /v1/upgrade"
+         /v1/functions, /v1/functions/NAME, its /logs, /scale and /evict, /v1/instances, /v1/starts, \
+         /v1/stats, /v1/keys, /v1/evict, /v1/reload and /v1/upgrade"
     );
     Problem::new(Kind::UnknownRoute, detail)
 }

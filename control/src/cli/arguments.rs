@@ -38,6 +38,9 @@ pub struct LsArgs {
 pub struct PsArgs {
     /// Only the instances of this function
     pub function: Option<String>,
+    /// The last starts in place of the instances, newest first, with where their time went
+    #[arg(long)]
+    pub starts: bool,
     /// Which gateway.
     #[command(flatten)]
     pub connection: Connection,

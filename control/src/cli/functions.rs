@@ -55,6 +55,7 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
     let states = &function.states;
     let counts = [
         (states.ready, "ready"),
+        (states.frozen, "frozen"),
         (states.aside, "aside"),
         (states.starting, "starting"),
         (states.draining, "draining"),
@@ -68,6 +69,9 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
     if words.is_empty() {
         words.push("0".to_owned());
     }
+    if let Some(held) = &function.held_starts {
+        words.push(format!("{} of them wait ({})", held.count, held.reason));
+    }
     if let Some(held) = function.scale_override {
         words.push(format!("held at {held}"));
     }
@@ -80,7 +84,7 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Failure, States};
+    use crate::wire::{Failure, HeldStarts, States};
 
     #[test]
     fn says_what_is_unusual() {
@@ -93,6 +97,7 @@ mod tests {
             min_scale: 0,
             max_scale: 1,
             states: States::default(),
+            held_starts: None,
             in_flight: 0,
             waiting: 0,
             expected_wait_ms: None,
@@ -108,11 +113,22 @@ mod tests {
             draining: 0,
             stopping: 3,
             aside: 1,
+            frozen: 1,
         };
         assert_eq!(
             instances(&function),
-            "2 ready, 1 aside, 1 starting, 3 stopping"
+            "2 ready, 1 frozen, 1 aside, 1 starting, 3 stopping"
         );
+        function.states = States {
+            starting: 5,
+            ..States::default()
+        };
+        function.held_starts = Some(HeldStarts {
+            count: 3,
+            reason: "memory".to_owned(),
+        });
+        assert_eq!(instances(&function), "5 starting, 3 of them wait (memory)");
+        function.held_starts = None;
         assert_eq!(waiting_in_words(0, Some(9.0)), "0");
         assert_eq!(waiting_in_words(3, None), "3");
         assert_eq!(waiting_in_words(3, Some(1540.0)), "3 (1.5s)");

@@ -57,10 +57,12 @@ mod tests {
     #[test]
     fn what_is_not_known_is_a_dash() {
         let start = StartInfo {
+            gate_ms: 0.0,
             prepare_ms: 0.5,
             spawn_ms: 1.0,
             listen_ms: 10.0,
             total_ms: 11.5,
+            ..StartInfo::default()
         };
         let ready = InstanceInfo {
             id: "1-2".to_owned(),

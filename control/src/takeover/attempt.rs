@@ -51,6 +51,13 @@ pub(super) async fn attempt(
     let Ok(suspension) = holdings.reloader.suspend().await else {
         return Err(TakeoverError::Busy);
     };
+    if tokio::time::timeout(CHANGE, holdings.scaler.settle())
+        .await
+        .is_err()
+    {
+        holdings.scaler.thaw();
+        return Err(TakeoverError::Unsettled(CHANGE));
+    }
     let lines = holdings.logs.pause(LOGS).await;
     let mut estate = holdings.scaler.freeze();
     estate.lines = lines;

@@ -60,7 +60,7 @@ async fn lists_functions_with_their_state() {
         ("last_failure", Value::Null),
         (
             "states",
-            json!({"starting": 0, "ready": 1, "draining": 0, "stopping": 0, "aside": 0}),
+            json!({"starting": 0, "ready": 1, "draining": 0, "stopping": 0, "aside": 0, "frozen": 0}),
         ),
     ] {
         assert_eq!(busy[key], value, "{key}");
@@ -93,7 +93,8 @@ async fn shows_all_of_a_function() {
     assert_eq!(instance["idle_seconds"], Value::Null);
     assert_eq!(
         instance["start"],
-        json!({"prepare_ms": 0.5, "spawn_ms": 1.0, "listen_ms": 10.0, "total_ms": 11.5})
+        json!({"decide_ms": 0.0, "gate_ms": 0.0, "prepare_ms": 0.5, "spawn_ms": 1.0,
+               "clone_ms": 0.0, "exec_ms": 0.0, "listen_ms": 10.0, "total_ms": 11.5})
     );
     let why = function["decision"]["why"].as_str().unwrap();
     assert!(why.starts_with("1 instance wanted: "), "{why}");

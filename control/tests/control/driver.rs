@@ -75,9 +75,11 @@ impl Driver for FakeDriver {
                 return Err(failure("it ended with exit code 3"));
             }
             let timings = StartTimings {
+                gate: Duration::ZERO,
                 prepare: Duration::from_micros(500),
                 spawn: Duration::from_millis(1),
                 listen: Duration::from_millis(10),
+                ..StartTimings::default()
             };
             let endpoint = Endpoint::Unix(self.endpoint.clone());
             Ok(Started {

@@ -6,10 +6,17 @@ use prometheus::{
     Opts, Registry,
 };
 
+use super::frost::Frost;
+
 /// Upper bounds in seconds: from 50 microseconds, for a warm answer is that quick.
 pub(super) const BUCKETS: [f64; 20] = [
     0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
     2.0, 5.0, 10.0, 30.0, 60.0, 300.0,
+];
+
+/// The same for parts of a start: fewer, for there are eight parts.
+const PART_BUCKETS: [f64; 13] = [
+    0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0,
 ];
 
 type Result<T> = std::result::Result<T, prometheus::Error>;
@@ -49,6 +56,12 @@ impl Families {
         self.register(HistogramVec::new(options, labels)?)
     }
 
+    /// Of parts of something, which are many.
+    fn parts(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec> {
+        let options = HistogramOpts::new(name, help).buckets(PART_BUCKETS.to_vec());
+        self.register(HistogramVec::new(options, labels)?)
+    }
+
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
     }
@@ -82,6 +95,7 @@ pub(super) struct PerRevision {
     pub(super) start_failures: IntCounterVec,
     pub(super) exits: IntCounterVec,
     pub(super) evictions: IntCounterVec,
+    pub(super) frost: Frost,
 }
 
 impl PerRevision {
@@ -124,9 +138,10 @@ impl PerRevision {
                 "From the arrival of a request to its slot.",
                 by_start,
             )?,
-            start: families.histograms(
+            start: families.parts(
                 "stoker_start_duration_seconds",
-                "Parts of the starts of instances.",
+                "Parts of cold starts: of the starts of instances, and of the requests that waited \
+                 for one.",
                 &["function", "revision", "phase"],
             )?,
             starts: families.counters(
@@ -149,6 +164,7 @@ impl PerRevision {
                 "Instances that an operator told to go.",
                 own,
             )?,
+            frost: Frost::new(families)?,
         })
     }
 }

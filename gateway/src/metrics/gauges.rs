@@ -8,8 +8,8 @@ use stoker_scaler::FunctionView;
 use super::families::Families;
 
 /// Every instance is in one of these.
-const STATES: [&str; 6] = [
-    "starting", "ready", "aside", "trial", "draining", "stopping",
+const STATES: [&str; 7] = [
+    "starting", "ready", "frozen", "aside", "trial", "draining", "stopping",
 ];
 
 /// What is read off the pools when Prometheus asks.
@@ -19,6 +19,7 @@ pub(super) struct Gauges {
     in_flight: IntGaugeVec,
     desired: IntGaugeVec,
     backoff: IntGaugeVec,
+    held: IntGaugeVec,
 }
 
 impl Gauges {
@@ -37,6 +38,11 @@ impl Gauges {
             )?,
             in_flight: families.gauges("stoker_in_flight_requests", "Slots in use now.", own)?,
             desired: families.gauges("stoker_desired_instances", "Instances wanted now.", own)?,
+            held: families.gauges(
+                "stoker_starts_waiting",
+                "Starts that do not begin yet, for there is no room for them.",
+                own,
+            )?,
             backoff: families.gauges(
                 "stoker_start_backoff",
                 "1 while failed starts hold the next one back.",
@@ -53,6 +59,7 @@ impl Gauges {
             &self.in_flight,
             &self.desired,
             &self.backoff,
+            &self.held,
         ] {
             gauge.reset();
         }
@@ -76,6 +83,7 @@ impl Gauges {
             (&self.in_flight, pool.in_flight),
             (&self.desired, desired),
             (&self.backoff, u32::from(pool.backoff_until.is_some())),
+            (&self.held, view.held.map_or(0, |held| held.count)),
         ] {
             gauge.with_label_values(own).add(value.into());
         }

@@ -17,10 +17,22 @@ pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Who made an answer that came to its end, as labels.
 const ORIGINS: [&str; 2] = ["function", "gateway"];
 /// What a request found, as labels.
-const WARMTHS: [&str; 2] = ["warm", "cold"];
+pub(super) const WARMTHS: [&str; 3] = ["warm", "cold", "thawed"];
+
+/// What a request found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Warmth {
+    Warm,
+    Cold,
+    /// An instance that was frozen.
+    Thawed,
+}
+
 const RESULTS: [&str; 3] = ["ready", "failed", "adopted"];
 const KINDS: [&str; 4] = ["not-executable", "exited", "never-listened", "resources"];
-const PHASES: [&str; 3] = ["prepare", "spawn", "listen"];
+/// What follows a start, as labels beside those of its phases.
+const CONNECT: &str = "connect";
+const FIRST_BYTE: &str = "first-byte";
 const WANTED: [&str; 2] = ["no", "yes"];
 
 /// The series of one revision of a function. Most appear with the first event that they count.
@@ -33,12 +45,12 @@ pub(crate) struct Series {
     incomplete: OnceLock<IntCounter>,
     request_bytes: IntCounter,
     response_bytes: IntCounter,
-    timings: [OnceLock<Timings>; 2],
+    timings: [OnceLock<Timings>; 3],
     /// By kind; kinds are few, and each is met for the first time once.
     problems: Mutex<Vec<(&'static str, IntCounter)>>,
 }
 
-/// The histograms of warm or of cold requests.
+/// The histograms of warm, of cold or of thawed requests.
 pub(super) struct Timings {
     pub(super) duration: Histogram,
     pub(super) first_byte: Histogram,
@@ -83,16 +95,24 @@ impl Series {
     }
 
     /// Counts the head of an answer of the function.
-    pub(super) fn answered(&self, cold: bool, queue: Duration, first_byte: Duration) {
-        let timings = self.timings(cold);
+    pub(super) fn answered(&self, warmth: Warmth, queue: Duration, first_byte: Duration) {
+        let timings = self.timings(warmth);
         timings.queue.observe(queue.as_secs_f64());
         timings.first_byte.observe(first_byte.as_secs_f64());
     }
 
+    /// Counts what a cold request went through after the start.
+    pub(super) fn first_answered(&self, connect: Duration, first_byte: Duration) {
+        self.phase(CONNECT, connect);
+        self.phase(FIRST_BYTE, first_byte);
+    }
+
     /// Counts an answer of the function that came to its end.
-    pub(super) fn completed(&self, status: StatusCode, cold: bool, duration: Duration) {
+    pub(super) fn completed(&self, status: StatusCode, warmth: Warmth, duration: Duration) {
         self.requests(0, class(status)).inc();
-        self.timings(cold).duration.observe(duration.as_secs_f64());
+        self.timings(warmth)
+            .duration
+            .observe(duration.as_secs_f64());
     }
 
     /// Counts a request that did not come to its end.
@@ -143,7 +163,11 @@ impl Series {
             }
             Notice::Adopted { .. } => self.starts(2).inc(),
             Notice::Exited { wanted, .. } => self.exits(*wanted).inc(),
-            Notice::Decided(_) => {}
+            Notice::Frozen { .. } | Notice::Thawed { .. } | Notice::Relieved { .. } => {
+                let own: &[&str] = &[&self.function, &self.revision];
+                self.families.frost.note(own, notice);
+            }
+            Notice::CannotFreeze { .. } | Notice::Held { .. } | Notice::Decided(_) => {}
         }
     }
 
@@ -173,12 +197,16 @@ impl Series {
         ] {
             plain.remove_label_values(own).ok();
         }
+        families.frost.remove(own);
         for start in WARMTHS {
             for family in [&families.duration, &families.first_byte, &families.queue] {
                 family.remove_label_values(&with(&[start])).ok();
             }
         }
-        for phase in PHASES {
+        for phase in StartTimings::PHASES
+            .into_iter()
+            .chain([CONNECT, FIRST_BYTE])
+        {
             families.start.remove_label_values(&with(&[phase])).ok();
         }
         for (family, values) in [
@@ -207,8 +235,8 @@ impl Series {
     }
 
     /// The time to the first byte, if any was measured.
-    pub(super) fn first_byte(&self, cold: bool) -> Option<&Histogram> {
-        let timings = self.timings[usize::from(cold)].get();
+    pub(super) fn first_byte(&self, warmth: Warmth) -> Option<&Histogram> {
+        let timings = self.timings[warmth as usize].get();
         timings.map(|timings| &timings.first_byte)
     }
 
@@ -253,17 +281,23 @@ impl Series {
 
     fn started(&self, timings: &StartTimings) {
         self.starts(0).inc();
-        let parts = [timings.prepare, timings.spawn, timings.listen];
-        for (phase, time) in PHASES.into_iter().zip(parts) {
-            let labels = [&*self.function, &*self.revision, phase];
-            let histogram = self.families.start.with_label_values(&labels);
-            histogram.observe(time.as_secs_f64());
+        for (phase, time) in StartTimings::PHASES.into_iter().zip(timings.phases()) {
+            // Most starts are not held.
+            if phase != "gate" || !time.is_zero() {
+                self.phase(phase, time);
+            }
         }
     }
 
-    fn timings(&self, cold: bool) -> &Timings {
-        self.timings[usize::from(cold)].get_or_init(|| {
-            let start = WARMTHS[usize::from(cold)];
+    fn phase(&self, phase: &str, time: Duration) {
+        let labels = [&*self.function, &*self.revision, phase];
+        let histogram = self.families.start.with_label_values(&labels);
+        histogram.observe(time.as_secs_f64());
+    }
+
+    fn timings(&self, warmth: Warmth) -> &Timings {
+        self.timings[warmth as usize].get_or_init(|| {
+            let start = WARMTHS[warmth as usize];
             let labels = [&*self.function, &*self.revision, start];
             Timings {
                 duration: self.families.duration.with_label_values(&labels),

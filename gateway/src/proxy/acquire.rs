@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use stoker_config::Contract;
 use stoker_scaler::{AcquireError, Lease};
 
 use crate::Connection;
@@ -71,6 +72,10 @@ impl Seeker<'_> {
             let place = self.share().connections.take();
             let place = place.map_err(|full| self.no_connection(full))?;
             let spec = &self.entry.spec;
+            if spec.contract != Contract::Http {
+                // Its first frames are not kept, and so cannot be sent to another one.
+                lease.instance().settled(spec.timeouts.start).await;
+            }
             let opening = Connection::open(
                 lease.instance().endpoint(),
                 spec.contract,

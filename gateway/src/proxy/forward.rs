@@ -72,10 +72,8 @@ pub(super) async fn forward(
     let connection = seeker.connection(&mut lease, &mut body).await?;
     let connected = record.connected();
     let budget = (&entry.spec.retry, &gateway.share(&entry).retries);
-    let attempts = Attempts::new(budget, &method, (&head, framing), connected);
-    if attempts.wants_body() {
-        body.keep();
-    }
+    let mut attempts = Attempts::new(budget, &method, (&head, framing), connected);
+    keep(&mut attempts, &lease, (&head, &mut body), total).await;
     let mut trip = Trip {
         exchange: start(connection, head, body, framing)?,
         lease,
@@ -94,7 +92,6 @@ pub(super) async fn forward(
     } = trip;
     let verdict = (head.status, &head.headers);
     health::note_head(&mut lease, verdict, entry.spec.server_errors_fail);
-
     let record = record.answered(&lease, head.status);
     let phases = record.phases;
     let streams = stream || is_event_stream(&head.headers);
@@ -112,6 +109,23 @@ pub(super) async fn forward(
             drained: None,
         }),
     })
+}
+
+/// Keeps what it takes to send the request again, if it may be necessary.
+async fn keep(
+    attempts: &mut Attempts<'_>,
+    lease: &Lease<Connection>,
+    (head, body): (&Head, &mut RequestBody),
+    patience: Duration,
+) {
+    let instance = lease.instance();
+    if !instance.is_settled() && !attempts.keep(head) {
+        // What such an instance takes cannot be taken back if it does not run.
+        instance.settled(patience).await;
+    }
+    if attempts.wants_body() {
+        body.keep();
+    }
 }
 
 fn start(
@@ -148,7 +162,13 @@ impl Trip<'_> {
                 self.deadlines
                     .head(&mut self.exchange, watchdog, method, seeker.header_bytes);
             let failure = match head.await {
-                Ok(head) => return Ok(head),
+                Ok(head) => {
+                    if self.lease.is_cold() {
+                        // The answer may be here before the news of the start.
+                        self.lease.instance().settled(NEWS).await;
+                    }
+                    return Ok(head);
+                }
                 Err(failure) => failure,
             };
             let lost = matches!(
@@ -157,6 +177,7 @@ impl Trip<'_> {
             );
             let now = Instant::now();
             let again = match lost && now < seeker.deadline {
+                true if self.was_unread().await => self.attempts.once_more(&mut self.exchange),
                 true => self.attempts.next(&mut self.exchange, now),
                 false => None,
             };
@@ -174,6 +195,16 @@ impl Trip<'_> {
             }
             record.connected();
         }
+    }
+
+    /// True if the connection broke because no program was executed that could have accepted it.
+    async fn was_unread(&self) -> bool {
+        let instance = self.lease.instance();
+        if !instance.is_settled() {
+            // Whoever closed the socket says why.
+            instance.ended(Duration::ZERO).await;
+        }
+        instance.never_ran()
     }
 }
 
@@ -306,7 +337,9 @@ impl HeadFailure {
 /// The connection broke: says how the instance ended, if it did.
 async fn lost(lease: &Lease<Connection>, error: &(dyn std::error::Error + Send + Sync)) -> Problem {
     match lease.instance().ended(NEWS).await {
-        Some(failure) if failure.kind == FailureKind::NeverListened => {
+        Some(failure)
+            if failure.kind == FailureKind::NeverListened || lease.instance().never_ran() =>
+        {
             Problem::new(ProblemKind::StartFailed, &*failure.detail)
         }
         Some(failure) => {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 /// A longer body is not kept.
-const KEPT_BYTES: usize = 64 * 1024;
+pub(super) const KEPT_BYTES: usize = 64 * 1024;
 
 /// Pieces of a body that were handed out. They are shared, not copied.
 #[derive(Debug, Default)]

@@ -167,7 +167,11 @@ fn times(out: &mut Vec<u8>, journal: &Journal) {
     millis(out, journal.queue());
     if let Some(start) = &journal.start {
         out.extend_from_slice(b",\"start_ms\":");
-        millis(out, start.prepare + start.spawn + start.listen);
+        millis(out, start.total());
+    }
+    if let Some(thaw) = journal.phases.thaw {
+        out.extend_from_slice(b",\"thaw_ms\":");
+        millis(out, thaw);
     }
     if journal.connected {
         out.extend_from_slice(b",\"connect_ms\":");

@@ -3,10 +3,14 @@
 //! ```text
 //! GET shop                 server
 //! ├─ queue                 from the arrival to the slot
-//! │  └─ start              cold requests: the start of the instance, as far as it was waited for
-//! │     ├─ prepare
-//! │     ├─ spawn
-//! │     └─ listen
+//! ├─ start                 cold requests: the start of the instance, as far as it fell into the
+//! │  │                     request; it may go on beside connect and function
+//! │  ├─ decide
+//! │  ├─ prepare
+//! │  ├─ spawn
+//! │  ├─ clone
+//! │  ├─ exec
+//! │  └─ listen
 //! ├─ connect               from the slot to the connection
 //! └─ function              client: from the connection to the end; what the function is told
 //! ```
@@ -17,6 +21,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::Version;
 use http::header::USER_AGENT;
+use stoker_scaler::driver::StartTimings;
 
 use super::journal::{Journal, Outcome};
 use super::otlp::{Event, KeyValue, Kind, Span, Status};
@@ -30,7 +35,8 @@ const TEXT_BYTES: usize = 2048;
 
 /// How many spans [`spans`] makes.
 pub(super) fn count(journal: &Journal) -> u64 {
-    let started = 4 * u64::from(journal.start.is_some());
+    let parts = 1 + StartTimings::PHASES.len() as u64;
+    let started = parts * u64::from(journal.start.is_some());
     2 + started + u64::from(journal.instance.is_some()) + u64::from(journal.connected)
 }
 
@@ -50,10 +56,8 @@ pub(super) fn spans(journal: &Journal, redaction: &Redaction) -> Vec<Span> {
     spans.push(server);
 
     let queue = journal.queue().min(total);
-    let waited = maker.span("queue", (Duration::ZERO, queue), Some(&root));
-    let waited_id = waited.span_id.clone();
-    spans.push(waited);
-    start(&maker, &mut spans, (queue, &waited_id));
+    spans.push(maker.span("queue", (Duration::ZERO, queue), Some(&root)));
+    start(&maker, &mut spans, &root);
     if journal.instance.is_some() {
         let end = match journal.connected {
             true => (queue + journal.phases.connect).min(total),
@@ -78,25 +82,41 @@ pub(super) fn spans(journal: &Journal, redaction: &Redaction) -> Vec<Span> {
     spans
 }
 
-/// The start that the request waited for, which ended with its wait. It may have begun before the
-/// request came: then it is shown from the arrival on.
-fn start(maker: &Maker<'_>, spans: &mut Vec<Span>, (queue, waited): (Duration, &[u8])) {
-    let Some(timings) = maker.journal.start else {
+/// The start that the request waited for. What of it came before the arrival, or after the end, is
+/// cut off.
+fn start(maker: &Maker<'_>, spans: &mut Vec<Span>, root: &[u8]) {
+    let journal = maker.journal;
+    let Some(timings) = journal.start else {
         return;
     };
-    let all = timings.prepare + timings.spawn + timings.listen;
-    let begin = queue.saturating_sub(all);
-    let start = maker.span("start", (begin, queue), Some(waited));
+    let total = journal.total;
+    let parts = timings.phases();
+    // Behind the arrival by so much, or before it.
+    let arrived = journal.phases.arrived;
+    let (ahead, behind) = match timings.called {
+        Some(called) => (
+            (arrived + timings.decide).saturating_duration_since(called),
+            called.saturating_duration_since(arrived + timings.decide),
+        ),
+        // It ended with the wait.
+        None => (
+            timings.total().saturating_sub(journal.queue()),
+            journal.queue().saturating_sub(timings.total()),
+        ),
+    };
+    let place = |after: Duration| (behind + after).saturating_sub(ahead).min(total);
+    let start = maker.span(
+        "start",
+        (place(Duration::ZERO), place(timings.total())),
+        Some(root),
+    );
     let id = start.span_id.clone();
     spans.push(start);
-    let listen = queue.saturating_sub(timings.listen);
-    let spawn = listen.saturating_sub(timings.spawn);
-    for (name, from, to) in [
-        ("prepare", begin, spawn),
-        ("spawn", spawn, listen),
-        ("listen", listen, queue),
-    ] {
-        spans.push(maker.span(name, (from, to), Some(&id)));
+    let mut begin = Duration::ZERO;
+    for (name, part) in StartTimings::PHASES.into_iter().zip(parts) {
+        let end = begin + part;
+        spans.push(maker.span(name, (place(begin), place(end)), Some(&id)));
+        begin = end;
     }
 }
 

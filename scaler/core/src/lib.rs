@@ -23,8 +23,8 @@ pub use policy::{
     Clamp, Decision, Load, Mode, Observations, Panic, PolicyState, RollingMax, Why, decide,
 };
 pub use pool::{
-    Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool, PoolView, Record,
-    Standing, Violation,
+    Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool, PoolView,
+    Record, Standing, Violation,
 };
-pub use spec::{Admission, Backoff, Health, Policy, ScaleSpec};
+pub use spec::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 pub use time::Timestamp;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use stoker_core::{Effect, Event, RejectCause, Timestamp};
+use stoker_core::{Effect, Event, InstanceId, RejectCause, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Answer, Function, State};
-use crate::driver::Stop;
-use crate::{Instance, Lease, Notice};
+use crate::driver::{SocketKind, Stop};
+use crate::{Instance, Lease, Notice, Reclaim, StartCause};
 
 /// One thing to do once the function's lock is free.
 pub(super) enum Todo<C: Send + 'static> {
@@ -18,7 +18,11 @@ pub(super) enum Todo<C: Send + 'static> {
         Timestamp,
     ),
     Reject(oneshot::Sender<Answer<C>>, RejectCause),
-    Start(Arc<Instance<C>>),
+    /// True if it may get requests before it is known to run.
+    Start(Arc<Instance<C>>, bool),
+    Freeze(Arc<Instance<C>>),
+    Thaw(Arc<Instance<C>>),
+    Reclaim(InstanceId),
     Stop(Arc<Instance<C>>, Stop),
     Decided(Box<stoker_core::Decision>),
 }
@@ -51,10 +55,31 @@ impl<C: Send + 'static> Function<C> {
                     }
                 }
                 Effect::Start { instance: id } => {
-                    let instance = Arc::new(Instance::new(id, self.shared.clock.now()));
+                    let cause = match state.waiting.is_empty() {
+                        true => StartCause::Policy,
+                        false => StartCause::Request,
+                    };
+                    let now = self.shared.clock.now();
+                    let instance = Arc::new(Instance::asked_for(id, now, cause));
                     state.instances.insert(id, Arc::clone(&instance));
-                    todo.push(Todo::Start(instance));
+                    let early = self.launch.socket == SocketKind::Inherit
+                        && state.pool.may_begin(state.begun);
+                    state.begun += u32::from(early);
+                    todo.push(Todo::Start(instance, early));
                 }
+                Effect::Freeze { instance } => {
+                    if let Some(instance) = state.instances.get(&instance) {
+                        instance.set_frozen(true);
+                        todo.push(Todo::Freeze(Arc::clone(instance)));
+                    }
+                }
+                Effect::Thaw { instance } => {
+                    if let Some(instance) = state.instances.get(&instance) {
+                        instance.set_frozen(false);
+                        todo.push(Todo::Thaw(Arc::clone(instance)));
+                    }
+                }
+                Effect::Reclaim { instance } => todo.push(Todo::Reclaim(instance)),
                 Effect::Drain { instance } => {
                     if let Some(instance) = state.instances.get(&instance) {
                         instance.set_draining();
@@ -82,15 +107,26 @@ impl<C: Send + 'static> Function<C> {
 
     /// Does it, without the lock: a lease that nobody takes gives itself back, which locks.
     pub(super) fn carry_out(&self, todo: Vec<Todo<C>>) {
+        // The pool thaws an instance right before it grants on it.
+        let mut thawed = None;
         for item in todo {
             match item {
                 Todo::Grant(sender, instance, cold, granted) => {
                     let lease = Lease::new(self.strong(), instance, cold, granted);
+                    let lease = lease.thawed(thawed.take());
                     drop(sender.send(Ok(lease)));
                 }
                 Todo::Reject(sender, cause) => drop(sender.send(Err(cause))),
-                Todo::Start(instance) => self.start(instance),
+                Todo::Start(instance, early) => self.start(instance, early),
+                Todo::Freeze(instance) => self.freeze_soon(instance),
+                Todo::Thaw(instance) => thawed = self.settle_frost(&instance),
+                Todo::Reclaim(id) => {
+                    if self.shared.reclaim() != Reclaim::Off {
+                        self.shared.driver.reclaim(id);
+                    }
+                }
                 Todo::Stop(instance, how) => {
+                    self.measure_at_end(&instance);
                     instance.set_stopping();
                     self.shared.driver.stop(instance.id(), how);
                 }

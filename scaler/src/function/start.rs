@@ -5,27 +5,38 @@ use std::sync::Arc;
 use stoker_core::{Event, FailureKind, StartFailure};
 
 use super::Function;
-use crate::driver::{Observed, Started, Stop};
+use crate::driver::{FailedStart, Observed, StartEnd, StartTimings, Started, Stop};
+use crate::starts::{Entry, Permit};
 use crate::{Instance, Notice};
 
 impl<C: Send + 'static> Function<C> {
-    /// Starts an instance in a task of its own.
-    pub(super) fn start(&self, instance: Arc<Instance<C>>) {
+    /// Starts an instance: on this thread, if it may get requests at once and the driver can do
+    /// that, else in a task of its own.
+    pub(super) fn start(&self, instance: Arc<Instance<C>>, early: bool) {
+        // Here and not in the task, so that those of one burst are in order.
+        let mut entry = self.enter_gate(&instance);
+        if early {
+            if let Entry::Passed(passed) = entry {
+                if self.begin(&instance, passed) {
+                    return;
+                }
+                entry = self.enter_gate(&instance);
+            }
+            self.lock().begun -= 1;
+        }
         let function = self.strong();
         self.shared.runtime.spawn(async move {
-            if instance.is_stopping() {
-                function.start_failed(&instance, stopped_before_start());
-                return;
-            }
-            match function
-                .shared
-                .driver
-                .start(instance.id(), &function.launch)
-                .await
-            {
+            let passed = function.pass_gate(&instance, entry).await;
+            let result = match passed {
+                Ok(_) if instance.is_stopping() => Err(stopped_before_start()),
+                Ok((permit, held)) => function.start_within(&instance, permit, held).await,
+                Err(failure) => Err(failure),
+            };
+            match result {
                 Ok(started) => function.started(&instance, started),
                 Err(failure) => function.start_failed(&instance, failure),
             }
+            function.measure();
         });
     }
 
@@ -52,8 +63,54 @@ impl<C: Send + 'static> Function<C> {
         });
     }
 
-    pub(super) fn started(&self, instance: &Instance<C>, started: Started) {
+    /// Starts an instance on this thread and has it count as ready at once; false if that cannot
+    /// be.
+    fn begin(&self, instance: &Arc<Instance<C>>, passed: Permit) -> bool {
+        let Some(permit) = self.shared.begins.enter() else {
+            return false;
+        };
+        if instance.is_stopping() {
+            return false;
+        }
+        let (function, started) = (self.strong(), Arc::clone(instance));
+        let end = StartEnd::new(move |result| {
+            function.ended_start(&started, result);
+            drop((permit, passed));
+        });
+        let id = instance.id();
+        let Ok(endpoint) = self.shared.driver.begin(id, &self.launch, end) else {
+            return false;
+        };
+        instance.set_reachable(endpoint);
+        self.apply(Event::Ready { instance: id });
+        true
+    }
+
+    /// A start that was begun has ended.
+    fn ended_start(&self, instance: &Instance<C>, result: Result<Started, FailedStart>) {
+        self.lock().begun -= 1;
+        match result {
+            Ok(started) => self.started(instance, started),
+            Err(FailedStart { failure, unread }) => {
+                self.forget_start(instance, &failure);
+                // After the pool: whoever hears of it may ask for another instance at once.
+                match unread {
+                    true => instance.set_never_ran(failure),
+                    false => instance.set_gone(failure),
+                }
+            }
+        }
+    }
+
+    pub(super) fn started(&self, instance: &Instance<C>, mut started: Started) {
+        if let Some(called) = started.timings.called {
+            let decided = self.shared.clock.instant(instance.created());
+            let decide = called.saturating_duration_since(decided);
+            started.timings.decide = decide.saturating_sub(started.timings.gate);
+        }
         let (pid, timings) = (started.pid, started.timings);
+        let record = instance.start_record(&self.launch, (timings, timings.total()), Ok(pid));
+        self.shared.history.add(record);
         instance.set_started(started);
         self.apply(Event::Ready {
             instance: instance.id(),
@@ -71,23 +128,28 @@ impl<C: Send + 'static> Function<C> {
     }
 
     pub(super) fn start_failed(&self, instance: &Instance<C>, failure: StartFailure) {
-        instance.set_gone(failure.clone());
-        self.notice(Notice::StartFailed {
-            id: instance.id(),
-            failure: &failure,
-        });
-        self.remove(
-            Event::StartFailed {
-                instance: instance.id(),
-                failure,
-            },
-            instance.id(),
-        );
+        self.forget_start(instance, &failure);
+        instance.set_gone(failure);
+    }
+
+    fn forget_start(&self, instance: &Instance<C>, failure: &StartFailure) {
+        let id = instance.id();
+        let took = self.shared.clock.now().since(instance.created());
+        let times = (StartTimings::default(), took);
+        let record = instance.start_record(&self.launch, times, Err(failure.clone()));
+        self.shared.history.add(record);
+        self.notice(Notice::StartFailed { id, failure });
+        let failure = failure.clone();
+        let event = Event::StartFailed {
+            instance: id,
+            failure,
+        };
+        self.remove(event, id);
         self.shared.started();
     }
 }
 
-fn stopped_before_start() -> StartFailure {
+pub(super) fn stopped_before_start() -> StartFailure {
     StartFailure {
         kind: FailureKind::Exited,
         detail: "it was stopped before it was started".into(),

@@ -80,6 +80,20 @@ impl Client {
         Ok(())
     }
 
+    /// Sends now or not at all; false if the spawner is not there or behind.
+    pub(super) fn send_now(
+        &self,
+        request: &Request,
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<bool> {
+        let packet = Packet::new(request, descriptors)?;
+        let state = self.lock();
+        let Some(up) = state.up.as_ref().filter(|_| state.outbox.is_empty()) else {
+            return Ok(false);
+        };
+        Ok(!state.closing && packet.send(up.socket.get_ref()).is_ok())
+    }
+
     /// Sends what waits; false if not all could be sent.
     pub(super) fn flush(&self) -> bool {
         self.lock().flush()

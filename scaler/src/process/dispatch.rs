@@ -5,35 +5,30 @@ use std::sync::Arc;
 
 use stoker_core::{FailureKind, InstanceId, StartFailure};
 
+use super::frost::{Freezer, Frost};
 use super::place::Place;
 use super::table::{Entry, Phase, Report};
 use super::words::{ending, failure, fault};
-use super::{Output, OutputStream, Shared};
-use crate::driver::{Exit, Observed};
-use crate::spawner::protocol::{Ending, Event};
+use super::{Output, OutputStream, Shared, begin};
+use crate::driver::{Exit, FailedStart, Observed};
+use crate::spawner::protocol::{Ending, Event, StartTimes};
 
 /// Handles one event.
 pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<OwnedFd>) {
     match event {
-        Event::Started { id, pid, observed } => {
+        Event::Started {
+            id,
+            pid,
+            observed,
+            times,
+        } => {
             let id = InstanceId::from_raw(id);
-            let Some((function, inherited)) = shared.table.describe(id) else {
-                // Asked for before a former spawner died, and given up then.
-                shared.signal(id, true);
-                return;
-            };
-            if !descriptors.is_empty() && shared.table.begin_reading(id) {
-                hand_out(shared, &function, id, descriptors);
-            }
-            shared.table.report(id, Report::Started { pid, observed });
-            if let Some(endpoint) = inherited {
-                shared.table.promote(id, endpoint);
-            }
+            started(shared, id, (pid, observed, times), descriptors);
         }
         Event::StartFailed { id, fault: why } => {
             let id = InstanceId::from_raw(id);
             if let Some(entry) = shared.table.remove(id) {
-                lose(shared, id, entry, &fault(why));
+                never_ran(shared, id, entry, &fault(why));
             }
         }
         Event::Listening { id, at, reach } => {
@@ -68,9 +63,67 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
                 hand_out(shared, &function, id, descriptors);
             }
         }
+        Event::Freezer { id, kind, memory } => {
+            let missing = || Arc::from("there are no descriptors left for its control group");
+            let freezer = Freezer::new((kind, memory), descriptors).ok_or_else(missing);
+            let id = InstanceId::from_raw(id);
+            shared.table.with_frost(id, |frost| frost.settle(freezer));
+        }
+        Event::NoFreezer { id, why } => {
+            let id = InstanceId::from_raw(id);
+            shared
+                .table
+                .with_frost(id, |frost| frost.settle(Err(why.into())));
+        }
         Event::ListEnd => shared.table.end_list(),
         // Said once, before the driver listens.
         Event::Welcome { .. } | Event::Refused { .. } => {}
+    }
+}
+
+/// A program was executed.
+fn started(
+    shared: &Arc<Shared>,
+    id: InstanceId,
+    (pid, observed, times): (u32, bool, StartTimes),
+    descriptors: Vec<OwnedFd>,
+) {
+    let Some((function, inherited)) = shared.table.describe(id) else {
+        // Asked for before a former spawner died, and given up then.
+        shared.signal(id, true);
+        return;
+    };
+    if let Some(begun) = shared.table.end_begun(id) {
+        // First, for an answer of the program may wait for it to be told.
+        begin::end(shared, id, *begun, pid, times);
+    }
+    if !descriptors.is_empty() && shared.table.begin_reading(id) {
+        hand_out(shared, &function, id, descriptors);
+    }
+    if inherited.is_some() {
+        shared.sockets.refill();
+    }
+    let started = Report::Started {
+        pid,
+        observed,
+        times,
+    };
+    shared.table.report(id, started);
+    if let Some(endpoint) = inherited {
+        shared.table.promote(id, endpoint);
+    }
+}
+
+/// Tells that no program was executed.
+fn never_ran(shared: &Shared, id: InstanceId, entry: Entry, why: &StartFailure) {
+    if !matches!(entry.phase, Phase::Begun(_)) {
+        return lose(shared, id, entry, why);
+    }
+    if let Phase::Begun(begun) = entry.finish().0 {
+        begun.end.tell(Err(FailedStart {
+            failure: why.clone(),
+            unread: true,
+        }));
     }
 }
 
@@ -79,6 +132,10 @@ pub(super) fn lose(shared: &Shared, id: InstanceId, entry: Entry, why: &StartFai
     match entry.finish().0 {
         // A receiver that is gone gave up.
         Phase::Starting(start) => drop(start.send(Report::Failed(why.clone()))),
+        Phase::Begun(begun) => begun.end.tell(Err(FailedStart {
+            failure: why.clone(),
+            unread: false,
+        })),
         Phase::Running | Phase::Expected => drop(shared.exits.send(Exit {
             id,
             failure: why.clone(),
@@ -104,6 +161,10 @@ fn exited(shared: &Shared, id: InstanceId, how: Ending) {
                 })
                 .ok();
         }
+        Phase::Begun(begun) => begun.end.tell(Err(FailedStart {
+            failure: failure(FailureKind::Exited, ending(how)),
+            unread: false,
+        })),
         Phase::Running | Phase::Expected => {
             let failure = verdict.unwrap_or_else(|| failure(FailureKind::Exited, ending(how)));
             // The driver, which holds the receiver, may be about to go.
@@ -129,6 +190,7 @@ fn adopt(shared: &Shared, observed: Observed, ready: bool, pipes: Vec<OwnedFd>) 
         watch: None,
         place: Place::adopt(shared, &observed.endpoint),
         read: false,
+        frost: Frost::default(),
     };
     let expected = shared.table.is_expected(id);
     if !shared.table.receive(id, entry) {

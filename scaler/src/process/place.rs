@@ -7,11 +7,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use stoker_core::{FailureKind, InstanceId, StartFailure};
 
 use super::Shared;
 use super::ports::Port;
+use super::sockets::Listener;
 use super::words::failure;
 use crate::driver::{Endpoint, SocketKind};
 
@@ -62,14 +62,15 @@ impl Place {
                 Ok((place, Endpoint::Unix(path), None))
             }
             SocketKind::Inherit => {
-                let path = run.join(format!("{id}.sock"));
-                let listener = listen(&path, shared.settings.backlog)
-                    .map_err(|error| refused("listen on", &path, &error))?;
+                let Listener { socket, path } = shared
+                    .sockets
+                    .take()
+                    .map_err(|error| failure(FailureKind::Resources, error.to_string()))?;
                 let place = Place {
                     socket: Some(path.clone()),
                     ..Place::default()
                 };
-                Ok((place, Endpoint::Unix(path), Some(listener)))
+                Ok((place, Endpoint::Unix(path), Some(socket)))
             }
         }
     }
@@ -107,15 +108,6 @@ impl Place {
             fs::remove_dir_all(directory).ok();
         }
     }
-}
-
-/// Binds and listens. The program inherits the socket blocking, as programs expect.
-fn listen(path: &Path, backlog: u16) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
-    rustix::net::listen(&socket, backlog.into())?;
-    Ok(socket)
 }
 
 /// The failure of a call about a path.

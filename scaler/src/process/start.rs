@@ -10,13 +10,17 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::environment::environment;
+use super::frost::Frost;
 use super::place::Place;
 use super::probe::{self, Pace};
 use super::table::{Entry, Phase, Report};
 use super::words::{self, failure};
 use super::{Shared, accept};
+use crate::clock::instant_at;
 use crate::driver::{Endpoint, LaunchSpec, SocketKind, StartTimings, Started};
-use crate::spawner::protocol::{self, Ending, Program, Readiness, Request, StartRequest};
+use crate::spawner::protocol::{
+    self, Ending, Program, Readiness, Request, StartRequest, StartTimes,
+};
 
 /// How long a failed start waits for the end of what it killed.
 const KILL_WAIT: Duration = Duration::from_secs(5);
@@ -30,25 +34,81 @@ pub(super) async fn start(
     id: InstanceId,
     spec: &LaunchSpec,
 ) -> Result<Started, StartFailure> {
-    let began = Instant::now();
-    let mut attempt = Attempt::begin(shared, id, spec, began)?;
+    let called = Instant::now();
+    let mut attempt = Attempt::begin(shared, id, spec, called)?;
     let sent = Instant::now();
-    let (pid, observed) = attempt.executed().await?;
-    let executed = Instant::now();
+    let (pid, observed, times) = attempt.executed().await?;
     let endpoint = attempt.ready(observed).await?;
     if let (SocketKind::Inherit, Endpoint::Unix(path)) = (spec.socket, &endpoint) {
         accept::watch(&attempt.shared, id, path.clone(), spec.start_timeout);
     }
-    let timings = StartTimings {
-        prepare: sent - began,
-        spawn: executed - sent,
-        listen: executed.elapsed(),
-    };
+    let mut timings = timings((called.into_std(), sent.into_std()), times);
+    let done = timings.total() - timings.decide;
+    timings.listen = called.elapsed().saturating_sub(done);
     Ok(Started {
         endpoint,
         pid: Some(pid),
         timings,
     })
+}
+
+/// The phases up to the execution.
+pub(super) fn timings(
+    (called, sent): (std::time::Instant, std::time::Instant),
+    times: StartTimes,
+) -> StartTimings {
+    let StartTimes {
+        received,
+        cloned,
+        executed,
+    } = times;
+    let between = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
+    StartTimings {
+        called: Some(called),
+        decide: Duration::ZERO,
+        gate: Duration::ZERO,
+        prepare: sent - called,
+        spawn: instant_at(received).saturating_duration_since(sent),
+        clone: between(received, cloned),
+        exec: between(cloned, executed),
+        listen: Duration::ZERO,
+    }
+}
+
+/// What the spawner is asked to start.
+pub(super) fn request(
+    shared: &Shared,
+    id: InstanceId,
+    spec: &LaunchSpec,
+    endpoint: &Endpoint,
+) -> Request {
+    let readiness = match spec.socket {
+        SocketKind::Inherit => Readiness::Inherited,
+        _ if shared.settings.observe => Readiness::Observed,
+        _ => Readiness::Probed,
+    };
+    let program = Program {
+        command: spec.command.clone(),
+        environment: environment(spec, id, endpoint, &shared.state_dir),
+        directory: spec.working_directory.clone(),
+        user: spec.user.clone(),
+        rlimits: spec.rlimits.clone(),
+        resources: spec.resources.clone(),
+        isolation: spec.isolation.clone(),
+    };
+    Request::Start(Box::new(StartRequest {
+        id: id.as_raw(),
+        name: id.to_string(),
+        function: spec.function.clone(),
+        revision: spec.revision.clone(),
+        endpoint: endpoint.clone(),
+        readiness,
+        program,
+    }))
+}
+
+pub(super) fn not_executed_within(timeout: Duration) -> String {
+    format!("the spawner did not execute it within {timeout:?}")
 }
 
 /// A start under way. Dropped before its end, it kills what it started.
@@ -69,7 +129,7 @@ impl<'a> Attempt<'a> {
         shared: Arc<Shared>,
         id: InstanceId,
         spec: &'a LaunchSpec,
-        began: Instant,
+        called: Instant,
     ) -> Result<Attempt<'a>, StartFailure> {
         let (place, endpoint, listener) = Place::make(&shared, id, spec.socket)?;
         let (start, reports) = mpsc::unbounded_channel();
@@ -82,12 +142,13 @@ impl<'a> Attempt<'a> {
             watch: None,
             place,
             read: false,
+            frost: Frost::default(),
         };
         if !shared.table.insert(id, entry) {
             let detail = format!("instance {id} was started already");
             return Err(failure(FailureKind::Resources, detail));
         }
-        let deadline = began + spec.start_timeout;
+        let deadline = called + spec.start_timeout;
         let attempt = Attempt {
             shared,
             id,
@@ -119,42 +180,25 @@ impl<'a> Attempt<'a> {
 
     /// Sends the request, with the listener beside it.
     fn request(&self, listener: Option<OwnedFd>) -> std::io::Result<()> {
-        let spec = self.spec;
-        let readiness = match spec.socket {
-            SocketKind::Inherit => Readiness::Inherited,
-            _ if self.shared.settings.observe => Readiness::Observed,
-            _ => Readiness::Probed,
-        };
-        let program = Program {
-            command: spec.command.clone(),
-            environment: environment(spec, self.id, &self.endpoint, &self.shared.state_dir),
-            directory: spec.working_directory.clone(),
-            user: spec.user.clone(),
-            rlimits: spec.rlimits.clone(),
-        };
-        let request = Request::Start(Box::new(StartRequest {
-            id: self.id.as_raw(),
-            name: self.id.to_string(),
-            function: spec.function.clone(),
-            revision: spec.revision.clone(),
-            endpoint: self.endpoint.clone(),
-            readiness,
-            program,
-        }));
+        let request = request(&self.shared, self.id, self.spec, &self.endpoint);
         self.shared
             .client
             .send(&request, listener.into_iter().collect())
     }
 
-    /// The program's process, and whether it is observed, as soon as it is executed.
-    async fn executed(&mut self) -> Result<(u32, bool), StartFailure> {
+    /// The program's process, whether it is observed, and when what happened, as soon as it is
+    /// executed.
+    async fn executed(&mut self) -> Result<(u32, bool, StartTimes), StartFailure> {
         match tokio::time::timeout_at(self.deadline, self.reports.recv()).await {
-            Ok(Some(Report::Started { pid, observed })) => Ok((pid, observed)),
+            Ok(Some(Report::Started {
+                pid,
+                observed,
+                times,
+            })) => Ok((pid, observed, times)),
             Ok(Some(Report::Failed(why))) => Err(self.settle(why)),
             Ok(_) => Err(self.settle(failure(FailureKind::Resources, "the spawner died"))),
             Err(_) => {
-                let timeout = self.spec.start_timeout;
-                let detail = format!("the spawner did not execute it within {timeout:?}");
+                let detail = not_executed_within(self.spec.start_timeout);
                 Err(self.kill(failure(FailureKind::Resources, detail)).await)
             }
         }

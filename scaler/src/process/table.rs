@@ -1,15 +1,17 @@
 //! The instances that this gateway knows, each with what it waits for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use stoker_core::{InstanceId, StartFailure};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::frost::Frost;
 use super::place::Place;
-use crate::driver::{Endpoint, Observed};
-use crate::spawner::protocol::{self, Ending};
+use crate::driver::{Endpoint, Observed, StartEnd};
+use crate::spawner::protocol::{self, Ending, StartTimes};
 
 /// Behind one lock that is held for a few instructions.
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub(super) struct Table {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<InstanceId, Entry>,
+    /// Those that were begun, oldest first, among others that are no longer so.
+    begun: VecDeque<InstanceId>,
     list: Option<List>,
 }
 
@@ -46,6 +50,7 @@ pub(super) struct Entry {
     pub(super) place: Place,
     /// Its output is read here.
     pub(super) read: bool,
+    pub(super) frost: Frost,
 }
 
 /// Who is told about it.
@@ -53,12 +58,24 @@ pub(super) struct Entry {
 pub(super) enum Phase {
     /// Its start, of which a handful of messages come.
     Starting(mpsc::UnboundedSender<Report>),
+    /// Whoever began its start. Requests may be on their way to it.
+    Begun(Box<Begun>),
     /// Whoever waits for exits.
     Running,
     /// Whoever waits for exits. Another gateway starts it and will hand it over.
     Expected,
     /// Nobody: its start was given up.
     Abandoned,
+}
+
+/// A start that nobody waits for.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) end: StartEnd,
+    pub(super) endpoint: Endpoint,
+    pub(super) called: Instant,
+    pub(super) sent: Instant,
+    pub(super) timeout: Duration,
 }
 
 /// What a start hears.
@@ -70,6 +87,8 @@ pub(super) enum Report {
         pid: u32,
         /// Its calls of `listen` are reported.
         observed: bool,
+        /// When what happened.
+        times: StartTimes,
     },
     /// It listens, but not where it should.
     Elsewhere(protocol::Place),
@@ -95,6 +114,46 @@ impl Table {
         }
         state.entries.insert(id, entry);
         true
+    }
+
+    /// A new one whose start is begun; given back if the id is known.
+    pub(super) fn insert_begun(&self, id: InstanceId, entry: Entry) -> Option<Entry> {
+        let mut state = self.lock();
+        if state.entries.contains_key(&id) {
+            return Some(entry);
+        }
+        state.entries.insert(id, entry);
+        state.begun.push_back(id);
+        None
+    }
+
+    /// Its start has come to its end: it counts as running from now on.
+    pub(super) fn end_begun(&self, id: InstanceId) -> Option<Box<Begun>> {
+        let mut state = self.lock();
+        let entry = state.entries.get_mut(&id)?;
+        if !matches!(entry.phase, Phase::Begun(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut entry.phase, Phase::Running) {
+            Phase::Begun(begun) => Some(begun),
+            _ => None,
+        }
+    }
+
+    /// Takes out the oldest one whose start was begun, if the spawner has not said anything of it
+    /// within its time.
+    pub(super) fn remove_overdue(&self, now: Instant) -> Option<(InstanceId, Entry)> {
+        let mut state = self.lock();
+        while let Some(&id) = state.begun.front() {
+            let phase = state.entries.get(&id).map(|entry| &entry.phase);
+            if let Some(Phase::Begun(begun)) = phase {
+                let overdue = now.saturating_duration_since(begun.called) > begun.timeout;
+                let entry = overdue.then(|| state.entries.remove(&id)).flatten()?;
+                return Some((id, entry));
+            }
+            state.begun.pop_front();
+        }
+        None
     }
 
     /// Takes it out.
@@ -149,11 +208,23 @@ impl Table {
             let starting = state
                 .entries
                 .get(id)
-                .is_some_and(|entry| matches!(entry.phase, Phase::Starting(_)));
+                .is_some_and(|entry| matches!(entry.phase, Phase::Starting(_) | Phase::Begun(_)));
             if let Some(entry) = (!starting).then(|| state.entries.remove(id)).flatten() {
                 entry.leave();
             }
         }
+    }
+
+    /// Does something about how it is frozen, if it is known.
+    pub(super) fn with_frost<T>(
+        &self,
+        id: InstanceId,
+        act: impl FnOnce(&mut Frost) -> T,
+    ) -> Option<T> {
+        self.lock()
+            .entries
+            .get_mut(&id)
+            .map(|entry| act(&mut entry.frost))
     }
 
     /// Its function's name, and the endpoint that it inherited.

@@ -43,8 +43,16 @@ impl<C: Send + 'static> Scaler<C> {
         }
     }
 
-    /// Goes on as if [`Scaler::freeze`] had not been called.
+    /// From now on no instance gets requests before it is known to run, until [`Scaler::thaw`].
+    /// Answers when each that got some runs or does not; to be awaited before [`Scaler::freeze`],
+    /// for no other gateway could go on with one of those.
+    pub async fn settle(&self) {
+        self.shared.begins.settle().await;
+    }
+
+    /// Goes on as if [`Scaler::settle`] and [`Scaler::freeze`] had not been called.
     pub fn thaw(&self) {
+        self.shared.begins.allow();
         for function in self.shared.functions() {
             function.thaw();
         }
@@ -181,7 +189,7 @@ impl<C: Send + 'static> Shared<C> {
         }
     }
 
-    fn functions(&self) -> Vec<Arc<Function<C>>> {
+    pub(super) fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.lock().functions.values().cloned().collect()
     }
 }

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Endpoint, Rlimit};
+use super::cgroup::CgroupSettings;
+use crate::driver::{Endpoint, Isolation, Resources, Rlimit};
 
 /// Spoken by both sides; another number on the other side means another release.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The largest message. The kernel refuses packets above the socket's send buffer, 208 KiB unless
 /// an administrator changed it.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
-/// The most descriptors beside one message: both output pipes.
+/// The most descriptors beside one message: both output pipes, or both files of a freezer.
 pub(crate) const MAX_DESCRIPTORS: usize = 2;
 
 /// From the gateway to the spawner.
@@ -32,6 +33,9 @@ pub(crate) enum Request {
         /// It is to take over from the gateway that leads; otherwise there must be none.
         #[serde(default)]
         heir: bool,
+        /// Whether instances get control groups, and where.
+        #[serde(default)]
+        cgroups: CgroupSettings,
     },
     /// Makes these workers the heir's, who also reads the output of all others from now on. The
     /// answer is a `Listed` for each that lives, an `Output` for each other, and `ListEnd`.
@@ -54,6 +58,16 @@ pub(crate) enum Request {
         id: u64,
         /// SIGKILL instead of SIGTERM.
         kill: bool,
+    },
+    /// Asks how a worker is frozen: a `Freezer`, a `NoFreezer`, or nothing if it is gone.
+    Freezer {
+        /// The instance.
+        id: u64,
+    },
+    /// Thaws a worker of which the gateway has no `Freezer`.
+    Thaw {
+        /// The instance.
+        id: u64,
     },
     /// The gateway found out by itself that the worker takes requests.
     Ready {
@@ -100,6 +114,10 @@ pub(crate) struct Program {
     pub(crate) user: Option<String>,
     /// Soft and hard alike.
     pub(crate) rlimits: Vec<(Rlimit, u64)>,
+    /// For all of its processes together.
+    pub(crate) resources: Resources,
+    /// How it is kept apart.
+    pub(crate) isolation: Isolation,
 }
 
 /// How the spawner learns that a worker takes requests.
@@ -138,6 +156,9 @@ pub(crate) enum Event {
         pid: u32,
         /// Its calls of `listen` are observed.
         observed: bool,
+        /// When what happened.
+        #[serde(default)]
+        times: StartTimes,
     },
     /// Nothing was executed.
     StartFailed {
@@ -184,8 +205,55 @@ pub(crate) enum Event {
         /// The function's name.
         function: Arc<str>,
     },
+    /// A worker can be frozen by writing to the first file that comes beside it; the second one is
+    /// for its memory.
+    Freezer {
+        /// The instance.
+        id: u64,
+        /// What is to be written.
+        kind: FreezerKind,
+        /// What the second file is.
+        memory: MemoryKind,
+    },
+    /// A worker cannot be frozen.
+    NoFreezer {
+        /// The instance.
+        id: u64,
+        /// Why, a sentence.
+        why: String,
+    },
     /// No more of them.
     ListEnd,
+}
+
+/// What freezes a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FreezerKind {
+    /// `cgroup.freeze` of cgroup v2.
+    Unified,
+    /// `freezer.state` of cgroup v1.
+    Legacy,
+}
+
+/// What gives the memory of a worker back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum MemoryKind {
+    /// `memory.reclaim` of cgroup v2, to write to.
+    Group,
+    /// `cgroup.procs`, to read the processes from whose pages are to go.
+    Processes,
+}
+
+/// When the steps of a start were done, in nanoseconds of CLOCK_MONOTONIC, which all processes of a
+/// machine share; all zero from a spawner of a release that did not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StartTimes {
+    /// The spawner had the request.
+    pub(crate) received: u64,
+    /// The child was about to execute the program.
+    pub(crate) cloned: u64,
+    /// The kernel had loaded the program.
+    pub(crate) executed: u64,
 }
 
 /// Where a worker listens.
@@ -233,4 +301,9 @@ pub(crate) enum Ending {
     Status(i32),
     /// This signal killed it.
     Signal(i32),
+    /// The kernel killed it because its processes used more memory than this.
+    OutOfMemory {
+        /// In bytes.
+        limit_bytes: u64,
+    },
 }

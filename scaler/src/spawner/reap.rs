@@ -19,9 +19,16 @@ use super::worker::Workers;
 const GROUP_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the end of a worker is held back for a child that has no name yet, because it is just
-/// being executed, and how soon it is asked again: there is no event when it has one.
+/// being executed.
 const NAME_WAIT: Duration = Duration::from_millis(20);
-const NAME_RETRY: Duration = Duration::from_millis(1);
+
+/// How soon it is asked again, as there is no event when a child has got a name, or when the last
+/// process, which was reaped already, has left a control group.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// The least time between two looks at all children: each costs more the more there are, so that
+/// many ends in a row share one.
+const LOOKS: Duration = Duration::from_millis(5);
 
 /// Children reaped at once, so that a crowd of them does not hold up everything else.
 const BATCH: usize = 64;
@@ -40,7 +47,8 @@ impl Workers {
                 // While its first process is unreaped, the group cannot be another's.
                 rustix::process::kill_process_group(pid, Signal::KILL).ok();
                 if let Some(worker) = self.table.get_mut(&id) {
-                    worker.ending = Some((ending, now + GROUP_WAIT));
+                    worker.ending = Some((worker.verdict(ending), now + GROUP_WAIT));
+                    self.dying.insert(id);
                 }
             }
             rustix::process::waitpid(Some(pid), WaitOptions::NOHANG).ok();
@@ -51,31 +59,59 @@ impl Workers {
     /// Kills the descendants that left the group of a worker that is gone, and returns the news of
     /// the workers of which nothing is left, each with its owner.
     pub(super) fn bury(&mut self, now: Instant) -> Vec<(Option<u32>, Event)> {
+        self.look_at = self.looked.map(|looked| looked + LOOKS);
+        if self.look_at.is_some_and(|at| now < at) {
+            return Vec::new();
+        }
+        (self.looked, self.look_at) = (Some(now), None);
         let haunted = self.kill_strays(now);
+        let is_unsure = self.unsure.is_some();
+        let mut populated = false;
         let gone: Vec<(u64, Ending)> = self
-            .table
+            .dying
             .iter()
-            .filter_map(|(&id, worker)| {
+            .filter_map(|&id| {
+                let worker = self.table.get_mut(&id)?;
                 let (ending, until) = worker.ending?;
-                let nameless = self.unsure.is_some() && now + GROUP_WAIT < until + NAME_WAIT;
+                let nameless = is_unsure && now + GROUP_WAIT < until + NAME_WAIT;
+                let cgroup = worker.cgroup.as_mut().filter(|cgroup| !cgroup.is_empty());
+                let in_group = cgroup.is_some();
+                if let Some(cgroup) = cgroup {
+                    // Those who left the process group.
+                    cgroup.kill();
+                }
+                populated |= in_group;
                 let left = nameless
+                    || in_group
                     || haunted.contains(&worker.name)
                     || rustix::process::test_kill_process_group(worker.pid).is_ok();
                 (!left || now >= until).then_some((id, ending))
             })
             .collect();
-        gone.into_iter()
-            .map(|(id, ending)| {
-                let owner = self.table.remove(&id).and_then(|worker| worker.owner);
-                (owner, Event::Exited { id, ending })
-            })
-            .collect()
+        if populated {
+            self.unsure = Some(now + RETRY);
+        }
+        let mut news = Vec::with_capacity(gone.len());
+        for (id, ending) in gone {
+            self.dying.remove(&id);
+            let Some(worker) = self.table.remove(&id) else {
+                continue;
+            };
+            if let Some(cgroup) = worker.cgroup {
+                self.cgroups.give_back(cgroup);
+            }
+            news.push((worker.owner, Event::Exited { id, ending }));
+        }
+        news
     }
 
     /// When [`Workers::bury`] has to be asked again at the latest.
     pub(super) fn next_burial(&self) -> Option<Instant> {
-        let due = self.table.values().filter_map(|worker| {
-            let (_, until) = worker.ending?;
+        if self.look_at.is_some() {
+            return self.look_at;
+        }
+        let due = self.dying.iter().filter_map(|id| {
+            let (_, until) = self.table.get(id)?.ending?;
             Some(self.unsure.map_or(until, |retry| retry.min(until)))
         });
         due.min()
@@ -98,10 +134,22 @@ impl Workers {
             while self.reap(until) {}
             std::thread::sleep(Duration::from_millis(1));
         }
+        for worker in std::mem::take(&mut self.table).into_values() {
+            if let Some(cgroup) = worker.cgroup {
+                self.cgroups.give_back(cgroup);
+            }
+        }
+        self.cgroups.close();
     }
 
     /// Kills the children that belong to a worker that is gone; the names of those workers.
     fn kill_strays(&mut self, now: Instant) -> HashSet<String> {
+        let mut strays = proc::children();
+        strays.retain(|pid| !self.leaders.contains_key(pid));
+        if strays.is_empty() {
+            self.unsure = None;
+            return HashSet::new();
+        }
         let alive: HashSet<&str> = self
             .table
             .values()
@@ -110,10 +158,7 @@ impl Workers {
             .collect();
         let mut unsure = false;
         let mut haunted = HashSet::new();
-        for pid in proc::children() {
-            if self.leaders.contains_key(&pid) {
-                continue;
-            }
+        for pid in strays {
             let owner = proc::variable(pid, INSTANCE).and_then(|name| String::from_utf8(name).ok());
             match owner {
                 Some(owner) if alive.contains(owner.as_str()) => {}
@@ -124,7 +169,7 @@ impl Workers {
                 None => unsure |= proc::is_nameless(pid),
             }
         }
-        self.unsure = unsure.then_some(now + NAME_RETRY);
+        self.unsure = unsure.then_some(now + RETRY);
         haunted
     }
 }

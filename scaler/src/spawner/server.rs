@@ -13,11 +13,12 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::process::Signal;
 
-use super::link::Link;
+use super::link::{Link, Terms};
 use super::packet::Inbox;
 use super::protocol::{Event, Fault, Request, StartRequest};
 use super::sys;
 use super::worker::Workers;
+use crate::clock::monotonic_nanos;
 
 mod gateway;
 mod setup;
@@ -98,7 +99,10 @@ impl Server {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(BATCH);
         loop {
-            let timeout = self.next_deadline().map(|deadline| {
+            // Control groups and networks are made ahead when there is nothing else to do.
+            let idle = self.workers.is_short().then(Instant::now);
+            let deadline = idle.or_else(|| self.next_deadline());
+            let timeout = deadline.map(|deadline| {
                 let left = deadline.saturating_duration_since(Instant::now());
                 Timespec {
                     tv_sec: left.as_secs().cast_signed(),
@@ -109,6 +113,9 @@ impl Server {
             match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
+            }
+            if events.is_empty() && idle.is_some() {
+                self.workers.stock_up();
             }
             for event in &events {
                 self.handle(event.data.u64(), event.flags);
@@ -178,16 +185,27 @@ impl Server {
                 adoption_ms,
                 grace_ms,
                 heir,
+                cgroups,
                 ..
             } => {
-                let times = (adoption_ms, grace_ms);
-                self.greet(from, times, heir);
+                let terms = Terms {
+                    adoption_ms,
+                    grace_ms,
+                    cgroups,
+                };
+                self.greet(from, terms, heir);
             }
             Request::Start(request) => self.start(from, *request, descriptors.pop()),
             Request::Signal { id, kill } => {
                 self.workers
                     .signal(id, if kill { Signal::KILL } else { Signal::TERM });
             }
+            Request::Freezer { id } => {
+                if let Some((event, files)) = self.workers.freezer(id) {
+                    self.tell(Some(from), &event, files);
+                }
+            }
+            Request::Thaw { id } => self.workers.thaw(id),
             Request::Ready { id, endpoint } => self.workers.set_ready(id, endpoint),
             Request::List => {
                 for id in self.workers.running(|worker| worker.owner.is_none()) {
@@ -204,13 +222,13 @@ impl Server {
     }
 
     fn start(&mut self, from: u32, request: StartRequest, listener: Option<OwnedFd>) {
-        let id = request.id;
+        let (id, received) = (request.id, monotonic_nanos());
         if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
             let fault = Fault::transient("the spawner is stopping".to_owned());
             self.tell(Some(from), &Event::StartFailed { id, fault }, Vec::new());
             return;
         }
-        let (event, beside) = self.workers.start(request, listener);
+        let (event, beside) = self.workers.start(request, listener, received);
         self.observe(id);
         let reads = self.leader == Some(from);
         if matches!(event, Event::Started { .. })
@@ -220,7 +238,10 @@ impl Server {
             worker.reader = reads.then_some(from);
         }
         self.tell(Some(from), &event, if reads { beside } else { Vec::new() });
-        self.have_all_read();
+        if let Some(leader) = self.leader.filter(|_| !reads) {
+            self.have_read(id, leader);
+        }
+        self.workers.prepare_next();
     }
 
     /// Listens to a new worker's calls of `listen`.

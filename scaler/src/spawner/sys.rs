@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::io::Errno;
+use rustix::thread::UnshareFlags;
 
 use super::protocol::Ending;
 
@@ -31,6 +32,34 @@ pub(super) enum Answer {
     Proceed,
 }
 
+/// Asks the kernel to take these pages from a process: those of files at once, others if there is
+/// swap (MADV_PAGEOUT of madvise(2)).
+///
+/// # Errors
+/// If the process is another user's, or there are pages that cannot be had.
+pub(crate) fn page_out(process: &OwnedFd, start: usize, length: usize) -> io::Result<()> {
+    let range = libc::iovec {
+        iov_base: start as *mut libc::c_void,
+        iov_len: length,
+    };
+    // SAFETY: the kernel reads one iovec, which lives here; the addresses in it are the other
+    // process's, where the pages stay what they are, wherever they are kept.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_process_madvise,
+            process.as_raw_fd(),
+            &raw const range,
+            1,
+            libc::MADV_PAGEOUT,
+            0,
+        )
+    };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Blocks every signal for the life of this process, and reads the two that matter from the
 /// descriptor: SIGCHLD and SIGTERM.
 ///
@@ -54,6 +83,16 @@ pub(super) fn take_signals() -> io::Result<OwnedFd> {
         let fd = check(libc::signalfd(-1, watched.as_ptr(), flags))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
+}
+
+/// Moves this process, which has one thread, into new namespaces that share no memory.
+pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
+    debug_assert!(
+        !flags.contains(UnshareFlags::FILES),
+        "descriptors are shared"
+    );
+    // SAFETY: the table of descriptors stays as it is.
+    unsafe { rustix::thread::unshare_unsafe(flags) }
 }
 
 /// The signals that this process ignores: a program would inherit that.

@@ -1,20 +1,22 @@
 //! The workers of this spawner: started, signalled, listed.
 
-use std::collections::HashMap;
-use std::io;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::fs::{Gid, OFlags, Uid};
-use rustix::pipe::PipeFlags;
+use rustix::fs::{Gid, Uid};
 use rustix::process::{Pid, Signal};
 
-use super::clone::{Cloner, Identity, Prepared, Streams};
+use super::cgroup::{Cgroup, Cgroups};
+use super::clone::{Cloned, Cloner, Prepared, Streams};
+use super::confine::Networks;
 use super::explain::{explain, words};
-use super::protocol::{Ending, Event, Fault, Readiness, StartRequest};
+use super::pipes::{Pipes, duplicate};
+use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest, StartTimes};
 use super::{listening, prepare};
-use crate::driver::Endpoint;
+use crate::clock::monotonic_nanos;
+use crate::driver::{Endpoint, Resources};
 
 /// Workers at once; each takes three descriptors of this process.
 const MAX_WORKERS: usize = 100_000;
@@ -42,6 +44,8 @@ pub(super) struct Worker {
     /// Where the kernel reports calls of `listen`. Kept open, for else they would fail.
     observer: Option<OwnedFd>,
     reports: u8,
+    /// Its control group, if there are any.
+    pub(super) cgroup: Option<Cgroup>,
     /// Its first process is gone; how, and until when its group is waited for.
     pub(super) ending: Option<(Ending, Instant)>,
 }
@@ -50,32 +54,49 @@ pub(super) struct Worker {
 #[derive(Debug)]
 pub(super) struct Workers {
     cloner: Cloner,
+    pub(super) cgroups: Cgroups,
+    networks: Networks,
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
+    /// For the next one.
+    spare: Option<Pipes>,
+    /// Those whose first process is gone.
+    pub(super) dying: HashSet<u64>,
+    /// When all children were last looked at, and when they are to be next, if that was put off.
+    pub(super) looked: Option<Instant>,
+    pub(super) look_at: Option<Instant>,
     /// A child was just being executed when it was asked for its name: when to ask again.
     pub(super) unsure: Option<Instant>,
 }
 
 impl Workers {
     /// None yet.
-    pub(super) fn new(cloner: Cloner) -> Workers {
+    pub(super) fn new(cloner: Cloner, cgroups: Cgroups) -> Workers {
         Workers {
             cloner,
+            cgroups,
+            networks: Networks::default(),
             table: HashMap::new(),
             leaders: HashMap::new(),
+            spare: None,
+            dying: HashSet::new(),
+            looked: None,
+            look_at: None,
             unsure: None,
         }
     }
 
-    /// Starts one and returns the news of it, with its pipes beside it if it runs.
+    /// Starts one that was asked for at `received`, by [`monotonic_nanos`], and returns the news of
+    /// it, with its pipes beside it if it runs.
     pub(super) fn start(
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
+        received: u64,
     ) -> (Event, Vec<OwnedFd>) {
         let id = request.id;
-        match self.try_start(request, listener) {
+        match self.try_start(request, listener, received) {
             Ok(started) => started,
             Err(fault) => (Event::StartFailed { id, fault }, Vec::new()),
         }
@@ -85,28 +106,37 @@ impl Workers {
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
+        received: u64,
     ) -> Result<(Event, Vec<OwnedFd>), Fault> {
         self.check_room(&request)?;
-        let prepared = prepare::prepare(&request.program, request.readiness)?;
+        let mut prepared =
+            prepare::prepare(&request.program, request.readiness, &request.function)?;
+        if let Some(confinement) = &mut prepared.confinement {
+            self.networks.supply(confinement);
+        }
         give_directory(&request, &prepared)?;
-        let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;
-        let (stderr, stderr_end) = pipe(prepared.identity.as_ref())?;
-        let beside = vec![duplicate(&stdout)?, duplicate(&stderr)?];
+        let pipes = self.spare.take().map_or_else(Pipes::make, Ok)?;
+        if let Some(identity) = &prepared.identity {
+            pipes.give_to(identity)?;
+        }
         let streams = Streams {
-            stdout: stdout_end.as_fd(),
-            stderr: stderr_end.as_fd(),
+            stdout: pipes.output(),
+            stderr: pipes.errors(),
             listener: listener.as_ref().map(AsFd::as_fd),
         };
-        let cloned = self
-            .cloner
-            .run(&prepared, &streams)
-            .map_err(|error| explain(error, &request.program, &prepared))?;
+        let (cloned, cgroup) = self.run(&request.program, &prepared, &streams)?;
+        let times = StartTimes {
+            received,
+            cloned: cloned.about_to_execute,
+            executed: monotonic_nanos(),
+        };
         let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
         self.leaders.insert(cloned.pid, request.id);
         let started = Event::Started {
             id: request.id,
             pid: cloned.pid.unsigned_abs(),
             observed: cloned.observer.is_some(),
+            times,
         };
         let worker = Worker {
             pid,
@@ -117,13 +147,63 @@ impl Workers {
             ready: request.readiness == Readiness::Inherited,
             owner: None,
             reader: None,
-            pipes: [stdout, stderr],
+            pipes: pipes.readers,
             observer: cloned.observer,
             reports: 0,
+            cgroup,
             ending: None,
         };
         self.table.insert(request.id, worker);
-        Ok((started, beside))
+        Ok((started, pipes.duplicates.into()))
+    }
+
+    /// Makes ahead what the next one needs, while the last one starts.
+    pub(super) fn prepare_next(&mut self) {
+        if self.spare.is_none() {
+            // Whoever needs them says why they cannot be made.
+            self.spare = Pipes::make().ok();
+        }
+    }
+
+    /// Clones it into a control group, if there are any.
+    fn run(
+        &mut self,
+        program: &Program,
+        prepared: &Prepared,
+        streams: &Streams<'_>,
+    ) -> Result<(Cloned, Option<Cgroup>), Fault> {
+        let (cgroup, entry) = self.cgroups.take(&program.resources)?.unzip();
+        let error = match self.cloner.run(prepared, streams, entry.as_ref()) {
+            Ok(cloned) => return Ok((cloned, cgroup)),
+            Err(error) => error,
+        };
+        let refused = cgroup.is_some() && error.is_about_group();
+        if let Some(cgroup) = cgroup {
+            self.cgroups.give_back(cgroup);
+        }
+        let why = explain(error, program, prepared);
+        if !refused || program.resources != Resources::default() {
+            return Err(why);
+        }
+        self.cgroups.give_up(why.detail);
+        match self.cloner.run(prepared, streams, None) {
+            Ok(cloned) => Ok((cloned, None)),
+            Err(error) => Err(explain(error, program, prepared)),
+        }
+    }
+
+    /// Whether something can be made ahead for later starts.
+    pub(super) fn is_short(&self) -> bool {
+        self.cgroups.is_short() || self.networks.is_short()
+    }
+
+    /// Makes one thing ahead.
+    pub(super) fn stock_up(&mut self) {
+        if self.cgroups.is_short() {
+            self.cgroups.fill();
+        } else if self.networks.is_short() {
+            self.networks.fill();
+        }
     }
 
     /// Whether another one with this id can be started.
@@ -178,12 +258,26 @@ impl Workers {
         }
     }
 
+    #[allow(dead_code, reason = "for whoever shows it")]
+    /// Bytes of memory that all processes of a worker take, as the kernel accounts it or, where it
+    /// does not, what they have in memory.
+    pub(super) fn memory_bytes(&self, id: u64) -> Option<u64> {
+        self.table.get(&id)?.cgroup.as_ref()?.memory_bytes()
+    }
+
     /// Signals the group of one whose first process was not reaped yet, so that the group is its
     /// own for certain.
     pub(super) fn signal(&self, id: u64, signal: Signal) {
         if let Some(worker) = self.table.get(&id).filter(|worker| worker.ending.is_none()) {
+            // A frozen one would not hear it.
+            self.thaw(id);
             // It may have ended this very moment, which is what the caller wants.
             rustix::process::kill_process_group(worker.pid, signal).ok();
+            if signal == Signal::KILL
+                && let Some(cgroup) = &worker.cgroup
+            {
+                cgroup.let_die();
+            }
         }
     }
 
@@ -227,6 +321,15 @@ impl Workers {
 }
 
 impl Worker {
+    /// How it ended: the kernel itself does not say that it killed for memory.
+    pub(super) fn verdict(&self, ending: Ending) -> Ending {
+        if ending != Ending::Signal(Signal::KILL.as_raw()) {
+            return ending;
+        }
+        let exceeded = self.cgroup.as_ref().and_then(Cgroup::exceeded_memory);
+        exceeded.map_or(ending, |limit_bytes| Ending::OutOfMemory { limit_bytes })
+    }
+
     /// Both pipes once more. Without descriptors left its output is lost, but it serves.
     fn duplicates(&self) -> Vec<OwnedFd> {
         self.pipes
@@ -250,27 +353,5 @@ fn give_directory(request: &StartRequest, prepared: &Prepared) -> Result<(), Fau
     let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
     rustix::fs::chown(directory, Some(uid), Some(gid)).map_err(|error| {
         Fault::transient(format!("cannot hand over {directory:?}: {}", words(error)))
-    })
-}
-
-/// A pipe whose reader does not block and whose writer, the program, does.
-fn pipe(owner: Option<&Identity>) -> Result<(OwnedFd, OwnedFd), Fault> {
-    let make = || -> rustix::io::Result<_> {
-        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-        rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
-        if let Some(owner) = owner {
-            // Programs open /dev/stdout, which only the owner may.
-            let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-            rustix::fs::fchown(&writer, Some(uid), Some(gid))?;
-        }
-        Ok((reader, writer))
-    };
-    make().map_err(|error| Fault::transient(format!("cannot make a pipe: {}", words(error))))
-}
-
-/// Another descriptor for the same pipe.
-fn duplicate(pipe: &OwnedFd) -> Result<OwnedFd, Fault> {
-    pipe.try_clone().map_err(|error: io::Error| {
-        Fault::transient(format!("cannot duplicate a pipe: {}", error.kind()))
     })
 }

@@ -9,14 +9,14 @@ use stoker_scaler::spawner::{SpawnerSettings, launch_or_join};
 
 use crate::support::*;
 
-fn adopting() -> SpawnerSettings {
+pub(crate) fn adopting() -> SpawnerSettings {
     let mut settings = settings();
     settings.adoption = Some(PATIENCE);
     settings
 }
 
 /// The next gateway over the same state.
-async fn next(bench: Bench) -> Bench {
+pub(crate) async fn next(bench: Bench) -> Bench {
     let Bench {
         driver,
         settings,

@@ -179,6 +179,9 @@ async fn spawners_that_die_again_and_again_leave_nothing() {
             .collect();
         // Somewhere among the starts, a bit later in each round.
         tokio::time::sleep(Duration::from_millis(u64::from(round) * 15)).await;
+        // That of the last round may have no successor yet.
+        let there = || bench.driver.spawner_pid().is_some();
+        eventually("there is a spawner", there).await;
         kill(bench.driver.spawner_pid().unwrap());
         let mut running = 0;
         for start in starts {

@@ -10,8 +10,13 @@ fn journal() -> Journal {
     let mut journal = line_journal();
     journal.id.set_traced();
     journal.start = Some(StartTimings {
-        prepare: Duration::from_millis(1),
-        spawn: Duration::from_millis(2),
+        called: None,
+        decide: Duration::from_micros(250),
+        gate: Duration::ZERO,
+        prepare: Duration::from_micros(750),
+        spawn: Duration::from_micros(500),
+        clone: Duration::from_micros(1000),
+        exec: Duration::from_micros(500),
         listen: Duration::from_millis(4),
     });
     journal
@@ -35,9 +40,12 @@ fn the_parts_are_the_whole() {
     assert_eq!(server.kind(), Kind::Server);
     for (name, parent) in [
         ("queue", "GET"),
-        ("start", "queue"),
+        ("start", "GET"),
+        ("decide", "start"),
         ("prepare", "start"),
         ("spawn", "start"),
+        ("clone", "start"),
+        ("exec", "start"),
         ("listen", "start"),
         ("connect", "GET"),
         ("function", "GET"),
@@ -61,10 +69,7 @@ fn the_parts_are_the_whole() {
             .sum::<u64>()
     };
     assert_eq!(sum(&["queue", "connect", "function"]), nanos(server));
-    assert_eq!(
-        sum(&["prepare", "spawn", "listen"]),
-        nanos(named(&spans, "start"))
-    );
+    assert_eq!(sum(&StartTimings::PHASES), nanos(named(&spans, "start")));
     assert_eq!(
         named(&spans, "function").span_id,
         decode(journal.id.span_id())
@@ -96,8 +101,22 @@ fn a_start_that_began_earlier_is_shown_from_the_arrival_on() {
     let start = named(&spans, "start");
     assert_eq!(nanos(start), 5_000_000);
     assert_eq!(nanos(named(&spans, "prepare")), 0);
-    assert_eq!(nanos(named(&spans, "spawn")), 1_000_000);
+    assert_eq!(nanos(named(&spans, "clone")), 500_000);
     assert_eq!(nanos(named(&spans, "listen")), 4_000_000);
+}
+
+#[test]
+fn a_start_that_goes_on_beside_the_request_is_shown_where_it_was() {
+    let mut journal = journal();
+    journal.phases.queue = Duration::from_millis(2);
+    let timings = journal.start.as_mut().unwrap();
+    timings.called = Some(journal.phases.arrived + Duration::from_millis(1));
+    let spans = spans(&journal, &Redaction::new(&[]));
+    let from = |name| named(&spans, name).start_time_unix_nano - spans[0].start_time_unix_nano;
+    assert_eq!(from("start"), 750_000);
+    assert_eq!(from("prepare"), 1_000_000);
+    assert_eq!(from("clone"), 2_250_000);
+    assert_eq!(nanos(named(&spans, "start")), 7_000_000);
 }
 
 #[test]

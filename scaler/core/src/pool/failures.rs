@@ -29,6 +29,11 @@ impl Failures {
         self.last.as_ref().map(|failure| (failure, self.count))
     }
 
+    /// No start has failed since the last one that is known to have worked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Records the failure of an instance of `round`.
     pub(super) fn record(
         &mut self,

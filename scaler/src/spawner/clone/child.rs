@@ -5,8 +5,10 @@
 //! tell other threads, of which the child has none.
 
 use std::mem::size_of;
+use std::ptr;
 use std::sync::atomic::Ordering;
 
+use super::confine;
 use super::filter::FILTER;
 use super::*;
 
@@ -36,6 +38,12 @@ fn execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     // SAFETY: this prctl reads and writes no memory.
     let result = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     check(result).map_err(at(Stage::NoNewPrivileges))?;
+    // While the descriptors of the parent are still where they were.
+    enter_groups(plan).map_err(at(Stage::Enter))?;
+    let confinement = plan.program.confinement.as_ref();
+    if let Some(confinement) = confinement {
+        confine::arrange(confinement).map_err(|(errno, step)| (Stage::Confine, errno, step))?;
+    }
     if plan.program.observe {
         // Before the limits, for it needs a free descriptor beside those of the parent.
         observe(plan);
@@ -49,7 +57,39 @@ fn execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     die_with_parent(plan).map_err(at(Stage::ParentDeath))?;
     complete_listen_pid(plan.listen_pid);
     restore_signals(plan);
+    if confinement.is_some_and(|confinement| confinement.seccomp) {
+        // Last, for it would refuse what was done before.
+        deny(plan.denials).map_err(at(Stage::Filter))?;
+    }
+    note_time(plan);
     Err(try_candidates(plan))
+}
+
+/// Joins the control groups that it was not made in. "0" means the writer.
+fn enter_groups(plan: &Plan<'_>) -> Result<(), c_int> {
+    let itself = b"0";
+    for &file in plan.processes.iter().chain(&plan.tasks) {
+        // SAFETY: the kernel reads one byte of a constant.
+        check(unsafe { libc::syscall(libc::SYS_write, file, itself.as_ptr(), itself.len()) })?;
+    }
+    Ok(())
+}
+
+/// Installs the filter that refuses calls.
+fn deny(filter: &[libc::sock_filter]) -> Result<(), c_int> {
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies the filter.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+            &raw const program,
+        )
+    })
 }
 
 /// Installs the filter and hands its listener over. Failing is no reason not to run: the parent
@@ -231,6 +271,22 @@ fn restore_signals(plan: &Plan<'_>) {
     }
 }
 
+/// Leaves the time for the parent.
+fn note_time(plan: &Plan<'_>) {
+    let mut now = [0_i64; 2];
+    // SAFETY: the kernel writes a timespec, which is two words of 64 bits here.
+    unsafe {
+        libc::syscall(
+            libc::SYS_clock_gettime,
+            libc::CLOCK_MONOTONIC,
+            now.as_mut_ptr(),
+        )
+    };
+    for (place, part) in plan.about_to_execute.iter().zip(now) {
+        place.store(part, Ordering::Relaxed);
+    }
+}
+
 /// Executes the first candidate that is there, as `execvp` would, but without a shell for files
 /// of no known format.
 fn try_candidates(plan: &Plan<'_>) -> Failure {
@@ -256,7 +312,7 @@ fn try_candidates(plan: &Plan<'_>) -> Failure {
 }
 
 /// The error of a call that returned -1.
-fn check(result: c_long) -> Result<(), c_int> {
+pub(super) fn check(result: c_long) -> Result<(), c_int> {
     if result == -1 { Err(errno()) } else { Ok(()) }
 }
 

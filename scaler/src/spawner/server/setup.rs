@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Resource, Rlimit};
 
 use super::{LISTENER, Phase, SIGNALS, Server};
+use crate::spawner::cgroup::Cgroups;
 use crate::spawner::clone::Cloner;
 use crate::spawner::launch::socket_path;
 use crate::spawner::packet::Inbox;
@@ -59,7 +60,7 @@ impl Server {
             next_link: 0,
             leader: None,
             refused: VecDeque::new(),
-            workers: Workers::new(Cloner::new(ignored, files)?),
+            workers: Workers::new(Cloner::new(ignored, files)?, Cgroups::new(&state_dir)),
             phase: Phase::Serving,
             adoption: None,
             grace: GRACE,

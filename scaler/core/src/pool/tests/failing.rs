@@ -223,3 +223,20 @@ fn an_instance_that_was_told_to_end_has_not_failed() {
     assert!(story.pool.view(story.now).last_failure.is_none());
     assert_eq!(story.acquire(2), ["start 2"]);
 }
+
+#[test]
+fn requests_are_sent_ahead_of_a_start_only_while_starts_work_and_there_is_room() {
+    let mut story = Story::new(spec());
+    let most = spec().max_starting;
+    assert!(story.pool.may_begin(most) && !story.pool.may_begin(most + 1));
+    story.acquire(1);
+    assert!(!story.pool.may_begin(most), "the one that starts counts");
+    assert!(story.pool.may_begin(0));
+    story.start_failed(1);
+    assert!(!story.pool.may_begin(0));
+    assert_eq!(story.wait(1_000), ["start 2"]);
+    assert_eq!(story.ready(2), ["grant 1 at 2 cold"]);
+    assert!(!story.pool.may_begin(0), "it has not answered");
+    story.release(2);
+    assert!(story.pool.may_begin(0));
+}
