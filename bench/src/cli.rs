@@ -228,6 +228,9 @@ fn any_answer(report: &Report) -> Result<(), Failure> {
         .flat_map(|one| one.failed.keys().chain(one.discarded.keys()))
         .map(String::as_str)
         .collect();
+    if causes.is_empty() {
+        return Err(Failure("nothing was answered before it was stopped".into()));
+    }
     let causes: Vec<&str> = causes.into_iter().collect();
     Err(Failure(format!(
         "no request to {} was answered as it should be: {}",

@@ -12,7 +12,7 @@ use crate::client::{Endpoint, Request};
 use crate::schedule::Schedule;
 
 pub(crate) use crew::{Crew, Running};
-pub(crate) use tally::{Tally, Wanted};
+pub(crate) use tally::{Apart, Tally, Wanted};
 
 /// A generator that is later than this was late. Below it is what a kernel without real-time
 /// scheduling does to anybody.

@@ -10,8 +10,3 @@ pub(crate) mod step;
 pub(crate) mod warm;
 
 pub(crate) use force::{Force, Way};
-
-/// The name of the series of cold requests beside another one.
-fn cold_beside(name: &str) -> String {
-    format!("{name}-cold")
-}

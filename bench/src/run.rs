@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::Histogram;
 use crate::admin::Admin;
-use crate::load::{Counters, Crew, LATE, Plan, Running, Tally};
+use crate::load::{Apart, Counters, Crew, LATE, Plan, Running, Tally};
 use crate::progress::Progress;
 use crate::report::{Repetition, Series};
 use crate::stop::Stop;
@@ -100,26 +100,26 @@ impl Bench {
         }
     }
 
-    /// What was noted in a slot, made into a repetition that took so long, and one of the cold
-    /// samples if they are kept apart.
+    /// What was noted in a slot, made into a repetition that took so long, and one of each kind
+    /// that is kept apart.
     pub(crate) fn harvest(
         &mut self,
         slot: usize,
         elapsed: Duration,
         offered_per_s: Option<f64>,
-    ) -> (Repetition, Repetition, Tally) {
+    ) -> (Repetition, Apart, Tally) {
         let mut tally = self.crew.harvest(slot);
         self.quality.lateness.add(&tally.lateness);
         self.quality.held_up += tally.held_up;
         self.quality.resent += tally.resent;
-        let (mut main, mut cold) = (
-            std::mem::take(&mut tally.main),
-            std::mem::take(&mut tally.cold),
-        );
+        let mut main = std::mem::take(&mut tally.main);
+        let mut apart = std::mem::take(&mut tally.apart);
         main.elapsed_s = elapsed.as_secs_f64();
         main.offered_per_s = offered_per_s;
-        cold.elapsed_s = main.elapsed_s;
-        (main, cold, tally)
+        for repetition in apart.values_mut() {
+            repetition.elapsed_s = main.elapsed_s;
+        }
+        (main, apart, tally)
     }
 
     /// Adds a repetition to the series of this name, which is made if there is none.
@@ -133,10 +133,10 @@ impl Bench {
         }
     }
 
-    /// The same, unless nothing was noted in it.
-    pub(crate) fn add_if_any(&mut self, name: &str, repetition: Repetition) {
-        if repetition.answered > 0 || self.series.iter().any(|series| series.name == name) {
-            self.add(name, repetition);
+    /// Adds a repetition of each kind to a series of its own: `NAME-cold`.
+    pub(crate) fn add_apart(&mut self, name: &str, apart: Apart) {
+        for (kind, repetition) in apart {
+            self.add(&format!("{name}-{kind}"), repetition);
         }
     }
 

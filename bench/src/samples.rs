@@ -68,6 +68,15 @@ impl Samples {
         self.at_rank(rank.max(1))
     }
 
+    /// The same between two samples, where `quantile` of all are below it on average, which matters if
+    /// there are few (type 6 of Hyndman and Fan).
+    pub(crate) fn even_quantile(&self, quantile: f64) -> Option<f64> {
+        let place = quantile * (self.count() + 1) as f64;
+        let below = self.at_rank((place.floor() as u64).max(1))? as f64;
+        let above = self.at_rank((place.ceil() as u64).max(1))? as f64;
+        Some(below + place.fract() * (above - below))
+    }
+
     pub(crate) fn min(&self) -> Option<u64> {
         self.steps.first().map(|step| step.0)
     }
@@ -119,6 +128,9 @@ mod tests {
         assert_eq!(samples.quantile(0.5), Some(20));
         assert_eq!(samples.quantile(0.8), Some(30));
         assert_eq!(samples.quantile(0.81), Some(500));
+        // numpy.quantile([10, 10, 20, 30, 500], q, method='weibull')
+        assert_eq!(samples.even_quantile(0.5), Some(20.0));
+        assert!((samples.even_quantile(0.6).unwrap() - 26.0).abs() < 1e-9);
         assert_eq!((samples.min(), samples.max()), (Some(10), Some(500)));
         // numpy: mean 114, var(ddof=1) 46630.
         assert!((samples.mean_ns() - 114.0).abs() < 1e-9);

@@ -206,12 +206,18 @@ pub fn estimate(
     })
 }
 
-/// The figure of every repetition in nanoseconds; none if one of them does not carry it alone.
+/// The figure of every repetition in nanoseconds; none if one of them does not carry it alone. They
+/// are averaged, so quantiles must not lean to one side.
 pub(crate) fn figures(series: &Series, measure: &Measure, figure: Figure) -> Option<Vec<f64>> {
     let each = series.repetitions.iter().map(|repetition| {
         let samples = Samples::of(measure.of(repetition));
-        let enough = samples.count() >= figure.samples_needed();
-        enough.then(|| figure.value(&samples)).flatten()
+        if samples.count() < figure.samples_needed() {
+            return None;
+        }
+        match figure.quantile() {
+            Some(quantile) => samples.even_quantile(quantile),
+            None => figure.value(&samples),
+        }
     });
     each.collect()
 }

@@ -1,15 +1,13 @@
-//! `stoker bench` against the binary itself, and against a server that knows nothing of it.
+//! `stoker bench` against the gateway, and against a server that knows nothing of it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread;
+mod plain;
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::path::Path;
+use std::process::{Command, Output};
+
 use serde_json::Value;
 
-use crate::harness::{Function, Gateway, Site};
+use crate::harness::{Authority, Function, Gateway, Site};
 
 fn gateway() -> Gateway {
     let function = Function::fixture("inherit").scaling(1, 4, "");
@@ -291,206 +289,28 @@ fn a_trace_is_replayed_call_by_call() {
 }
 
 #[test]
-fn results_are_written_and_compared() {
-    let scratch = Scratch::new("results");
-    let path = |name: &str| scratch.0.join(name).display().to_string();
-    let url = format!("http://{}/", plain_server());
-    let stoker = |words: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_stoker"))
-            .args(words)
-            .output()
-            .expect("the binary can be executed");
-        assert!(output.status.success(), "{words:?}: {output:?}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let (json, csv, html) = (path("a.json"), path("a.csv"), path("a.html"));
-    let table = stoker(&[
-        "bench",
-        "warm",
-        &url,
-        "--duration",
-        "200ms",
-        "--repetitions",
-        "3",
-        "--warm-up",
-        "0s",
-        "--json",
-        &json,
-        "--csv",
-        &csv,
-        "--html",
-        &html,
-    ]);
-    assert!(table.contains("warm"), "{table}");
-    assert!(read(Path::new(&json))["machine"]["cpus"].as_u64() >= Some(1));
-    for file in [&csv, &path("a.cdf.csv"), &html] {
-        let text = std::fs::read_to_string(file).expect("it was written");
-        assert!(text.contains("warm"), "{file}");
-    }
-    let compared = stoker(&["bench", "compare", &json, &json, "--json"]);
-    let compared: Value = serde_json::from_str(&compared).expect("it is JSON");
-    let figures = compared["figures"].as_array().expect("a list");
-    let differ = |figure: &&Value| figure["verdict"] == "faster" || figure["verdict"] == "slower";
-    assert!(!figures.is_empty());
-    assert_eq!(figures.iter().find(differ), None, "it is the same run");
-    assert!(stoker(&["bench", "compare", &json, &json]).contains(&json));
-}
-
-/// Answers every request with nothing, for as long as the tests run.
-fn plain_server() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || {
-                let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
-                    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-                    if stream.write_all(answer).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let directory = PathBuf::from(format!("/tmp/st-bench-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&directory).expect("/tmp can be written to");
-        Scratch(directory)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Nothing depends on it.
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-#[test]
-fn a_command_makes_any_server_cold() {
-    let scratch = Scratch::new("command");
-    let (log, file) = (scratch.0.join("log"), scratch.0.join("report.json"));
-    let url = format!("http://{}/", plain_server());
-    let command = format!("echo cold >> {}", log.display());
-    let words = [
-        "cold",
-        &url,
-        "--cold-command",
-        &command,
-        "--count",
-        "5",
-        "--repetitions",
-        "2",
-        "--warm-up",
-        "1",
-        "--connection",
-        "new",
-    ];
-    let output = bench(&words, &file);
-    assert!(output.status.success(), "{output:?}");
-    let report = read(&file);
-    for name in ["cold", "warm"] {
-        let all = repetitions(&report, name);
-        assert_eq!(all.len(), 2);
-        assert!(all.iter().all(|one| one["answered"] == 5), "{report}");
-    }
-    let forced = std::fs::read_to_string(log).expect("the command was run");
-    assert_eq!(forced.lines().count(), 11, "before each cold request");
-}
-
-#[test]
-fn exit_codes_tell_what_became_of_it() {
-    let scratch = Scratch::new("codes");
-    let file = scratch.0.join("report.json");
-    let url = format!("http://{}/", plain_server());
-    let code = |words: &[&str]| {
-        let output = bench(words, &file);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), said)
-    };
-    let warm = [
-        "warm",
-        &url,
-        "--duration",
-        "200ms",
-        "--repetitions",
-        "1",
-        "--warm-up",
-        "0s",
-    ];
-    let warm_unless = |condition| code(&[&warm[..], &["--fail-if", condition]].concat());
-    assert_eq!(warm_unless("warm.failed > 0").0, Some(0));
-    let (failed, said) = warm_unless("warm.p50 > 1ns and warm.count == 20");
-    assert_eq!(failed, Some(1), "{said}");
-    assert_eq!(warm_unless("warm.p50 >").0, Some(2));
-    let (none, said) = warm_unless("hot.p50 > 1ms");
-    assert_eq!(none, Some(2), "{said}");
-    // Nobody listens on port 1, and it takes a gateway to evict.
-    let (nobody, said) = code(&["warm", "http://127.0.0.1:1/"]);
-    assert!(nobody == Some(2) && said.contains("127.0.0.1:1"), "{said}");
-    let (no_gateway, said) = code(&["cold", &url]);
-    assert!(
-        no_gateway == Some(2) && said.contains("--function"),
-        "{said}"
+fn tls_is_measured_too() {
+    let tls = "[[listeners]]\naddress = \"127.0.0.1:0\"\ntls = true\n\
+               [[certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n";
+    let site = Site::new(tls).function("f", &Function::fixture("inherit"));
+    let authority = Authority::new(site.directory(), "ca");
+    authority.issue(site.directory(), "a", ("localhost", &["localhost"]));
+    let gateway = site.start();
+    let url = format!(
+        "https://localhost:{}/function/f",
+        gateway.listener(1).port()
     );
-    let wrong = [
-        "cold",
-        &url,
-        "--cold-after",
-        "0s",
-        "--cold-header",
-        "x=cold",
-        "--function",
-        "f",
-    ];
-    assert_eq!(code(&wrong).0, Some(2));
-}
-
-#[test]
-fn an_interrupted_run_reports_what_it_has() {
-    let scratch = Scratch::new("interrupt");
-    let file = scratch.0.join("report.json");
-    let url = format!("http://{}/", plain_server());
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stoker"))
-        .args([
-            "bench",
-            "warm",
-            &url,
-            "--duration",
-            "1h",
-            "--warm-up",
-            "0s",
-            "--json",
-        ])
-        .arg(&file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary can be executed");
-    let mut errors = BufReader::new(child.stderr.take().expect("is piped"));
-    let mut line = String::new();
-    while !line.starts_with("warm 1/5") {
-        line.clear();
-        let count = errors.read_line(&mut line).expect("it can be read");
-        assert!(count > 0, "it ended before it began");
+    let ca = gateway
+        .site()
+        .directory()
+        .join("ca.pem")
+        .display()
+        .to_string();
+    let words = ["warm", &url, "--duration", "200ms", "--repetitions", "1"];
+    for trust in [&["--ca", &ca][..], &["--insecure"]] {
+        let report = measured(&gateway, &[&words, trust].concat());
+        assert_eq!(repetitions(&report, "warm")[0]["answered"], 20);
     }
-    let pid = Pid::from_child(&child);
-    kill_process(pid, Signal::INT).expect("it runs");
-    let status = child.wait().expect("it ends");
-    assert_eq!(status.code(), Some(0));
-    let report = read(&file);
-    assert_eq!(repetitions(&report, "warm").len(), 1);
-    assert!(
-        report["notes"]
-            .to_string()
-            .contains("stopped before its time"),
-        "{report}"
-    );
+    let output = bench(&words, &gateway.site().directory().join("none.json"));
+    assert_eq!(output.status.code(), Some(2), "nobody knows that authority");
 }

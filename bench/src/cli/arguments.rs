@@ -25,7 +25,7 @@ pub(crate) struct ColdArgs {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000), help_heading = "Cold")]
     pub(crate) count: u64,
     /// Independent repetitions, whose spread says how sure the figures are
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Cold")]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Cold")]
     pub(crate) repetitions: u32,
     /// Rounds before, which are not measured
     #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Cold")]
@@ -100,7 +100,7 @@ pub(crate) struct BurstArgs {
     #[command(flatten)]
     pub(crate) force: ForceArgs,
     /// Bursts
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Burst")]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Burst")]
     pub(crate) repetitions: u32,
     /// Bursts before, which are not measured
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Burst")]

@@ -47,7 +47,7 @@ fn noise_is_no_difference() {
     let mut random = Random::new(11);
     let mut wrong = 0;
     for _ in 0..200 {
-        let mut one = || report(&mut random, 1e4, 5, 60, 0.05);
+        let mut one = || report(&mut random, 1e3, 5, 60, 0.05);
         let (first, second) = (one(), one());
         wrong += usize::from(verdict(&first, &second, "p50") != Verdict::NoDifference);
     }

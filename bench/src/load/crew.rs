@@ -130,7 +130,8 @@ impl Crew {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             if let Some(tally) = tallies.get(slot) {
-                look.answered += tally.main.answered + tally.cold.answered;
+                let apart = tally.apart.values().map(|one| one.answered);
+                look.answered += tally.main.answered + apart.sum::<u64>();
                 look.discarded += tally.main.discarded.values().sum::<u64>();
                 look.failed += tally.main.failed.values().sum::<u64>();
                 look.last_end = look.last_end.max(tally.last_end);

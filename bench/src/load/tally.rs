@@ -10,6 +10,8 @@ use crate::report::Repetition;
 
 /// Failures that are remembered one by one.
 const FAILURES: usize = 1000;
+/// What a gateway calls answers of which none is warm: the instance was started or thawed for it.
+const APART: [&str; 2] = ["cold", "thawed"];
 /// Names of phases, and of kinds, in one tally.
 const NAMES: usize = 64;
 
@@ -23,9 +25,9 @@ pub(crate) enum Wanted {
         /// Whether an answer without the header counts as cold.
         trusting: bool,
     },
-    /// All but cold ones.
+    /// All but those that found no instance that was ready.
     Warm,
-    /// All, cold ones apart.
+    /// All, each kind but the warm ones apart.
     Both,
 }
 
@@ -41,13 +43,16 @@ pub(crate) struct Sample {
     pub(crate) result: Result<Reply, Fault>,
 }
 
+/// Repetitions by the kind of their samples.
+pub(crate) type Apart = BTreeMap<String, Repetition>;
+
 /// What became of requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    /// Of the kind that is wanted; of all but the cold ones, if both are.
+    /// Of the kind that is wanted; the warm ones, if all are.
     pub(crate) main: Repetition,
-    /// The cold ones, if both are wanted.
-    pub(crate) cold: Repetition,
+    /// The others by their kind, if all are wanted.
+    pub(crate) apart: Apart,
     /// How much later than due requests were sent that waited for none.
     pub(crate) lateness: Histogram,
     /// Requests that were due while all connections were in use.
@@ -87,11 +92,15 @@ impl Tally {
         self.last_end = self.last_end.max(Some(reply.end));
         let kind = reply.watched.as_deref();
         let cold = kind == Some(cold_value);
+        let apart = cold || kind.is_some_and(|kind| APART.contains(&kind));
         let repetition = match (wanted, cold) {
-            (Wanted::Cold { .. }, true) | (Wanted::Warm, false) => &mut self.main,
+            (Wanted::Cold { .. }, true) => &mut self.main,
+            (Wanted::Warm | Wanted::Both, _) if !apart => &mut self.main,
             (Wanted::Cold { trusting: true }, false) if kind.is_none() => &mut self.main,
-            (Wanted::Both, true) => &mut self.cold,
-            (Wanted::Both, false) => &mut self.main,
+            (Wanted::Both, _) => {
+                let name = kind.filter(|kind| APART.contains(kind)).unwrap_or(APART[0]);
+                self.apart.entry(name.to_owned()).or_default()
+            }
             _ => return count(&mut self.main.discarded, kind.unwrap_or("untold")),
         };
         repetition.answered += 1;
@@ -137,7 +146,9 @@ impl Tally {
     /// Takes over all of another one.
     pub(crate) fn add(&mut self, other: &Tally) {
         add(&mut self.main, &other.main);
-        add(&mut self.cold, &other.cold);
+        for (kind, repetition) in &other.apart {
+            add(self.apart.entry(kind.clone()).or_default(), repetition);
+        }
         self.lateness.add(&other.lateness);
         self.held_up += other.held_up;
         self.resent += other.resent;

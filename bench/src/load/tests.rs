@@ -126,7 +126,15 @@ fn samples_of_the_wrong_kind_are_thrown_out_and_counted() {
     let warm = measured(act, 100, 1, Wanted::Warm);
     assert_eq!((warm.main.answered, warm.main.discarded["cold"]), (75, 25));
     let both = measured(act, 100, 1, Wanted::Both);
-    assert_eq!((both.main.answered, both.cold.answered), (75, 25));
+    assert_eq!((both.main.answered, both.apart["cold"].answered), (75, 25));
+    let act = |number| match number % 2 {
+        0 => Act::Answer("Stoker-Start: thawed\r\n"),
+        _ => Act::Answer("Stoker-Start: warm\r\n"),
+    };
+    let warm = measured(act, 10, 1, Wanted::Warm);
+    assert_eq!((warm.main.answered, warm.main.discarded["thawed"]), (5, 5));
+    let both = measured(act, 10, 1, Wanted::Both);
+    assert_eq!((both.main.answered, both.apart["thawed"].answered), (5, 5));
     assert!(both.main.discarded.is_empty());
     assert_eq!(measured(act, 100, 1, Wanted::Nothing).main.answered, 0);
 }

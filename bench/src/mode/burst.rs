@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::Force;
-use crate::load::{Plan, Wanted};
+use crate::load::{Apart, Plan, Wanted};
 use crate::report::Repetition;
 use crate::run::{Bench, Failure};
 use crate::schedule::Schedule;
@@ -48,20 +48,22 @@ impl Burst {
                 .progress
                 .part(format!("burst {number}/{}", self.repetitions));
             let elapsed = self.burst(bench, Wanted::Both)?;
-            let (mut rest, cold, tally) = bench.harvest(0, elapsed, None);
+            let (mut rest, apart, tally) = bench.harvest(0, elapsed, None);
             // All are due at once, so how late the last one is sent is how long sending takes.
             rest.late = 0;
-            let mut whole = self.whole(&rest, &cold, elapsed);
+            let mut whole = self.whole(&rest, &apart, elapsed);
             if let Some(longest) = tally.lateness.max() {
                 whole
                     .figures
                     .insert("sending_s".into(), longest.as_secs_f64());
             }
             bench.add("burst", whole);
-            bench.add_if_any("burst-cold", cold);
+            bench.add_apart("burst", apart);
             // Failures are told once, of the whole burst.
             rest.failed.clear();
-            bench.add_if_any("burst-rest", rest);
+            if rest.answered > 0 {
+                bench.add("burst-rest", rest);
+            }
         }
         if let Some(ideal) = self.ideal {
             bench.note(format!(
@@ -83,15 +85,15 @@ impl Burst {
         })
     }
 
-    fn whole(&self, rest: &Repetition, cold: &Repetition, elapsed: Duration) -> Repetition {
+    fn whole(&self, rest: &Repetition, apart: &Apart, elapsed: Duration) -> Repetition {
         let mut whole = Repetition {
-            answered: rest.answered + cold.answered,
+            answered: rest.answered + apart.values().map(|one| one.answered).sum::<u64>(),
             failed: rest.failed.clone(),
             elapsed_s: elapsed.as_secs_f64(),
             ..Repetition::default()
         };
-        let first = [&rest.first_byte, &cold.first_byte].map(crate::Histogram::min);
-        if let Some(first) = first.into_iter().flatten().min() {
+        let first = apart.values().chain([rest]);
+        if let Some(first) = first.filter_map(|one| one.first_byte.min()).min() {
             whole.first_byte.record(first);
             whole.total.record(elapsed);
         }

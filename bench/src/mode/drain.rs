@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::Force;
 use super::warm::Load;
-use super::{Force, cold_beside};
 use crate::load::{Running, Wanted};
 use crate::run::{Bench, Failure};
 
@@ -134,7 +134,7 @@ impl Drain {
     fn harvest(&self, bench: &mut Bench, begin: Instant, done: &[(Instant, &'static str)]) {
         let end = bench.crew.look(0).last_end.unwrap_or(begin);
         let elapsed = end.saturating_duration_since(begin);
-        let (mut main, cold, tally) = bench.harvest(0, elapsed, self.load.rate);
+        let (mut main, apart, tally) = bench.harvest(0, elapsed, self.load.rate);
         let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
         for (_, name) in done {
             *counts.entry(name).or_default() += 1;
@@ -143,7 +143,7 @@ impl Drain {
             main.figures.insert(name.to_owned(), f64::from(count));
         }
         bench.add(NAME, main);
-        bench.add_if_any(&cold_beside(NAME), cold);
+        bench.add_apart(NAME, apart);
         for (due, what) in tally.failures.iter().take(TOLD) {
             bench.note(failure((begin, *due), done, what));
         }

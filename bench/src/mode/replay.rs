@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cold_beside;
 use crate::load::{Plan, Wanted};
 use crate::run::{Bench, Failure};
 use crate::schedule::Schedule;
@@ -99,9 +98,9 @@ impl Replay {
         })?;
         let span = self.calls.last().map_or(0.0, |(at, _)| at.as_secs_f64());
         let offered = (span > 0.0).then(|| self.calls.len() as f64 / span);
-        let (main, cold, _) = bench.harvest(0, elapsed, offered);
+        let (main, apart, _) = bench.harvest(0, elapsed, offered);
         bench.add(NAME, main);
-        bench.add_if_any(&cold_beside(NAME), cold);
+        bench.add_apart(NAME, apart);
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::cold_beside;
 use super::warm::Load;
 use crate::drift::Trend;
 use crate::load::{Running, Wanted};
@@ -62,7 +61,7 @@ impl Soak {
     }
 
     fn harvest(&self, bench: &mut Bench, elapsed: Duration) {
-        let (mut main, cold, _) = bench.harvest(0, elapsed, self.load.rate);
+        let (mut main, apart, _) = bench.harvest(0, elapsed, self.load.rate);
         let resident = bench
             .admin
             .as_ref()
@@ -71,7 +70,7 @@ impl Soak {
             main.figures.insert("rss_bytes".into(), bytes);
         }
         bench.add(NAME, main);
-        bench.add_if_any(&cold_beside(NAME), cold);
+        bench.add_apart(NAME, apart);
     }
 
     fn note_drift(&self, bench: &mut Bench) {

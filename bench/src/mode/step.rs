@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::cold_beside;
 use super::warm::Load;
-use crate::load::Wanted;
+use crate::load::{Apart, Wanted};
 use crate::report::Repetition;
 use crate::run::{Bench, Failure};
 
@@ -73,18 +72,19 @@ impl Step {
                 .progress
                 .part(format!("{name} {rate}/s {repetition}/{}", load.repetitions));
             let elapsed = bench.run(load.plan(repetition, load.duration, Wanted::Both))?;
-            let (mut main, cold, _) = bench.harvest(0, elapsed, Some(rate));
-            let kept_up = self.keeps_up(&main, &cold);
+            let (mut main, apart, _) = bench.harvest(0, elapsed, Some(rate));
+            let kept_up = self.keeps_up(&main, &apart);
             main.figures.insert("sustained".into(), f64::from(kept_up));
             sustained += u32::from(kept_up);
             bench.add(&name, main);
-            bench.add_if_any(&cold_beside(&name), cold);
+            bench.add_apart(&name, apart);
         }
         Ok(2 * sustained > load.repetitions)
     }
 
-    fn keeps_up(&self, main: &Repetition, cold: &Repetition) -> bool {
-        let answered = (main.answered + cold.answered) as f64;
+    fn keeps_up(&self, main: &Repetition, apart: &Apart) -> bool {
+        let apart: u64 = apart.values().map(|one| one.answered).sum();
+        let answered = (main.answered + apart) as f64;
         let failed = main.failed.values().sum::<u64>() as f64;
         let offered = main.offered_per_s.unwrap_or_default();
         let seconds = main.elapsed_s.max(self.load.duration.as_secs_f64());
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_knee_is_where_answers_fall_behind() {
-        let none = Repetition::default();
+        let none = Apart::new();
         let keeps_up = |one: Repetition| step(None).keeps_up(&one, &none);
         assert!(keeps_up(repetition(1000, 0, 10.0)));
         assert!(keeps_up(repetition(1000, 10, 10.0)));
@@ -157,7 +157,7 @@ mod tests {
         assert!(!keeps_up(repetition(900, 0, 10.0)), "they did not come");
         let slow = step(Some(Duration::from_millis(1)));
         assert!(!slow.keeps_up(&repetition(1000, 0, 10.0), &none));
-        let cold = repetition(600, 0, 10.0);
+        let cold = Apart::from([("cold".to_owned(), repetition(600, 0, 10.0))]);
         assert!(step(None).keeps_up(&repetition(400, 0, 10.0), &cold));
     }
 }

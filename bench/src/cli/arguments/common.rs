@@ -130,7 +130,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, help_heading = "Load")]
     pub(crate) duration: Duration,
     /// Independent repetitions, whose spread says how sure the figures are
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Load")]
     pub(crate) repetitions: u32,
 }
 
