@@ -9,8 +9,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use super::clone::{Confinement, Mounts, Step, raise_loopback};
-use super::protocol::{Fault, Program};
-use crate::driver::{Isolation, Namespace};
+use super::protocol::{Fault, Program, Readiness, StartRequest};
+use crate::driver::{Endpoint, Isolation, Namespace};
 
 /// Networks that are made ahead, once an instance has wanted one. They are not used again, for what
 /// was set up in one stays in it. The kernel takes about half a millisecond and 200 KiB for each.
@@ -52,6 +52,20 @@ pub(super) fn prepare(
         mounts,
         seccomp: isolation.seccomp,
     }))
+}
+
+/// Leaves the directory of the socket that a program is to bind as it is, too.
+pub(super) fn keep_writable(confinement: &mut Confinement, request: &StartRequest) {
+    let directory = match &request.endpoint {
+        Endpoint::Unix(path) if request.readiness != Readiness::Inherited => path.parent(),
+        _ => None,
+    };
+    let (Some(directory), Some(mounts)) = (directory, &mut confinement.mounts) else {
+        return;
+    };
+    // A path with a zero byte could not have been bound to either.
+    let path = CString::new(directory.as_os_str().as_bytes()).ok();
+    mounts.writable.extend(path);
 }
 
 /// What failed, in words.

@@ -15,7 +15,7 @@ use super::clone::{Cloned, Cloner, Identity, Prepared, Streams};
 use super::confine::Networks;
 use super::explain::{explain, words};
 use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest};
-use super::{listening, prepare};
+use super::{confine, listening, prepare};
 use crate::driver::{Endpoint, Resources};
 
 /// Workers at once; each takes three descriptors of this process.
@@ -99,6 +99,7 @@ impl Workers {
             prepare::prepare(&request.program, request.readiness, &request.function)?;
         if let Some(confinement) = &mut prepared.confinement {
             self.networks.supply(confinement);
+            confine::keep_writable(confinement, &request);
         }
         give_directory(&request, &prepared)?;
         let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;

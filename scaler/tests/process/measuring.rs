@@ -87,6 +87,45 @@ async fn start_against_posix_spawn() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]
+async fn keeping_apart() {
+    use stoker_scaler::driver::Namespace::{Ipc, Mount, Net, Pid, Uts};
+    let program = static_true();
+    let mut bare = settings();
+    bare.cgroups.enabled = stoker_scaler::spawner::CgroupUse::Never;
+    let bench = Bench::with(bare, ports(1));
+    let plain = spec(SocketKind::Inherit, &[&program]);
+    measure(&bench, "no group", &plain).await;
+    bench.finish().await;
+    let bench = Bench::with(settings(), ports(1));
+    let mut count = 0;
+    let mut all = plain.clone();
+    let mut show = async |what: &str, spec: &LaunchSpec| {
+        let mut spawns = Vec::new();
+        for _ in 0..ROUNDS {
+            count += 1;
+            let started = bench.start(count, spec.clone()).await.expect("it runs");
+            spawns.push(started.timings.spawn);
+            bench.exit().await;
+        }
+        self::show(&format!("{what}: spawn"), spawns);
+    };
+    show("group", &all).await;
+    all.isolation.seccomp = true;
+    show("and seccomp", &all).await;
+    all.isolation.namespaces = vec![Mount, Pid, Ipc, Uts];
+    show("and pid, mount, ipc, uts", &all).await;
+    all.isolation.read_only = true;
+    show("and read-only", &all).await;
+    all.resources.memory_bytes = Some(64 << 20);
+    all.resources.processes = Some(10);
+    show("and limits of memory and processes", &all).await;
+    all.isolation.namespaces.push(Net);
+    show("and net", &all).await;
+    bench.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
 async fn readiness() {
     for observe in [true, false] {
         let mut process = ports(400);
