@@ -38,6 +38,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
     pub(crate) cgroups: CgroupsSpec,
+    pub(crate) spare_networks: usize,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -169,6 +170,7 @@ impl GatewayDraft {
             },
             takeover: TakeoverDraft::default(),
             cgroups: CgroupsSpec::default(),
+            spare_networks: 0,
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,

@@ -110,6 +110,7 @@ fn finish(
             idle_grace: draft.takeover.idle_grace.unwrap_or(header),
         },
         cgroups: draft.cgroups,
+        spare_networks: draft.spare_networks,
         logs: draft.logs,
         ports: draft.ports,
         access: draft.access,

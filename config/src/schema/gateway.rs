@@ -79,6 +79,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(super::takeover::TAKEOVER),
     },
     super::isolation::CGROUPS,
+    super::isolation::SPARES,
     Section {
         name: "logs",
         meaning: "The output of the functions.",

@@ -12,10 +12,6 @@ use super::clone::{Confinement, Mounts, Step, raise_loopback};
 use super::protocol::{Fault, Program, Readiness, StartRequest};
 use crate::driver::{Endpoint, Isolation, Namespace};
 
-/// Networks that are made ahead, once an instance has wanted one. They are not used again, for what
-/// was set up in one stays in it. The kernel takes about half a millisecond and 200 KiB for each.
-const MAX_NETWORKS: usize = 8;
-
 /// What the child has to do, or why that cannot be; none if nothing is to be kept apart.
 pub(super) fn prepare(
     program: &Program,
@@ -102,9 +98,12 @@ pub(super) fn names(isolation: &Isolation) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Networks with a loopback and nothing else.
+/// Networks with a loopback and nothing else, made ahead once an instance has wanted one. They are
+/// not used again, for what was set up in one stays in it.
 #[derive(Debug, Default)]
 pub(super) struct Networks {
+    /// How many are kept ready.
+    pub(super) most: usize,
     ready: VecDeque<OwnedFd>,
     /// Some instance wanted one, and they can be made ahead.
     wanted: bool,
@@ -128,7 +127,7 @@ impl Networks {
 
     /// Whether fewer are ready than should be.
     pub(super) fn is_short(&self) -> bool {
-        self.wanted && !self.failed && self.ready.len() < MAX_NETWORKS
+        self.wanted && !self.failed && self.ready.len() < self.most
     }
 
     /// Makes one more.

@@ -55,7 +55,7 @@ pub(super) struct Worker {
 pub(super) struct Workers {
     cloner: Cloner,
     pub(super) cgroups: Cgroups,
-    networks: Networks,
+    pub(super) networks: Networks,
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
