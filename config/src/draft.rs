@@ -41,6 +41,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) cgroups: CgroupsSpec,
     pub(crate) freeze: FreezeSpec,
     pub(crate) starts: StartsDraft,
+    pub(crate) spare_networks: usize,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -177,6 +178,7 @@ impl GatewayDraft {
             cgroups: CgroupsSpec::default(),
             freeze: machine::blank_freeze(),
             starts: StartsDraft::default(),
+            spare_networks: 0,
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,

@@ -80,6 +80,8 @@ pub struct GatewaySpec {
     pub freeze: FreezeSpec,
     /// How much is started at the same time.
     pub starts: StartsSpec,
+    /// Networks that are kept ready for instances with one of their own.
+    pub spare_networks: usize,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.

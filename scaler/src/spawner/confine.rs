@@ -9,12 +9,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use super::clone::{Confinement, Mounts, Step, raise_loopback};
-use super::protocol::{Fault, Program};
-use crate::driver::{Isolation, Namespace};
-
-/// Networks that are made ahead, once an instance has wanted one. They are not used again, for what
-/// was set up in one stays in it. The kernel takes about half a millisecond and 200 KiB for each.
-const MAX_NETWORKS: usize = 8;
+use super::protocol::{Fault, Program, Readiness, StartRequest};
+use crate::driver::{Endpoint, Isolation, Namespace};
 
 /// What the child has to do, or why that cannot be; none if nothing is to be kept apart.
 pub(super) fn prepare(
@@ -54,6 +50,20 @@ pub(super) fn prepare(
     }))
 }
 
+/// Leaves the directory of the socket that a program is to bind as it is, too.
+pub(super) fn keep_writable(confinement: &mut Confinement, request: &StartRequest) {
+    let directory = match &request.endpoint {
+        Endpoint::Unix(path) if request.readiness != Readiness::Inherited => path.parent(),
+        _ => None,
+    };
+    let (Some(directory), Some(mounts)) = (directory, &mut confinement.mounts) else {
+        return;
+    };
+    // A path with a zero byte could not have been bound to either.
+    let path = CString::new(directory.as_os_str().as_bytes()).ok();
+    mounts.writable.extend(path);
+}
+
 /// What failed, in words.
 pub(super) fn explain(index: usize, isolation: &Isolation) -> String {
     let (step, path) = Step::at(index);
@@ -88,9 +98,12 @@ pub(super) fn names(isolation: &Isolation) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Networks with a loopback and nothing else.
+/// Networks with a loopback and nothing else, made ahead once an instance has wanted one. They are
+/// not used again, for what was set up in one stays in it.
 #[derive(Debug, Default)]
 pub(super) struct Networks {
+    /// How many are kept ready.
+    pub(super) most: usize,
     ready: VecDeque<OwnedFd>,
     /// Some instance wanted one, and they can be made ahead.
     wanted: bool,
@@ -114,7 +127,7 @@ impl Networks {
 
     /// Whether fewer are ready than should be.
     pub(super) fn is_short(&self) -> bool {
-        self.wanted && !self.failed && self.ready.len() < MAX_NETWORKS
+        self.wanted && !self.failed && self.ready.len() < self.most
     }
 
     /// Makes one more.

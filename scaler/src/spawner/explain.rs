@@ -89,7 +89,12 @@ fn execution(error: CloneError, program: &Program, prepared: &Prepared, cause: &
             .iter()
             .map(in_directory)
             .find(|path| path.exists());
+        let hidden =
+            |path: &PathBuf| program.isolation.tmp_bytes.is_some() && path.starts_with("/tmp");
         return match present {
+            Some(path) if hidden(&path) => {
+                format!("cannot execute \"{name}\": it is below /tmp, and it has a /tmp of its own")
+            }
             Some(path) => match interpreter(&path) {
                 Some(interpreter) => format!(
                     "cannot execute \"{name}\": its interpreter \"{interpreter}\" does not exist"

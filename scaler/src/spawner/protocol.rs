@@ -36,6 +36,9 @@ pub(crate) enum Request {
         /// Whether instances get control groups, and where.
         #[serde(default)]
         cgroups: CgroupSettings,
+        /// Networks that are kept ready, once an instance has wanted one of its own.
+        #[serde(default)]
+        spare_networks: usize,
     },
     /// Makes these workers the heir's, who also reads the output of all others from now on. The
     /// answer is a `Listed` for each that lives, an `Output` for each other, and `ListEnd`.

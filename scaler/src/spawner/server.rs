@@ -186,12 +186,14 @@ impl Server {
                 grace_ms,
                 heir,
                 cgroups,
+                spare_networks,
                 ..
             } => {
                 let terms = Terms {
                     adoption_ms,
                     grace_ms,
                     cgroups,
+                    spare_networks,
                 };
                 self.greet(from, terms, heir);
             }

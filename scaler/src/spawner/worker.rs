@@ -14,7 +14,7 @@ use super::confine::Networks;
 use super::explain::{explain, words};
 use super::pipes::{Pipes, duplicate};
 use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest, StartTimes};
-use super::{listening, prepare};
+use super::{confine, listening, prepare};
 use crate::clock::monotonic_nanos;
 use crate::driver::{Endpoint, Resources};
 
@@ -55,7 +55,7 @@ pub(super) struct Worker {
 pub(super) struct Workers {
     cloner: Cloner,
     pub(super) cgroups: Cgroups,
-    networks: Networks,
+    pub(super) networks: Networks,
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
@@ -113,6 +113,7 @@ impl Workers {
             prepare::prepare(&request.program, request.readiness, &request.function)?;
         if let Some(confinement) = &mut prepared.confinement {
             self.networks.supply(confinement);
+            confine::keep_writable(confinement, &request);
         }
         give_directory(&request, &prepared)?;
         let pipes = self.spare.take().map_or_else(Pipes::make, Ok)?;

@@ -182,6 +182,25 @@ async fn files_are_read_only_but_for_those_named() {
 }
 
 #[tokio::test]
+async fn a_socket_can_be_bound_where_nothing_else_can_be_made() {
+    if !is_root() {
+        return;
+    }
+    let bench = Bench::new();
+    let bind = "
+import os, socket
+s = socket.socket(socket.AF_UNIX)
+s.bind(os.environ['STOKER_SOCKET'])
+s.listen(9)
+";
+    let mut spec = apart(python(SocketKind::Unix, &format!("{bind}{SERVE}")), &ALL);
+    spec.isolation.read_only = true;
+    let started = bench.start(1, spec).await.expect("it listens");
+    assert_eq!(ask(&started.endpoint), "hello");
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn a_path_that_is_not_there_cannot_be_writable() {
     if !is_root() {
         return;
