@@ -179,7 +179,9 @@ async fn spawners_that_die_again_and_again_leave_nothing() {
             .collect();
         // Somewhere among the starts, a bit later in each round.
         tokio::time::sleep(Duration::from_millis(u64::from(round) * 15)).await;
-        kill(bench.driver.spawner_pid().unwrap());
+        let spawner = || bench.driver.spawner_pid();
+        eventually("there is a spawner", || spawner().is_some()).await;
+        kill(spawner().unwrap());
         let mut running = 0;
         for start in starts {
             match start.await.unwrap() {
