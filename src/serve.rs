@@ -333,6 +333,7 @@ fn spawner_settings(spec: &GatewaySpec) -> SpawnerSettings {
         parent: spec.cgroups.parent.clone(),
         pool: spec.cgroups.pool,
     };
+    settings.spare_networks = spec.spare_networks;
     settings
 }
 

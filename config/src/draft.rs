@@ -11,10 +11,10 @@ use std::time::Duration;
 use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupUse,
-    CgroupsSpec, Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
-    RateSubject, ReclaimSpec, ResourcesSpec, RetrySpec, TracesSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
+    Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
+    Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
+    ReclaimSpec, ResourcesSpec, RetrySpec, TracesSpec,
 };
 
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
@@ -39,6 +39,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) takeover: TakeoverDraft,
     pub(crate) freeze: FreezeSpec,
     pub(crate) cgroups: CgroupsSpec,
+    pub(crate) spare_networks: usize,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -160,11 +161,8 @@ impl GatewayDraft {
             },
             takeover: TakeoverDraft::default(),
             freeze: blank_freeze(),
-            cgroups: CgroupsSpec {
-                enabled: CgroupUse::Auto,
-                parent: None,
-                pool: 0,
-            },
+            cgroups: CgroupsSpec::default(),
+            spare_networks: 0,
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,

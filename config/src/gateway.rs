@@ -111,6 +111,7 @@ fn finish(
         },
         freeze: draft.freeze,
         cgroups: draft.cgroups,
+        spare_networks: draft.spare_networks,
         logs: draft.logs,
         ports: draft.ports,
         access: draft.access,

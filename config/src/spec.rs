@@ -76,6 +76,8 @@ pub struct GatewaySpec {
     pub freeze: FreezeSpec,
     /// Control groups for instances.
     pub cgroups: CgroupsSpec,
+    /// Networks that are kept ready for instances with one of their own.
+    pub spare_networks: usize,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.

@@ -371,6 +371,11 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         ("admin", old.admin != new.admin),
         ("adoption", old.adoption != new.adoption),
         ("freeze", old.freeze != new.freeze),
+        ("cgroups", old.cgroups != new.cgroups),
+        (
+            "isolation.spare-networks",
+            old.spare_networks != new.spare_networks,
+        ),
         ("logs", old.logs != new.logs),
         ("access-log", old.access_log != new.access_log),
         ("traces", old.traces != new.traces),

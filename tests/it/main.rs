@@ -20,6 +20,7 @@ mod headers;
 mod health;
 mod hostile;
 mod instance_loss;
+mod isolation;
 mod jwt;
 mod keys;
 mod many;

@@ -79,6 +79,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(super::takeover::TAKEOVER),
     },
     super::isolation::CGROUPS,
+    super::isolation::SPARES,
     Section {
         name: "freeze",
         meaning: "The memory of frozen instances. Which ones are frozen says `scaling.freeze-after`.",

@@ -18,6 +18,14 @@ pub(super) const CGROUPS: Section<GatewayDraft> = Section {
     content: Content::Keys(CGROUP_KEYS),
 };
 
+/// `[isolation]` of the gateway file.
+pub(super) const SPARES: Section<GatewayDraft> = Section {
+    name: "isolation",
+    meaning: "What is kept ready for instances that manifests isolate. Takes effect with the next \
+        start of the gateway or upgrade.",
+    content: Content::Keys(SPARE_KEYS),
+};
+
 /// `[resources]` of a manifest.
 pub(super) const RESOURCES: Section<FunctionDraft> = Section {
     name: "resources",
@@ -62,6 +70,14 @@ const CGROUP_KEYS: &[Key<GatewayDraft>] = &[
         "Empty groups that are kept for the next starts; half of them are made ahead.",
     ),
 ];
+
+const SPARE_KEYS: &[Key<GatewayDraft>] = &[key(
+    "spare-networks",
+    Value("8"),
+    Whole(0, 1000, |d, v| d.spare_networks = wide(v)),
+    "Networks for instances with the namespace `net`, made ahead once one was wanted: the kernel \
+     takes about half a millisecond for each. They are not used twice.",
+)];
 
 const RESOURCE_KEYS: &[Key<FunctionDraft>] = &[
     key(

@@ -18,6 +18,7 @@ fn nothing_is_limited_or_kept_apart_by_default() {
     let gateway = Tree::new().load("functions = []").unwrap().gateway;
     assert_eq!(gateway.cgroups.enabled, CgroupUse::Auto);
     assert_eq!((gateway.cgroups.parent, gateway.cgroups.pool), (None, 16));
+    assert_eq!(gateway.spare_networks, 8);
 }
 
 #[test]

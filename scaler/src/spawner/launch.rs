@@ -50,11 +50,13 @@ pub struct SpawnerSettings {
     pub grace: Duration,
     /// Whether instances get control groups, and where.
     pub cgroups: CgroupSettings,
+    /// Networks that are kept ready, once an instance has wanted one of its own.
+    pub spare_networks: usize,
 }
 
 impl SpawnerSettings {
     /// `stoker spawner` of this very program; no adoption, 10 s of grace, control groups if
-    /// possible.
+    /// possible, 8 spare networks.
     pub fn new(state_dir: impl Into<PathBuf>) -> SpawnerSettings {
         SpawnerSettings {
             state_dir: state_dir.into(),
@@ -63,6 +65,7 @@ impl SpawnerSettings {
             adoption: None,
             grace: Duration::from_secs(10),
             cgroups: CgroupSettings::default(),
+            spare_networks: 8,
         }
     }
 }
@@ -260,6 +263,7 @@ fn greet(
         grace_ms: millis(settings.grace),
         heir,
         cgroups: settings.cgroups.clone(),
+        spare_networks: settings.spare_networks,
     };
     rustix::net::sockopt::set_socket_timeout(socket, Timeout::Recv, Some(GREETING))?;
     match Packet::new(&hello, Vec::new())?.send(socket) {

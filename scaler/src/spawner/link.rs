@@ -21,6 +21,7 @@ pub(super) struct Terms {
     /// From SIGTERM to SIGKILL, in milliseconds.
     pub(super) grace_ms: u64,
     pub(super) cgroups: CgroupSettings,
+    pub(super) spare_networks: usize,
 }
 
 /// A connected gateway.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::CgroupSettings;
-use crate::driver::{Endpoint, Resources, Rlimit};
+use crate::driver::{Endpoint, Isolation, Resources, Rlimit};
 
 /// Spoken by both sides; another number on the other side means another release.
 pub(crate) const VERSION: u32 = 3;
@@ -36,6 +36,9 @@ pub(crate) enum Request {
         /// Whether instances get control groups, and where.
         #[serde(default)]
         cgroups: CgroupSettings,
+        /// Networks that are kept ready, once an instance has wanted one of its own.
+        #[serde(default)]
+        spare_networks: usize,
     },
     /// Makes these workers the heir's, who also reads the output of all others from now on. The
     /// answer is a `Listed` for each that lives, an `Output` for each other, and `ListEnd`.
@@ -116,6 +119,8 @@ pub(crate) struct Program {
     pub(crate) rlimits: Vec<(Rlimit, u64)>,
     /// For all of its processes together.
     pub(crate) resources: Resources,
+    /// How it is kept apart.
+    pub(crate) isolation: Isolation,
 }
 
 /// How the spawner learns that a worker takes requests.

@@ -87,6 +87,48 @@ async fn start_against_posix_spawn() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]
+async fn keeping_apart() {
+    use stoker_scaler::driver::Namespace::{Ipc, Mount, Net, Pid, Uts};
+    let program = static_true();
+    let mut bare = settings();
+    bare.cgroups.enabled = stoker_scaler::spawner::CgroupUse::Never;
+    let plain = spec(SocketKind::Inherit, &[&program]);
+    let without = Bench::with(bare, ports(1));
+    let with = Bench::with(settings(), ports(1));
+    let mut count = 0;
+    let mut all = plain.clone();
+    let mut show = async |bench: &Bench, what: &str, spec: &LaunchSpec| {
+        let mut spawns = Vec::new();
+        for _ in 0..ROUNDS {
+            count += 1;
+            let started = bench.start(count, spec.clone()).await.expect("it runs");
+            spawns.push(started.timings.spawn);
+            bench.exit().await;
+        }
+        spawns.sort();
+        // Telling on a machine that others use, too.
+        let tenth = spawns[spawns.len() / 10];
+        self::show(&format!("{what}: spawn (p10 {tenth:.0?})"), spawns);
+    };
+    show(&without, "nothing", &all).await;
+    show(&with, "group", &all).await;
+    all.isolation.seccomp = true;
+    show(&with, "and seccomp", &all).await;
+    all.isolation.namespaces = vec![Mount, Pid, Ipc, Uts];
+    show(&with, "and pid, mount, ipc, uts", &all).await;
+    all.isolation.read_only = true;
+    show(&with, "and read-only", &all).await;
+    all.resources.memory_bytes = Some(64 << 20);
+    all.resources.processes = Some(10);
+    show(&with, "and limits of memory and processes", &all).await;
+    all.isolation.namespaces.push(Net);
+    show(&with, "and net", &all).await;
+    without.finish().await;
+    with.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
 async fn readiness() {
     for observe in [true, false] {
         let mut process = ports(400);
