@@ -200,12 +200,18 @@ impl<C> Instance<C> {
         self.frost.inherit();
     }
 
-    /// See [`Frost::settle`].
+    /// See [`Frost::settle`]. Connections are not kept over a freeze: a program that closes idle ones
+    /// after a time would find that time over as soon as it runs, and close them in the face of the
+    /// request that thawed it.
     pub(crate) fn settle_frost<E>(
         &self,
         act: impl FnOnce(bool) -> Result<(), E>,
     ) -> Result<Option<(bool, Duration)>, E> {
-        self.frost.settle(act)
+        let settled = self.frost.settle(act)?;
+        if matches!(settled, Some((true, _))) {
+            self.lock().clear();
+        }
+        Ok(settled)
     }
 
     /// Another gateway decides whether it is frozen from now on, or this one does again.

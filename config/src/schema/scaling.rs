@@ -83,9 +83,9 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
         Span(MILLI.saturating_mul(10), DAY, |d, v| {
             d.scaling.freeze.after = Some(v);
         }),
-        "How long an instance stays idle before it is frozen: it keeps its place, its connections \
-         and its memory, gets no CPU, so that its background threads and timers rest too, and runs \
-         again with the next request. `on-arrival`: below `idle-timeout`. Needs control groups.",
+        "How long an instance stays idle before it is frozen: it keeps its place and its \
+         memory, gets no CPU, so that its background threads and timers rest too, and runs again \
+         with the next request. `on-arrival`: below `idle-timeout`. Needs control groups.",
     ),
     key(
         "keep-hot",

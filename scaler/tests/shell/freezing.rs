@@ -45,8 +45,11 @@ async fn an_idle_instance_is_frozen_and_a_request_thaws_it() {
     let lease = world.proven(&function).await;
     let id = lease.instance().id();
     assert_eq!((lease.is_cold(), lease.thaw_time()), (false, None));
+    let connection = Arc::new(1);
+    lease.keep_connection(Arc::clone(&connection));
     drop(lease);
     assert_eq!(world.news().await, Told::Frozen(id));
+    assert_eq!(Arc::strong_count(&connection), 1, "it is closed");
     assert_eq!(state(&function), "frozen");
     assert_eq!(world.driver.frosts(), [(id, Frost::Freeze)]);
 
