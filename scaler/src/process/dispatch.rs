@@ -10,7 +10,7 @@ use super::table::{Entry, Phase, Report};
 use super::words::{ending, failure, fault};
 use super::{Output, OutputStream, Shared, begin};
 use crate::driver::{Exit, FailedStart, Observed};
-use crate::spawner::protocol::{Ending, Event};
+use crate::spawner::protocol::{Ending, Event, StartTimes};
 
 /// Handles one event.
 pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<OwnedFd>) {
@@ -21,31 +21,18 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             observed,
             times,
         } => {
-            let id = InstanceId::from_raw(id);
-            let Some((function, inherited)) = shared.table.describe(id) else {
-                // Asked for before a former spawner died, and given up then.
-                shared.signal(id, true);
-                return;
-            };
-            if let Some(begun) = shared.table.end_begun(id) {
-                // First, for an answer of the program may wait for it to be told.
-                begin::end(shared, id, *begun, pid, times);
-            }
-            if !descriptors.is_empty() && shared.table.begin_reading(id) {
-                hand_out(shared, &function, id, descriptors);
-            }
-            if inherited.is_some() {
-                shared.sockets.refill();
-            }
-            let started = Report::Started {
+            let report = Report::Started {
                 pid,
                 observed,
                 times,
             };
-            shared.table.report(id, started);
-            if let Some(endpoint) = inherited {
-                shared.table.promote(id, endpoint);
-            }
+            executed(
+                shared,
+                InstanceId::from_raw(id),
+                (pid, times),
+                report,
+                descriptors,
+            );
         }
         Event::StartFailed { id, fault: why } => {
             let id = InstanceId::from_raw(id);
@@ -88,6 +75,33 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
         Event::ListEnd => shared.table.end_list(),
         // Said once, before the driver listens.
         Event::Welcome { .. } | Event::Refused { .. } => {}
+    }
+}
+
+/// The program of an instance was executed.
+fn executed(
+    shared: &Arc<Shared>,
+    id: InstanceId,
+    (pid, times): (u32, StartTimes),
+    report: Report,
+    descriptors: Vec<OwnedFd>,
+) {
+    let Some((function, inherited)) = shared.table.describe(id) else {
+        // Asked for before a former spawner died, and given up then.
+        shared.signal(id, true);
+        return;
+    };
+    if let Some(begun) = shared.table.end_begun(id) {
+        // First, for an answer of the program may wait for it to be told.
+        begin::end(shared, id, *begun, pid, times);
+    }
+    if !descriptors.is_empty() && shared.table.begin_reading(id) {
+        hand_out(shared, &function, id, descriptors);
+    }
+    shared.table.report(id, report);
+    if let Some(endpoint) = inherited {
+        shared.table.promote(id, endpoint);
+        shared.sockets.refill();
     }
 }
 
