@@ -150,16 +150,7 @@ impl GatewayDraft {
             state_dir: PathBuf::new(),
             trusted_proxies: Vec::new(),
             ports: (0, 0),
-            limits: GatewayLimits {
-                connections: 0,
-                header_bytes: 0,
-                headers: 0,
-                wait_buffer_bytes: 0,
-                waiters: 0,
-                spare_sockets: 0,
-                instance_connections: 0,
-                memory_bytes: None,
-            },
+            limits: blank_limits(),
             timeouts: GatewayTimeouts {
                 header: Duration::ZERO,
                 keep_alive: Duration::ZERO,
@@ -336,5 +327,19 @@ fn blank_scaling() -> ScaleSpec {
         },
         drain_timeout: Duration::ZERO,
         stop_grace: Duration::ZERO,
+    }
+}
+
+/// No limit yet.
+fn blank_limits() -> GatewayLimits {
+    GatewayLimits {
+        connections: 0,
+        header_bytes: 0,
+        headers: 0,
+        wait_buffer_bytes: 0,
+        waiters: 0,
+        spare_sockets: 0,
+        instance_connections: 0,
+        memory_bytes: None,
     }
 }

@@ -22,8 +22,13 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             observed,
             times,
         } => {
+            let report = Report::Started {
+                pid,
+                observed,
+                times,
+            };
             let id = InstanceId::from_raw(id);
-            started(shared, id, (pid, observed, times), descriptors);
+            executed(shared, id, (pid, times), report, descriptors);
         }
         Event::StartFailed { id, fault: why } => {
             let id = InstanceId::from_raw(id);
@@ -81,11 +86,12 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
     }
 }
 
-/// A program was executed.
-fn started(
+/// The program of an instance was executed.
+fn executed(
     shared: &Arc<Shared>,
     id: InstanceId,
-    (pid, observed, times): (u32, bool, StartTimes),
+    (pid, times): (u32, StartTimes),
+    report: Report,
     descriptors: Vec<OwnedFd>,
 ) {
     let Some((function, inherited)) = shared.table.describe(id) else {
@@ -100,17 +106,10 @@ fn started(
     if !descriptors.is_empty() && shared.table.begin_reading(id) {
         hand_out(shared, &function, id, descriptors);
     }
-    if inherited.is_some() {
-        shared.sockets.refill();
-    }
-    let started = Report::Started {
-        pid,
-        observed,
-        times,
-    };
-    shared.table.report(id, started);
+    shared.table.report(id, report);
     if let Some(endpoint) = inherited {
         shared.table.promote(id, endpoint);
+        shared.sockets.refill();
     }
 }
 
