@@ -300,5 +300,6 @@ fn blank_scaling() -> ScaleSpec {
         },
         drain_timeout: Duration::ZERO,
         stop_grace: Duration::ZERO,
+        spares: None,
     }
 }

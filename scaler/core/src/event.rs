@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Decision, InstanceId, Legacy, ScaleSpec, Timestamp, WaiterId};
+use crate::{Decision, InstanceId, Legacy, ScaleSpec, SpareDecision, Timestamp, WaiterId};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -145,6 +145,8 @@ pub enum Effect {
     WakeAt(Timestamp),
     /// The policy's answer changed; for logs and `explain`.
     Decided(Box<Decision>),
+    /// Another number of spares is wanted than before, which was none at first.
+    Prepare(Box<SpareDecision>),
 }
 
 /// Why a waiter got no slot.

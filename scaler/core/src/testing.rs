@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::{Admission, Backoff, Health, Policy, ScaleSpec};
+use crate::{Admission, Backoff, Health, Policy, ScaleSpec, SpareSpec};
 
 /// On arrival, one request per instance, at most four instances, everything else out of the way.
 pub(crate) fn spec() -> ScaleSpec {
@@ -45,6 +45,7 @@ pub(crate) fn spec() -> ScaleSpec {
         },
         drain_timeout: Duration::from_secs(30),
         stop_grace: Duration::from_secs(5),
+        spares: None,
     }
 }
 
@@ -106,6 +107,13 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 },
                 drain_timeout: Duration::from_secs(drain),
                 stop_grace: Duration::from_secs(grace),
+                spares: (idle % 2 == 1).then_some(SpareSpec {
+                    least: min,
+                    most: min + more,
+                    idle_timeout: Duration::from_secs(idle),
+                    eager: slow == 0,
+                    refill: Duration::from_millis(10),
+                }),
                 ..spec()
             }
         },

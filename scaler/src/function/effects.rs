@@ -75,6 +75,8 @@ impl<C: Send + 'static> Function<C> {
                     }
                 }
                 Effect::Decided(decision) => todo.push(Todo::Decided(decision)),
+                // No driver keeps anything ready yet.
+                Effect::Prepare(_) => {}
             }
         }
         todo

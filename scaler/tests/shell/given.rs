@@ -73,6 +73,7 @@ pub(crate) fn spec() -> ScaleSpec {
             reject_after: 3,
         },
         drain_timeout: NEVER,
+        spares: None,
         stop_grace: NEVER,
     }
 }

@@ -104,6 +104,10 @@ impl Report {
             Effect::WakeAt(time) => (7, time.as_nanos(), 0),
             Effect::Decided(decision) => (8, u64::from(decision.desired), 0),
             Effect::Drain { instance } => (9, instance.as_raw(), 0),
+            Effect::Prepare(decision) => {
+                let spares = decision.spares;
+                (10, spares.map_or(0, |spares| 1 + u64::from(spares)), 0)
+            }
         };
         for part in [now.as_nanos(), kind, first, second] {
             for byte in part.to_le_bytes() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sim::{Arrival, Faults, Random, Spread, burst, poisson};
-use crate::{Admission, Backoff, Health, Policy, ScaleSpec, Timestamp};
+use crate::{Admission, Backoff, Health, Policy, ScaleSpec, SpareSpec, Timestamp};
 
 /// One revision, the requests for it, and the world round it.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +131,14 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         },
         drain_timeout: seconds(random, 6),
         stop_grace: seconds(random, 4),
+        // Without a draw of its own, so that the stories of all seeds stay what they were.
+        spares: (concurrency % 2 == 0).then_some(SpareSpec {
+            least: min_scale,
+            most: min_scale + concurrency,
+            idle_timeout: Duration::from_secs(3),
+            eager: concurrency == 4,
+            refill: Duration::from_millis(10),
+        }),
     }
 }
 

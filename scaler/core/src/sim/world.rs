@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::sim::{Defect, Random, Report, Scenario};
 use crate::{
-    Effect, Event, FailureKind, InstanceId, Outcome, Pool, RejectCause, StartFailure, Timestamp,
-    WaiterId,
+    Effect, Event, FailureKind, InstanceId, Outcome, Pool, RejectCause, SpareDecision,
+    StartFailure, Timestamp, WaiterId,
 };
 
 /// A pool that lives longer than this after its retirement does not end at all.
@@ -61,6 +61,8 @@ pub(super) struct World<'a> {
     live: BTreeMap<InstanceId, Timestamp>,
     stopping: BTreeSet<InstanceId>,
     sick: BTreeSet<InstanceId>,
+    /// The number that the pool wants, if it wants any kept.
+    spares: Option<u32>,
     report: Report,
 }
 
@@ -82,6 +84,7 @@ impl<'a> World<'a> {
             live: BTreeMap::new(),
             stopping: BTreeSet::new(),
             sick: BTreeSet::new(),
+            spares: None,
             report: Report::default(),
         };
         for (number, arrival) in scenario.arrivals.iter().enumerate() {
@@ -179,6 +182,8 @@ impl<'a> World<'a> {
         let legacy = self.pool.legacy();
         self.pools += 1;
         self.pool = Pool::new(self.scenario.spec.clone(), self.pools, self.now);
+        // It begins with none.
+        self.spares = None;
         // Ticks of the former one are void.
         self.wakes += 1;
         self.apply(Event::Inherited(Box::new(legacy)))
@@ -292,8 +297,22 @@ impl<'a> World<'a> {
                 }
             }
             Effect::Decided(_) => self.report.decisions += 1,
+            Effect::Prepare(decision) => self.prepare(&decision)?,
         }
         Ok(())
+    }
+
+    fn prepare(&mut self, decision: &SpareDecision) -> Result<(), Defect> {
+        if self.spares == decision.spares {
+            return self.defect("the same number of spares was asked for twice");
+        }
+        self.spares = decision.spares;
+        let spec = self.scenario.spec.spares;
+        match (decision.spares, spec) {
+            (Some(count), Some(spec)) if (spec.least..=spec.most).contains(&count) => Ok(()),
+            (None, _) => Ok(()),
+            _ => self.defect("spares were asked for that the settings do not allow"),
+        }
     }
 
     fn grant(&mut self, waiter: WaiterId, instance: InstanceId, cold: bool) -> Result<(), Defect> {

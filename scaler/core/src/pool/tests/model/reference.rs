@@ -104,7 +104,7 @@ impl Reference {
                 Effect::Kill { instance } => {
                     assert_eq!(self.entry(*instance).state, InstanceState::Stopping);
                 }
-                Effect::WakeAt(_) | Effect::Decided(_) => {}
+                Effect::WakeAt(_) | Effect::Decided(_) | Effect::Prepare(_) => {}
             }
         }
         self.compare(view, now);
