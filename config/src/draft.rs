@@ -1,6 +1,7 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+pub(crate) mod runtime;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::spec::{
     MetricsSpec, Network, PathPattern, RateSubject, RetrySpec, TracesSpec,
 };
 
+use runtime::RuntimeDraft;
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
 
 /// A gateway file.
@@ -88,6 +90,7 @@ pub(crate) struct RateLimitDraft {
 pub(crate) struct FunctionDraft {
     pub(crate) name: Option<String>,
     pub(crate) command: Vec<String>,
+    pub(crate) runtime: RuntimeDraft,
     pub(crate) contract: Contract,
     pub(crate) listen: Listen,
     pub(crate) routes: Vec<RouteDraft>,
@@ -222,6 +225,7 @@ impl FunctionDraft {
         Self {
             name: None,
             command: Vec::new(),
+            runtime: RuntimeDraft::blank(),
             contract: Contract::Http,
             listen: Listen::Port,
             routes: Vec::new(),

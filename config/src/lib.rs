@@ -18,6 +18,7 @@ mod gateway;
 mod load;
 mod page;
 mod reference;
+mod runtime;
 mod schema;
 mod spec;
 mod tls;

@@ -5,6 +5,7 @@ mod address;
 mod listener;
 mod pattern;
 mod revision;
+mod runtime;
 mod telemetry;
 mod tls;
 
@@ -14,6 +15,7 @@ pub use access::{
 };
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
+pub use runtime::{Interface, Language, RuntimeSpec};
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
 };
@@ -222,8 +224,10 @@ pub struct FunctionSpec {
     pub name: Arc<str>,
     /// Where its manifest is.
     pub manifest: PathBuf,
-    /// The program and its arguments; at least one.
+    /// The program and its arguments; at least one. The interpreter alone if there is a `runtime`.
     pub command: Vec<String>,
+    /// The handler that a runner of Stoker's runs, if that is what the function is.
+    pub runtime: Option<RuntimeSpec>,
     /// How it is spoken to.
     pub contract: Contract,
     /// How it gets its listening socket.

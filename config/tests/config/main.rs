@@ -11,6 +11,7 @@ mod gateway;
 mod load;
 mod manifest;
 mod revision;
+mod runtime;
 mod speed;
 mod telemetry;
 mod tls;
