@@ -1,0 +1,145 @@
+"""The parent of preloaded instances: the interpreter with the handler imported, which forks.
+
+It speaks JSON messages over a SOCK_SEQPACKET socket with the spawner; `runtimes/PROTOCOL.md` says
+which.
+"""
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+
+from . import child, hygiene, seeds, warm
+from .errors import UnusableHandler, log_exception
+from .load import load
+from .serve import fail
+
+MESSAGE_BYTES = 64 * 1024
+# Linux: close what comes in messages when something is executed.
+MSG_CMSG_CLOEXEC = 0x40000000
+
+
+class Parent:
+    """Imports the handler and forks instances of it on demand."""
+
+    def __init__(self, settings, descriptor):
+        self.settings = settings
+        self.control = socket.socket(fileno=descriptor)
+        self.control.set_inheritable(False)
+        self.handler = None
+
+    def run(self):
+        """The exit status: the parent's own, or in a forked process the instance's."""
+        detail = self._prepare()
+        if detail is not None:
+            self._send({"type": "failed", "detail": detail})
+            return fail(detail)
+        if not self._send({"type": "ready"}):
+            leave()
+        return self._serve()
+
+    def _prepare(self):
+        """Gets ready to fork; if that cannot be, one sentence that says why."""
+        name = self.settings.handler
+        before = hygiene.descriptors()
+        try:
+            with seeds.watching():
+                self.handler = load(name, self.settings.interface)
+        except UnusableHandler as error:
+            return str(error)
+        except BaseException as error:  # Among them SystemExit, for an import may say anything.
+            log_exception(error)
+            return "%s cannot be imported: %s: %s" % (name, type(error).__name__, error)
+        module = name.partition(":")[0]
+        threads = hygiene.thread_names()
+        if threads:
+            return (
+                "the module %s starts threads when it is imported (%s): a parent with threads "
+                "cannot be forked; set preload.enabled = false" % (module, ", ".join(threads)))
+        for warning in hygiene.warnings(module, before):
+            sys.stderr.write("stoker: %s\n" % warning)
+        # After the import, which may have set its own.
+        signal.signal(signal.SIGTERM, leave)
+        warm.warm(self.handler)
+        # What is here already is never looked through by the collector again, so that its pages
+        # stay shared.
+        gc.collect()
+        gc.freeze()
+        return None
+
+    def _serve(self):
+        """Forks until the spawner goes; returns only in forked processes."""
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(
+                    self.control, MESSAGE_BYTES, 4, MSG_CMSG_CLOEXEC)
+            except OSError:
+                leave()
+            if not data:
+                leave()
+            message = json.loads(data)
+            if message.get("type") != "fork" or len(descriptors) != 1:
+                close_all(descriptors)
+                continue
+            forked = self._fork(message.get("number"), descriptors[0])
+            if forked is not None:
+                return forked.run()
+
+    def _fork(self, number, descriptor):
+        """Forks an instance that is the spawner's child. In it, a `Child`; here, `None`."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        read, write = os.pipe()
+        failure = None
+        try:
+            between = os.fork()
+        except OSError as error:
+            failure = str(error)
+        else:
+            if between == 0:
+                fork_again()
+                os.close(write)
+                self.control.close()
+                return child.Child(self.settings, self.handler, descriptor, read)
+            # Returns only once the child is the spawner's; the pipe's end tells the child so.
+            if os.waitpid(between, 0)[1] != 0:
+                failure = "the second fork failed"
+        close_all((read, write, descriptor))
+        if failure is not None:
+            detail = "the parent cannot fork: %s" % failure
+            self._send({"type": "fork-failed", "number": number, "detail": detail})
+        return None
+
+    def _send(self, message):
+        """Sends a message; false if nobody is there."""
+        try:
+            self.control.send(json.dumps(message).encode())
+        except OSError:
+            return False
+        return True
+
+
+def fork_again():
+    """In a forked process: goes on in a child of it, and ends it."""
+    try:
+        if os.fork() == 0:
+            return
+    except OSError:
+        os._exit(1)
+    os._exit(0)
+
+
+def close_all(descriptors):
+    """Closes descriptors."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def leave(*_):
+    """Ends a process that never was an instance: what the handler registered for an instance's
+    end is not run."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,51 @@
+"""Random generators: what forked processes must not share.
+
+Python itself seeds the functions of `random` anew after a fork, and `os.urandom`, `secrets` and
+`uuid4` ask the kernel. The rest is done here.
+"""
+
+import contextlib
+import os
+import random
+import sys
+import weakref
+
+# Generators made while the handler was imported, without a seed of the program's own choice.
+_unseeded = weakref.WeakSet()
+
+
+@contextlib.contextmanager
+def watching():
+    """Notes generators that are made meanwhile."""
+    original = random.Random.seed
+
+    def seed(self, a=None, version=2):
+        original(self, a, version)
+        if a is None:
+            _unseeded.add(self)
+        else:
+            # Chosen by the program: without forking too, all instances would go the same way.
+            _unseeded.discard(self)
+
+    random.Random.seed = seed
+    try:
+        yield
+    finally:
+        random.Random.seed = original
+
+
+def reseed():
+    """Gives this process random numbers of its own."""
+    random.seed()
+    for generator in list(_unseeded):
+        generator.seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+    ssl = sys.modules.get("ssl")
+    if ssl is not None:
+        ssl.RAND_add(os.urandom(32), 32.0)
+    uuid = sys.modules.get("uuid")
+    if uuid is not None:
+        # Of `uuid1`, which counts on from it.
+        uuid._last_timestamp = None

@@ -1,0 +1,156 @@
+"""The server for applications that block: threads that share one epoll instance.
+
+Whichever thread is woken serves the request itself, so that none is handed from one thread to
+another; idle connections hold no thread. The main thread is one of them.
+"""
+
+import os
+import select
+import signal
+import threading
+
+from .connection import DONTWAIT, Connection
+
+# The gateway keeps one per slot; so many may be open at once.
+MAX_CONNECTIONS = 4096
+ONCE = select.EPOLLIN | select.EPOLLONESHOT
+
+
+class ThreadServer:
+    """Serves `interface` on `listener` with up to `concurrency` threads."""
+
+    def __init__(self, listener, interface, concurrency):
+        self.listener = listener
+        self.interface = interface
+        self.concurrency = concurrency
+        # Connections that wait for a request, by descriptor. Whoever takes one out owns it.
+        self.idle = {}
+        self.open = 0
+        self.lock = threading.Lock()
+        self.waiting_threads = 0
+        self.threads = []
+        self.stopped = False
+        self.wake_read, self.wake_write = os.pipe()
+        self.epoll = select.epoll()
+        listener.setblocking(False)
+        self.epoll.register(listener.fileno(), ONCE)
+        self.epoll.register(self.wake_read, select.EPOLLIN)
+
+    def run(self):
+        """Serves until SIGTERM, then finishes what is in flight."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        self._work()
+        for thread in self.threads:
+            thread.join()
+        self.listener.close()
+
+    def _stop(self, _signal, _frame):
+        self.stopped = True
+        os.write(self.wake_write, b"x")
+
+    def stopping(self):
+        """Whether no further request is wanted."""
+        return self.stopped
+
+    def _work(self):
+        accepting = self.listener.fileno()
+        while not self.stopped:
+            with self.lock:
+                self.waiting_threads += 1
+            events = self.epoll.poll(-1, 1)
+            with self.lock:
+                self.waiting_threads -= 1
+            for descriptor, _ in events:
+                if descriptor == accepting:
+                    self._accept()
+                elif descriptor != self.wake_read:
+                    connection = self.idle.pop(descriptor, None)
+                    if connection is not None:
+                        self._serve(connection)
+        self._finish()
+
+    def _accept(self):
+        try:
+            socket, _ = self.listener.accept()
+        except OSError:
+            socket = None
+        with self.lock:
+            self.open += socket is not None
+            full = self.open >= MAX_CONNECTIONS
+        if not full:
+            self.epoll.modify(self.listener.fileno(), ONCE)
+        if socket is not None:
+            socket.setblocking(True)
+            # Most bring their request along.
+            self._serve(Connection(socket), DONTWAIT)
+
+    def _serve(self, connection, flags=0):
+        """Serves what the connection has, and waits for more from it."""
+        try:
+            stays = connection.fill(flags)
+        except BlockingIOError:
+            self._keep(connection, register=True)
+            return
+        if stays:
+            self._reinforce()
+            stays = connection.serve(self.interface, self.stopping) and not self.stopped
+        if stays:
+            self._keep(connection, register=bool(flags))
+        else:
+            self._close(connection)
+
+    def _keep(self, connection, register):
+        descriptor = connection.socket.fileno()
+        self.idle[descriptor] = connection
+        if self.stopped:
+            # Perhaps nobody looks for it any more.
+            if self.idle.pop(descriptor, None) is not None:
+                self._serve_last(connection)
+            return
+        if register:
+            self.epoll.register(descriptor, ONCE)
+        else:
+            self.epoll.modify(descriptor, ONCE)
+
+    def _close(self, connection):
+        connection.close()
+        with self.lock:
+            self.open -= 1
+            again = self.open == MAX_CONNECTIONS - 1
+        if again and not self.stopped:
+            self.epoll.modify(self.listener.fileno(), ONCE)
+
+    def _reinforce(self):
+        """Starts another thread if nobody waits for the next request and there may be one."""
+        with self.lock:
+            if self.waiting_threads or self.stopped or len(self.threads) + 1 >= self.concurrency:
+                return
+            thread = threading.Thread(target=self._work, name="stoker-%d" % len(self.threads))
+            self.threads.append(thread)
+        thread.start()
+
+    def _finish(self):
+        """Answers what was asked before the end, and closes all that asks nothing. Every thread
+        does so, for the main one may be busy."""
+        while True:
+            try:
+                connection = self.idle.popitem()[1]
+            except KeyError:
+                break
+            self._serve_last(connection)
+        while True:
+            try:
+                socket, _ = self.listener.accept()
+            except OSError:
+                break
+            socket.setblocking(True)
+            self._serve_last(Connection(socket))
+
+    def _serve_last(self, connection):
+        try:
+            if connection.fill(DONTWAIT):
+                connection.serve(self.interface, self.stopping)
+        except BlockingIOError:
+            pass
+        connection.close()
