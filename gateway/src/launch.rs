@@ -1,7 +1,7 @@
 //! From a function's manifest to what the scaler starts.
 
 use stoker_config::{FunctionSpec, Listen};
-use stoker_scaler::driver::{LaunchSpec, Rlimit, SocketKind};
+use stoker_scaler::driver::{Language, LaunchSpec, Rlimit, RuntimeLaunch, SocketKind};
 
 /// How instances of `spec` are started.
 pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
@@ -21,6 +21,17 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
         function: spec.name.clone(),
         revision: spec.revision().into(),
         command: spec.command.clone(),
+        runtime: spec.runtime.as_ref().map(|runtime| RuntimeLaunch {
+            language: match runtime.language {
+                stoker_config::Language::Python => Language::Python,
+                stoker_config::Language::Node => Language::Node,
+            },
+            handler: runtime.handler.clone(),
+            interface: runtime.interface.name().to_owned(),
+            concurrency: spec.scaling.concurrency,
+            preload: runtime.preload,
+            fallback: runtime.fallback,
+        }),
         environment: spec
             .environment
             .iter()

@@ -1,5 +1,9 @@
 //! What starts and stops instances.
 
+mod runtime;
+
+pub use runtime::{Language, Prepared, RuntimeLaunch, StartKind};
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,6 +50,15 @@ pub trait Driver: Send + Sync + 'static {
     /// there after all.
     fn forget(&self, _id: InstanceId) {}
 
+    /// Keeps so many processes ready to become instances of this revision, or (`None`) nothing of it
+    /// any more. Returns at once; the last call holds.
+    fn prepare(&self, _spec: &Arc<LaunchSpec>, _spares: Option<u32>) {}
+
+    /// What is kept ready now.
+    fn prepared(&self) -> Vec<Prepared> {
+        Vec::new()
+    }
+
     /// Leaves an instance whose start this gateway has finished to the one that leads since.
     fn give(&self, _id: InstanceId) {}
 }
@@ -60,6 +73,8 @@ pub struct LaunchSpec {
     /// The program and its arguments; at least one. A bare name is looked up on the PATH of
     /// `environment`, or `/usr/local/bin:/usr/bin:/bin`.
     pub command: Vec<String>,
+    /// The handler, if a runner of ours runs one: then `command` is the interpreter alone.
+    pub runtime: Option<RuntimeLaunch>,
     /// Set by the operator. The driver adds the contract's variables and nothing else.
     pub environment: Vec<(String, String)>,
     /// Absolute.
@@ -120,6 +135,8 @@ pub struct Started {
     pub pid: Option<u32>,
     /// Where the time went.
     pub timings: StartTimings,
+    /// How it came to be; none if it was adopted.
+    pub kind: Option<StartKind>,
 }
 
 /// Where the time of a start went; each part follows the one before.

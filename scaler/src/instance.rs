@@ -8,7 +8,7 @@ use std::time::Duration;
 use stoker_core::{InstanceId, InstanceView, StartFailure, Timestamp};
 use tokio::sync::{Notify, watch};
 
-use crate::driver::{Endpoint, StartTimings, Started};
+use crate::driver::{Endpoint, StartKind, StartTimings, Started};
 
 /// One running copy of a revision, with connections of type `C` to it.
 #[derive(Debug)]
@@ -163,6 +163,8 @@ pub struct InstanceStatus {
     pub endpoint: Option<Endpoint>,
     /// Where the time of its start went.
     pub timings: Option<StartTimings>,
+    /// How it came to be, if that is known.
+    pub kind: Option<StartKind>,
 }
 
 impl InstanceStatus {
@@ -173,6 +175,7 @@ impl InstanceStatus {
             pid: started.and_then(|started| started.pid),
             endpoint: started.map(|started| started.endpoint.clone()),
             timings: started.map(|started| started.timings),
+            kind: started.and_then(|started| started.kind),
         }
     }
 }

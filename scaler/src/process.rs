@@ -18,7 +18,7 @@ use stoker_core::{InstanceId, StartFailure};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::driver::{BoxFuture, Driver, Exit, LaunchSpec, Observed, Started, Stop};
+use crate::driver::{BoxFuture, Driver, Exit, LaunchSpec, Observed, Prepared, Started, Stop};
 use crate::spawner::Connection;
 use crate::spawner::lock::StateLock;
 use crate::spawner::protocol::Request;
@@ -35,6 +35,7 @@ mod environment;
 mod handover;
 mod place;
 mod ports;
+mod prepare;
 mod probe;
 mod start;
 mod supervise;
@@ -43,6 +44,7 @@ mod words;
 
 use client::Client;
 use ports::Ports;
+use prepare::Preparations;
 use table::Table;
 
 /// How long an answer of the spawner to a list may take.
@@ -122,6 +124,7 @@ struct Shared {
     ports: Arc<Ports>,
     table: Table,
     client: Client,
+    preparations: Preparations,
     output: OutputHook,
     /// One message for each instance that ended: as many as instances, so bounded by them.
     exits: mpsc::UnboundedSender<Exit>,
@@ -156,6 +159,7 @@ impl ProcessDriver {
             grace: spawner_settings.grace,
             table: Table::default(),
             client: Client::default(),
+            preparations: Preparations::default(),
             output,
             exits,
             late,
@@ -256,6 +260,14 @@ impl Driver for ProcessDriver {
             entry.leave();
             self.shared.signal(id, true);
         }
+    }
+
+    fn prepare(&self, spec: &Arc<LaunchSpec>, spares: Option<u32>) {
+        self.shared.prepare(spec, spares);
+    }
+
+    fn prepared(&self) -> Vec<Prepared> {
+        self.shared.preparations.kept()
     }
 
     fn give(&self, id: InstanceId) {

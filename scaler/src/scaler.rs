@@ -10,7 +10,7 @@ use stoker_core::{Event, InstanceId, ScaleSpec};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
+use crate::driver::{Driver, Exit, LaunchSpec, Observed, Prepared, Stop};
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
 use succession::Inheritance;
@@ -105,6 +105,11 @@ impl<C: Send + 'static> Scaler<C> {
     /// Every function that is registered; a retired one until nothing of it is left.
     pub fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.shared.lock().functions.values().cloned().collect()
+    }
+
+    /// What the driver keeps ready for starts.
+    pub fn prepared(&self) -> Vec<Prepared> {
+        self.shared.driver.prepared()
     }
 
     /// A new revision, with the instances of the same revision that the former gateway left.

@@ -24,10 +24,12 @@ mod listening;
 pub(crate) mod lock;
 mod orphans;
 pub(crate) mod packet;
+mod preload;
 pub(crate) mod prepare;
 pub(crate) mod proc;
 pub(crate) mod protocol;
 mod reap;
+mod runners;
 mod server;
 #[allow(
     unsafe_code,

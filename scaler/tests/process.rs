@@ -19,6 +19,8 @@ mod isolating;
 mod joining;
 #[path = "process/measuring.rs"]
 mod measuring;
+#[path = "process/preload.rs"]
+mod preload;
 #[path = "process/ready.rs"]
 mod ready;
 #[path = "process/unprivileged.rs"]

@@ -75,8 +75,10 @@ impl<C: Send + 'static> Function<C> {
                     }
                 }
                 Effect::Decided(decision) => todo.push(Todo::Decided(decision)),
-                // No driver keeps anything ready yet.
-                Effect::Prepare(_) => {}
+                // Under the lock, so that the last word is the last one that the driver hears.
+                Effect::Prepare(decision) => {
+                    self.shared.driver.prepare(&self.launch, decision.spares);
+                }
             }
         }
         todo

@@ -143,6 +143,7 @@ impl<C: Send + 'static> Function<C> {
                     endpoint: granted.endpoint,
                     pid: None,
                     timings: Default::default(),
+                    kind: None,
                 });
                 instance.set_lent();
                 Arc::new(instance)
@@ -184,6 +185,7 @@ impl<C: Send + 'static> Function<C> {
                     endpoint: observed.endpoint.clone(),
                     pid: observed.pid,
                     timings: Default::default(),
+                    kind: None,
                 });
             }
             if it.state == InstanceState::Stopping {
@@ -250,6 +252,7 @@ impl<C: Send + 'static> Function<C> {
                     endpoint: observed.endpoint.clone(),
                     pid: observed.pid,
                     timings: Default::default(),
+                    kind: None,
                 };
                 self.started(&instance, started);
             }

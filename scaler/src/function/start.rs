@@ -36,6 +36,7 @@ impl<C: Send + 'static> Function<C> {
             endpoint: observed.endpoint.clone(),
             pid: observed.pid,
             timings: Default::default(),
+            kind: None,
         });
         self.lock().instances.insert(observed.id, instance);
     }
@@ -54,6 +55,7 @@ impl<C: Send + 'static> Function<C> {
 
     pub(super) fn started(&self, instance: &Instance<C>, started: Started) {
         let (pid, timings) = (started.pid, started.timings);
+        let kind = started.kind.unwrap_or_default();
         instance.set_started(started);
         self.apply(Event::Ready {
             instance: instance.id(),
@@ -62,6 +64,7 @@ impl<C: Send + 'static> Function<C> {
             id: instance.id(),
             pid,
             timings,
+            kind,
         });
         self.shared.started();
         if instance.is_stopping() {

@@ -15,7 +15,12 @@ use crate::spawner::protocol::{Ending, Event};
 /// Handles one event.
 pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<OwnedFd>) {
     match event {
-        Event::Started { id, pid, observed } => {
+        Event::Started {
+            id,
+            pid,
+            observed,
+            kind,
+        } => {
             let id = InstanceId::from_raw(id);
             let Some((function, inherited)) = shared.table.describe(id) else {
                 // Asked for before a former spawner died, and given up then.
@@ -25,7 +30,12 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             if !descriptors.is_empty() && shared.table.begin_reading(id) {
                 hand_out(shared, &function, id, descriptors);
             }
-            shared.table.report(id, Report::Started { pid, observed });
+            let started = Report::Started {
+                pid,
+                observed,
+                kind,
+            };
+            shared.table.report(id, started);
             if let Some(endpoint) = inherited {
                 shared.table.promote(id, endpoint);
             }
@@ -69,6 +79,7 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             }
         }
         Event::ListEnd => shared.table.end_list(),
+        Event::Prepared(prepared) => shared.preparations.note(*prepared),
         // Said once, before the driver listens.
         Event::Welcome { .. } | Event::Refused { .. } => {}
     }

@@ -15,7 +15,7 @@ use super::probe::{self, Pace};
 use super::table::{Entry, Phase, Report};
 use super::words::{self, failure};
 use super::{Shared, accept};
-use crate::driver::{Endpoint, LaunchSpec, SocketKind, StartTimings, Started};
+use crate::driver::{Endpoint, LaunchSpec, SocketKind, StartKind, StartTimings, Started};
 use crate::spawner::protocol::{self, Ending, Program, Readiness, Request, StartRequest};
 
 /// How long a failed start waits for the end of what it killed.
@@ -33,7 +33,7 @@ pub(super) async fn start(
     let began = Instant::now();
     let mut attempt = Attempt::begin(shared, id, spec, began)?;
     let sent = Instant::now();
-    let (pid, observed) = attempt.executed().await?;
+    let (pid, observed, kind) = attempt.executed().await?;
     let executed = Instant::now();
     let endpoint = attempt.ready(observed).await?;
     if let (SocketKind::Inherit, Endpoint::Unix(path)) = (spec.socket, &endpoint) {
@@ -48,6 +48,7 @@ pub(super) async fn start(
         endpoint,
         pid: Some(pid),
         timings,
+        kind: Some(kind),
     })
 }
 
@@ -140,16 +141,21 @@ impl<'a> Attempt<'a> {
             endpoint: self.endpoint.clone(),
             readiness,
             program,
+            runtime: spec.runtime.clone(),
         }));
         self.shared
             .client
             .send(&request, listener.into_iter().collect())
     }
 
-    /// The program's process, and whether it is observed, as soon as it is executed.
-    async fn executed(&mut self) -> Result<(u32, bool), StartFailure> {
+    /// The program's process, whether it is observed and how it came to be, as soon as it is executed.
+    async fn executed(&mut self) -> Result<(u32, bool, StartKind), StartFailure> {
         match tokio::time::timeout_at(self.deadline, self.reports.recv()).await {
-            Ok(Some(Report::Started { pid, observed })) => Ok((pid, observed)),
+            Ok(Some(Report::Started {
+                pid,
+                observed,
+                kind,
+            })) => Ok((pid, observed, kind)),
             Ok(Some(Report::Failed(why))) => Err(self.settle(why)),
             Ok(_) => Err(self.settle(failure(FailureKind::Resources, "the spawner died"))),
             Err(_) => {

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::place::Place;
-use crate::driver::{Endpoint, Observed};
+use crate::driver::{Endpoint, Observed, StartKind};
 use crate::spawner::protocol::{self, Ending};
 
 /// Behind one lock that is held for a few instructions.
@@ -70,6 +70,8 @@ pub(super) enum Report {
         pid: u32,
         /// Its calls of `listen` are reported.
         observed: bool,
+        /// How it came to be.
+        kind: StartKind,
     },
     /// It listens, but not where it should.
     Elsewhere(protocol::Place),

@@ -44,7 +44,11 @@ pub(super) fn explain(error: CloneError, program: &Program, prepared: &Prepared)
         Stage::Descriptors => true,
         Stage::Directory | Stage::Limit | Stage::User | Stage::Execute => passing,
     };
-    Fault { transient, detail }
+    Fault {
+        transient,
+        exited: false,
+        detail,
+    }
 }
 
 /// An error as a lower-case phrase, without its number.

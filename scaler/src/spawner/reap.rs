@@ -36,6 +36,10 @@ impl Workers {
             let Some(pid) = Pid::from_raw(raw) else {
                 return false;
             };
+            if self.watched.remove(&raw) {
+                rustix::process::kill_process_group(pid, Signal::KILL).ok();
+                self.ended.push((raw, ending));
+            }
             if let Some(id) = self.leaders.remove(&raw) {
                 // While its first process is unreaped, the group cannot be another's.
                 rustix::process::kill_process_group(pid, Signal::KILL).ok();

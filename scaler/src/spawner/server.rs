@@ -15,11 +15,14 @@ use rustix::process::Signal;
 
 use super::link::Link;
 use super::packet::Inbox;
+use super::preload::Preload;
 use super::protocol::{Event, Fault, Request, StartRequest};
 use super::sys;
-use super::worker::Workers;
+use super::worker::{Worker, Workers};
+use preload::is_instance;
 
 mod gateway;
+mod preload;
 mod setup;
 
 /// Between SIGKILL for everything and the end of this process, come what may.
@@ -88,6 +91,7 @@ struct Server {
     /// destroy that answer.
     refused: VecDeque<Link>,
     workers: Workers,
+    preload: Preload,
     phase: Phase,
     adoption: Option<Duration>,
     grace: Duration,
@@ -125,6 +129,7 @@ impl Server {
         match token {
             SIGNALS => self.take_signals(),
             LISTENER => self.accept(),
+            token if Preload::is_token(token) => self.attend_prepared(token),
             LAST_LINK..=LINKS => self.take_request((LINKS - token) as u32, flags),
             id if flags.contains(EventFlags::IN) => {
                 if let Some(event) = self.workers.attend(id) {
@@ -143,6 +148,7 @@ impl Server {
             self.stop();
         }
         while self.workers.reap(Instant::now()) {}
+        self.bury_prepared();
         self.bury();
     }
 
@@ -184,13 +190,16 @@ impl Server {
                 self.greet(from, times, heir);
             }
             Request::Start(request) => self.start(from, *request, descriptors.pop()),
+            Request::Signal { id, .. } if self.cancel(id) => {}
             Request::Signal { id, kill } => {
                 self.workers
                     .signal(id, if kill { Signal::KILL } else { Signal::TERM });
             }
             Request::Ready { id, endpoint } => self.workers.set_ready(id, endpoint),
+            Request::Prepare(request) => self.prepare(from, *request),
             Request::List => {
-                for id in self.workers.running(|worker| worker.owner.is_none()) {
+                let free = |worker: &Worker| worker.owner.is_none() && is_instance(worker);
+                for id in self.workers.running(free) {
                     self.hand(id, from);
                 }
                 self.tell(Some(from), &Event::ListEnd, Vec::new());
@@ -210,16 +219,30 @@ impl Server {
             self.tell(Some(from), &Event::StartFailed { id, fault }, Vec::new());
             return;
         }
+        match request.runtime {
+            Some(_) => self.start_handler(from, request, listener),
+            None => self.execute(from, request, listener),
+        }
+    }
+
+    fn execute(&mut self, from: u32, request: StartRequest, listener: Option<OwnedFd>) {
+        let id = request.id;
         let (event, beside) = self.workers.start(request, listener);
         self.observe(id);
+        match event {
+            Event::Started { .. } => self.started(from, id, &event, beside),
+            failed => self.tell(Some(from), &failed, Vec::new()),
+        }
+    }
+
+    /// A worker is this gateway's, who may also read its output.
+    fn started(&mut self, from: u32, id: u64, event: &Event, beside: Vec<OwnedFd>) {
         let reads = self.leader == Some(from);
-        if matches!(event, Event::Started { .. })
-            && let Some(worker) = self.workers.table.get_mut(&id)
-        {
+        if let Some(worker) = self.workers.table.get_mut(&id) {
             worker.owner = Some(from);
             worker.reader = reads.then_some(from);
         }
-        self.tell(Some(from), &event, if reads { beside } else { Vec::new() });
+        self.tell(Some(from), event, if reads { beside } else { Vec::new() });
         self.have_all_read();
     }
 
@@ -242,6 +265,7 @@ impl Server {
             self.bury();
         }
         self.look_after_links(now);
+        self.look_after_prepared();
         match self.phase {
             Phase::Alone(until) if now >= until => self.stop(),
             Phase::Stopping(until) if now >= until => {
@@ -261,6 +285,7 @@ impl Server {
         if self.listener.take().is_some() {
             std::fs::remove_file(&self.path).ok();
         }
+        self.end_prepared();
         self.workers.signal_all(Signal::TERM);
         self.phase = Phase::Stopping(Instant::now() + self.grace);
     }
@@ -273,7 +298,7 @@ impl Server {
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
+    fn next_deadline(&mut self) -> Option<Instant> {
         let phase = match self.phase {
             Phase::Serving => None,
             Phase::Alone(until) | Phase::Stopping(until) | Phase::Killing(until) => Some(until),
@@ -284,7 +309,9 @@ impl Server {
         });
         let link = links.min();
         let refused = self.refused.front().and_then(|link| link.greet_by);
-        [phase, link, refused, self.workers.next_burial()]
+        let burial = self.workers.next_burial();
+        let refused = refused.into_iter().chain(self.preload.next_deadline());
+        [phase, link, refused.min(), burial]
             .into_iter()
             .flatten()
             .min()

@@ -1,6 +1,6 @@
 //! The workers of this spawner: started, signalled, listed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -14,7 +14,9 @@ use super::clone::{Cloner, Identity, Prepared, Streams};
 use super::explain::{explain, words};
 use super::protocol::{Ending, Event, Fault, Readiness, StartRequest};
 use super::{listening, prepare};
-use crate::driver::Endpoint;
+use crate::driver::{Endpoint, StartKind};
+
+mod prepared;
 
 /// Workers at once; each takes three descriptors of this process.
 const MAX_WORKERS: usize = 100_000;
@@ -38,12 +40,27 @@ pub(super) struct Worker {
     /// The link of the gateway that has its pipes.
     pub(super) reader: Option<u32>,
     /// Read ends of output and error output, kept for the next gateway.
-    pipes: [OwnedFd; 2],
+    pub(super) pipes: [OwnedFd; 2],
     /// Where the kernel reports calls of `listen`. Kept open, for else they would fail.
     observer: Option<OwnedFd>,
     reports: u8,
     /// Its first process is gone; how, and until when its group is waited for.
     pub(super) ending: Option<(Ending, Instant)>,
+    /// What it is.
+    pub(super) role: Role,
+}
+
+/// What a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It takes requests, or will.
+    Instance,
+    /// Instances are forked from it. Its output is nobody's until it is loaded, so that its last
+    /// words can be told.
+    Parent {
+        /// It is loaded.
+        loaded: bool,
+    },
 }
 
 /// All of them.
@@ -53,6 +70,10 @@ pub(super) struct Workers {
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
+    /// First processes of what instances are made from, and those that wait to become one.
+    pub(super) watched: HashSet<i32>,
+    /// Those of them that have ended since this was last looked at.
+    pub(super) ended: Vec<(i32, Ending)>,
     /// A child was just being executed when it was asked for its name: when to ask again.
     pub(super) unsure: Option<Instant>,
 }
@@ -64,6 +85,8 @@ impl Workers {
             cloner,
             table: HashMap::new(),
             leaders: HashMap::new(),
+            watched: HashSet::new(),
+            ended: Vec::new(),
             unsure: None,
         }
     }
@@ -107,6 +130,7 @@ impl Workers {
             id: request.id,
             pid: cloned.pid.unsigned_abs(),
             observed: cloned.observer.is_some(),
+            kind: StartKind::Exec,
         };
         let worker = Worker {
             pid,
@@ -121,13 +145,14 @@ impl Workers {
             observer: cloned.observer,
             reports: 0,
             ending: None,
+            role: Role::Instance,
         };
         self.table.insert(request.id, worker);
         Ok((started, beside))
     }
 
     /// Whether another one with this id can be started.
-    fn check_room(&self, request: &StartRequest) -> Result<(), Fault> {
+    pub(super) fn check_room(&self, request: &StartRequest) -> Result<(), Fault> {
         if self.table.contains_key(&request.id) {
             return Err(Fault::transient(format!(
                 "instance {} runs already",
@@ -254,7 +279,7 @@ fn give_directory(request: &StartRequest, prepared: &Prepared) -> Result<(), Fau
 }
 
 /// A pipe whose reader does not block and whose writer, the program, does.
-fn pipe(owner: Option<&Identity>) -> Result<(OwnedFd, OwnedFd), Fault> {
+pub(super) fn pipe(owner: Option<&Identity>) -> Result<(OwnedFd, OwnedFd), Fault> {
     let make = || -> rustix::io::Result<_> {
         let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;

@@ -16,7 +16,7 @@ fn adopting() -> SpawnerSettings {
 }
 
 /// The next gateway over the same state.
-async fn next(bench: Bench) -> Bench {
+pub(crate) async fn next(bench: Bench) -> Bench {
     let Bench {
         driver,
         settings,

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::SocketFlags;
 
+use super::preload::{is_instance, is_readable};
 use super::{LINKS, Phase, Server};
 use crate::spawner::link::Link;
 use crate::spawner::protocol::{Event, VERSION};
+use crate::spawner::worker::Worker;
 
 /// A gateway that connects must say hello within this time.
 const GREETING: Duration = Duration::from_secs(5);
@@ -101,7 +103,12 @@ impl Server {
         let welcome = Event::Welcome {
             version: VERSION,
             pid: std::process::id(),
-            workers: self.workers.table.len(),
+            workers: self
+                .workers
+                .table
+                .values()
+                .filter(|it| is_instance(it))
+                .count(),
         };
         self.tell(Some(from), &welcome, Vec::new());
     }
@@ -133,7 +140,7 @@ impl Server {
         for id in self.workers.running(|_| true) {
             if ids.contains(&id) {
                 self.hand(id, from);
-            } else {
+            } else if self.workers.table.get(&id).is_some_and(is_readable) {
                 self.have_read(id, from);
             }
         }
@@ -182,13 +189,13 @@ impl Server {
         let reads = |number: u32| number == leader || heirs.contains(&number);
         for id in self
             .workers
-            .running(|worker| !worker.reader.is_some_and(reads))
+            .running(|worker| !worker.reader.is_some_and(reads) && is_readable(worker))
         {
             self.have_read(id, leader);
         }
     }
 
-    fn have_read(&mut self, id: u64, by: u32) {
+    pub(super) fn have_read(&mut self, id: u64, by: u32) {
         if let Some((event, pipes)) = self.workers.read_by(id, by) {
             self.tell(Some(by), &event, pipes);
         }
@@ -229,6 +236,7 @@ impl Server {
             // Its heir, if it has one, need not wait for anything more.
             self.promote();
         }
+        self.lose_prepared(number, now);
         for worker in self.workers.table.values_mut() {
             if worker.owner == Some(number) {
                 worker.owner = None;
@@ -239,7 +247,8 @@ impl Server {
         }
         match self.leader {
             Some(leader) => {
-                for id in self.workers.running(|worker| worker.owner.is_none()) {
+                let free = |worker: &Worker| worker.owner.is_none() && is_instance(worker);
+                for id in self.workers.running(free) {
                     self.hand(id, leader);
                 }
                 self.have_all_read();

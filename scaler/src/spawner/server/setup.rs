@@ -16,6 +16,7 @@ use super::{LISTENER, Phase, SIGNALS, Server};
 use crate::spawner::clone::Cloner;
 use crate::spawner::launch::socket_path;
 use crate::spawner::packet::Inbox;
+use crate::spawner::preload::Preload;
 use crate::spawner::sys;
 use crate::spawner::worker::Workers;
 
@@ -35,6 +36,7 @@ impl Server {
         rustix::process::set_child_subreaper(Some(Pid::INIT))?;
         let files = raise_file_limit();
         let path = socket_path(&state_dir);
+        let preload = Preload::new(state_dir);
         let listener = listen(&path)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(
@@ -59,6 +61,7 @@ impl Server {
             next_link: 0,
             leader: None,
             refused: VecDeque::new(),
+            preload,
             workers: Workers::new(Cloner::new(ignored, files)?),
             phase: Phase::Serving,
             adoption: None,

@@ -1,0 +1,117 @@
+//! Workers that are made of processes that were there before: their parents, and they themselves.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::process::Pid;
+use stoker_core::InstanceId;
+
+use super::{Role, Worker, Workers, pipe};
+use crate::driver::{Endpoint, StartKind};
+use crate::spawner::clone::{Identity, Streams};
+use crate::spawner::explain::explain;
+use crate::spawner::prepare;
+use crate::spawner::protocol::{Event, Fault, Program, Readiness, StartRequest};
+
+/// What was executed to make instances from.
+#[derive(Debug)]
+pub(in crate::spawner) struct Executed {
+    pub(in crate::spawner) pid: Pid,
+    /// Read ends of output and error output.
+    pub(in crate::spawner) pipes: [OwnedFd; 2],
+    /// Whom it runs as, if not as this process.
+    pub(in crate::spawner) identity: Option<Identity>,
+}
+
+impl Workers {
+    /// Executes what instances are made from later, with a socket to it as descriptor 3. Its end is
+    /// noted in [`Workers::ended`].
+    pub(in crate::spawner) fn execute(
+        &mut self,
+        program: &Program,
+        channel: BorrowedFd<'_>,
+    ) -> Result<Executed, Fault> {
+        let prepared = prepare::prepare(program, Readiness::Inherited)?;
+        let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;
+        let (stderr, stderr_end) = pipe(prepared.identity.as_ref())?;
+        let streams = Streams {
+            stdout: stdout_end.as_fd(),
+            stderr: stderr_end.as_fd(),
+            listener: Some(channel),
+        };
+        let cloned = self
+            .cloner
+            .run(&prepared, &streams)
+            .map_err(|error| explain(error, program, &prepared))?;
+        self.watched.insert(cloned.pid);
+        Ok(Executed {
+            pid: Pid::from_raw(cloned.pid).expect("a cloned child has a pid"),
+            pipes: [stdout, stderr],
+            identity: prepared.identity,
+        })
+    }
+
+    /// Takes a process in that forks instances.
+    pub(in crate::spawner) fn add_parent(
+        &mut self,
+        id: u64,
+        (function, revision): (Arc<str>, Arc<str>),
+        (pid, pipes): (Pid, [OwnedFd; 2]),
+    ) {
+        self.leaders.insert(pid.as_raw_nonzero().get(), id);
+        let worker = Worker {
+            pid,
+            name: InstanceId::from_raw(id).to_string(),
+            function,
+            revision,
+            endpoint: Endpoint::Unix(PathBuf::new()),
+            ready: false,
+            owner: None,
+            reader: None,
+            pipes,
+            observer: None,
+            reports: 0,
+            ending: None,
+            role: Role::Parent { loaded: false },
+        };
+        self.table.insert(id, worker);
+    }
+
+    /// Makes an instance of a process that was prepared and has got its listener and the other ends
+    /// of these pipes; the news of it, with the pipes beside it.
+    pub(in crate::spawner) fn take_in(
+        &mut self,
+        request: StartRequest,
+        (pid, kind): (Pid, StartKind),
+        pipes: [OwnedFd; 2],
+    ) -> (Event, Vec<OwnedFd>) {
+        let raw = pid.as_raw_nonzero().get();
+        self.watched.remove(&raw);
+        self.leaders.insert(raw, request.id);
+        let worker = Worker {
+            pid,
+            name: request.name,
+            function: request.function,
+            revision: request.revision,
+            endpoint: request.endpoint,
+            ready: true,
+            owner: None,
+            reader: None,
+            pipes,
+            observer: None,
+            reports: 0,
+            ending: None,
+            role: Role::Instance,
+        };
+        let beside = worker.duplicates();
+        self.table.insert(request.id, worker);
+        let started = Event::Started {
+            id: request.id,
+            pid: raw.unsigned_abs(),
+            observed: false,
+            kind,
+        };
+        (started, beside)
+    }
+}
