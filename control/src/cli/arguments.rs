@@ -38,6 +38,9 @@ pub struct LsArgs {
 pub struct PsArgs {
     /// Only the instances of this function
     pub function: Option<String>,
+    /// Also the processes that are kept ready to become instances
+    #[arg(long)]
+    pub all: bool,
     /// Which gateway.
     #[command(flatten)]
     pub connection: Connection,

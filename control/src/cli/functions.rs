@@ -68,6 +68,9 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
     if words.is_empty() {
         words.push("0".to_owned());
     }
+    if function.spares > 0 {
+        words.push(format!("{} spare", function.spares));
+    }
     if let Some(held) = function.scale_override {
         words.push(format!("held at {held}"));
     }
@@ -99,6 +102,7 @@ mod tests {
             desired: 0,
             scale_override: None,
             last_failure: None,
+            spares: 0,
         };
         assert_eq!(instances(&function), "0");
         assert!(!function.is_active());
@@ -126,5 +130,7 @@ mod tests {
         };
         function.last_failure = Some(failure);
         assert_eq!(instances(&function), "0, held at 4, 7 failed");
+        function.spares = 2;
+        assert_eq!(instances(&function), "0, 2 spare, held at 4, 7 failed");
     }
 }

@@ -79,6 +79,7 @@ pub(super) struct PerRevision {
     pub(super) queue: HistogramVec,
     pub(super) start: HistogramVec,
     pub(super) starts: IntCounterVec,
+    pub(super) start_kinds: IntCounterVec,
     pub(super) start_failures: IntCounterVec,
     pub(super) exits: IntCounterVec,
     pub(super) evictions: IntCounterVec,
@@ -133,6 +134,11 @@ impl PerRevision {
                 "stoker_starts_total",
                 "Starts of instances, by result.",
                 &["function", "revision", "result"],
+            )?,
+            start_kinds: families.counters(
+                "stoker_starts_by_kind_total",
+                "Starts of instances that came up, by how they were made: exec, fork, spare, cell.",
+                &["function", "revision", "kind"],
             )?,
             start_failures: families.counters(
                 "stoker_start_failures_total",

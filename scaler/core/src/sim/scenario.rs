@@ -132,7 +132,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         drain_timeout: seconds(random, 6),
         stop_grace: seconds(random, 4),
         // Without a draw of its own, so that the stories of all seeds stay what they were.
-        spares: (concurrency % 2 == 0).then_some(SpareSpec {
+        spares: concurrency.is_multiple_of(2).then_some(SpareSpec {
             least: min_scale,
             most: min_scale + concurrency,
             idle_timeout: Duration::from_secs(3),

@@ -175,6 +175,7 @@ fn a_function_is_looked_at_more_closely() {
                 listen_ms: 30.0,
                 total_ms: 33.0,
             }),
+            start_kind: None,
         }],
         oldest_wait_ms: None,
         backoff_ms: None,
