@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use stoker_config::{Config, GatewaySpec, ListenerSpec};
+use stoker_config::{Config, GatewaySpec, ListenerSpec, ReclaimSpec};
 use stoker_control::admin::{AdminListeners, AdminState, Readiness};
 use stoker_control::cli::advertise;
 use stoker_control::reload::Reloader;
@@ -18,8 +18,8 @@ use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
 use stoker_scaler::driver::Driver;
 use stoker_scaler::logs::{LogSettings, Logs};
 use stoker_scaler::process::{ProcessDriver, ProcessSettings};
-use stoker_scaler::spawner::{self, SpawnerSettings};
-use stoker_scaler::{Scaler, ScalerSettings};
+use stoker_scaler::spawner::{self, CgroupSettings, CgroupUse, SpawnerSettings};
+use stoker_scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -156,6 +156,7 @@ impl Parts {
         let telemetry = Telemetry::start(&config.gateway, &metrics, &runtime)?;
         let listen = bound(&listeners, &config.gateway);
         let (watched, read_at) = (config.watched.clone(), config.read_at);
+        scaler.watch_memory(pressure_settings(&config.gateway));
         let gateway = Gateway::with_telemetry(config, Arc::clone(&scaler), metrics, telemetry);
         let gateway = Arc::new(gateway);
         gateway.keys().load()?;
@@ -323,7 +324,29 @@ fn spawner_settings(spec: &GatewaySpec) -> SpawnerSettings {
     let mut settings = SpawnerSettings::new(&spec.state_dir);
     settings.adoption = spec.adoption.enabled.then_some(spec.adoption.timeout);
     settings.grace = STOP_GRACE;
+    settings.cgroups = CgroupSettings {
+        enabled: match spec.cgroups.enabled {
+            stoker_config::CgroupUse::Auto => CgroupUse::Auto,
+            stoker_config::CgroupUse::Always => CgroupUse::Always,
+            stoker_config::CgroupUse::Never => CgroupUse::Never,
+        },
+        parent: spec.cgroups.parent.clone(),
+        pool: spec.cgroups.pool,
+    };
     settings
+}
+
+/// What is done about memory while instances are frozen.
+fn pressure_settings(spec: &GatewaySpec) -> PressureSettings {
+    PressureSettings {
+        reclaim: match spec.freeze.reclaim {
+            ReclaimSpec::Always => Reclaim::Always,
+            ReclaimSpec::Pressure => Reclaim::Pressure,
+            ReclaimSpec::Off => Reclaim::Off,
+        },
+        interval: spec.freeze.interval,
+        below_percentage: spec.freeze.available_percentage,
+    }
 }
 
 fn log_settings(spec: &GatewaySpec) -> LogSettings {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cold starts: of the bare program, and through Stoker, in turn; time to the first byte."""
+"""Cold starts: of the bare program, and of every kind through Stoker, in turn; to the first byte."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import cases  # noqa: E402
 import summary  # noqa: E402
 from harness import stoker, tools  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
@@ -20,9 +21,8 @@ from harness.proxies import Surroundings  # noqa: E402
 from summary import Sample  # noqa: E402
 
 HELLO = tools.REPOSITORY / "examples" / "hello-rust" / "bin" / "hello"
-FUNCTION = "cold"
 READY_SECONDS = 60.0
-# Of one turn of all kinds, at most.
+# Of one turn of one kind, at most.
 TURN_SECONDS = 30
 
 
@@ -43,6 +43,7 @@ def measure(options: argparse.Namespace) -> int:
     binary = None if options.bare else tools.require_stoker(options.stoker)
     program = chosen(options.program)
     client = tools.build("coldstart")
+    wanted = cases.chosen(options.cases)
     facts = {"program": program.name, "samples of each kind": str(options.count)}
     facts |= tools.fingerprint(binary)
     with Workspace(options.keep) as workspace:
@@ -50,8 +51,8 @@ def measure(options: argparse.Namespace) -> int:
         argv += ["--directory", str(workspace.path), "--count", str(options.count)]
         if binary:
             argv += start_gateway(workspace, binary, program, options)
-        samples = collect(argv, options.count)
-    publish(samples, facts, options)
+        samples = collect(argv, options.count, len(wanted))
+    publish(samples, wanted, facts, options)
     complete = all(any(s.kind == kind and s.counts for s in samples) for kind in summary.kinds(samples))
     return 0 if complete else 1
 
@@ -68,26 +69,25 @@ def chosen(program: Path | None) -> Path:
 def start_gateway(
     workspace: Workspace, binary: Path, program: Path, options: argparse.Namespace
 ) -> list[str]:
-    """Stoker with the function; how the client reaches it."""
+    """Stoker with a function of each case; how the client reaches them."""
     around = Surroundings(workspace, [], workspace.path / "none", ready_seconds=READY_SECONDS)
-    function = stoker.Function(FUNCTION, [program], concurrency=1, min_scale=0)
+    wanted = cases.chosen(options.cases)
+    functions = [case.function(program) for case in wanted]
     # Its first answer has any body; only the status is looked at.
-    running = stoker.start(around, binary, [function], options.functions - 1, body_bytes=None)
-    running.evict(FUNCTION)
-    return [
-        *("--gateway", f"127.0.0.1:{running.server.port}"),
-        *("--path", f"/function/{FUNCTION}/"),
-        *("--admin", str(running.admin)),
-        *("--evict-path", stoker.evict_path(FUNCTION)),
-        *("--settle-ms", str(options.settle)),
-    ]
+    running = stoker.start(around, binary, functions, options.functions - 1, body_bytes=None)
+    argv = ["--gateway", f"127.0.0.1:{running.server.port}", "--admin", str(running.admin)]
+    for case in wanted:
+        evict = stoker.evict_path(case.name) if case.evicts else ""
+        fields = (case.name, f"/function/{case.name}/", evict, str(case.settle_ms), case.start)
+        argv += ["--case", ",".join(fields)]
+    return argv
 
 
-def collect(argv: Sequence[str], count: int) -> list[Sample]:
+def collect(argv: Sequence[str], count: int, kinds: int) -> list[Sample]:
     """What the client measured."""
     # Killed with this process if it is interrupted: subprocess.run sees to it.
     try:
-        done = subprocess.run(argv, stdout=subprocess.PIPE, timeout=count * TURN_SECONDS)
+        done = subprocess.run(argv, stdout=subprocess.PIPE, timeout=count * (kinds + 1) * TURN_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise BenchError("the client did not end") from error
     if done.returncode != 0:
@@ -95,10 +95,15 @@ def collect(argv: Sequence[str], count: int) -> list[Sample]:
     return [Sample(**json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def publish(samples: Sequence[Sample], facts: dict[str, str], options: argparse.Namespace) -> None:
+def publish(
+    samples: Sequence[Sample],
+    wanted: Sequence[cases.Case],
+    facts: dict[str, str],
+    options: argparse.Namespace,
+) -> None:
     """The figures on the terminal, and whatever else was asked for."""
     print("\n".join(f"{name}: {value}" for name, value in facts.items()) + "\n")
-    text = summary.markdown(samples)
+    text = summary.markdown(samples, wanted)
     print(text)
     if options.markdown:
         notes = "\n".join(f"- {name}: {value}" for name, value in facts.items())
@@ -119,8 +124,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=tools.positive, default=200, help="of each kind (default: 200)")
     parser.add_argument("--functions", type=tools.positive, default=1,
                         help="registered with Stoker (default: 1)")
-    parser.add_argument("--settle", type=int, default=5, metavar="MS",
-                        help="between an eviction and the call (default: 5)")
+    parser.add_argument("--cases", type=lambda text: text.split(","), metavar="NAME,...",
+                        help=f"of {', '.join(case.name for case in cases.CASES)} (default: all)")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--keep", action="store_true", help="keep the configuration and logs")

@@ -8,15 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.stoker import COLD_MARK
+from cases import Case, Figures
 
-MEANINGS = {
-    "bare": "program alone",
-    "fresh": "through Stoker, new connection",
-    "kept": "through Stoker, kept connection",
-    "warm": "through Stoker, warm, kept connection",
-}
-COLD = ("fresh", "kept")
 METHOD = (
     "Time to the first byte of the answer. Bare: from before the listening socket is made; the request"
     " is in the socket before the program is executed with it (clone with CLONE_VM and CLONE_VFORK)."
@@ -33,6 +26,8 @@ class Sample:
     kind: str
     ns: int
     status: int
+    # What its `Stoker-Start` has to say, and says.
+    expected: str
     start: str
     timing: str
     error: str
@@ -44,10 +39,8 @@ class Sample:
             return self.error
         if self.status != 200:
             return f"status {self.status}"
-        if self.kind in COLD and self.start != COLD_MARK:
-            return "not marked cold"
-        if self.kind == "warm" and self.start == COLD_MARK:
-            return "marked cold"
+        if self.start != self.expected:
+            return f"marked {self.start or 'not at all'} in place of {self.expected}"
         return None
 
     @property
@@ -67,21 +60,38 @@ class Sample:
 
 
 def kinds(samples: Sequence[Sample]) -> list[str]:
-    """Those that were measured, in the order of the table."""
-    measured = {sample.kind for sample in samples}
-    return [kind for kind in MEANINGS if kind in measured]
+    """Those that were measured, in the order in which they were first."""
+    return list(dict.fromkeys(sample.kind for sample in sorted(samples, key=lambda s: s.round)))
 
 
-def markdown(samples: Sequence[Sample]) -> str:
+def markdown(samples: Sequence[Sample], cases: Sequence[Case]) -> str:
     """All tables."""
-    lines = ["| | median µs | p99 µs | min µs | median − bare | counted | rejected |"]
-    lines.append("| --- |" + " ---: |" * 6)
-    bare = median_of(samples, "bare")
-    for kind in kinds(samples):
-        lines.append(_row(samples, kind, bare))
+    head = ("connection", "median µs", "p99 µs", "min µs", "median − bare", "median ÷ bare", "warm µs")
+    lines = [f"| | {' | '.join(head)} | counted | rejected | bar | held |"]
+    lines.append("| --- | --- |" + " ---: |" * 8 + " --- | --- |")
+    bare = figures(samples, "bare")
+    lines.append(_row("program alone", "–", bare, _rejected(samples, "bare")))
+    for case in cases:
+        warm = figures(samples, f"{case.name}-warm")
+        for connection in ("kept", "new"):
+            kind = f"{case.name}-{connection}"
+            known = figures(samples, kind)
+            # The bars are about the request, so about a connection that is there.
+            bar = case.bar if connection == "kept" else None
+            cells = _row(case.meaning, connection, known, _rejected(samples, kind), bare, warm)
+            held = "" if bar is None or known is None else ("yes" if bar.holds(known, bare, warm) else "**no**")
+            lines.append(f"{cells[:-6]} {bar.words if bar else ''} | {held} |")
     lines += _rejections(samples)
     lines += _phases(samples)
     return "\n".join(lines)
+
+
+def figures(samples: Sequence[Sample], kind: str) -> Figures | None:
+    """Of one kind; nothing if no sample counts."""
+    known = times(samples, kind)
+    if not known:
+        return None
+    return Figures(median(known), known[math.ceil(0.99 * len(known)) - 1], known[0], len(known))
 
 
 def times(samples: Sequence[Sample], kind: str) -> list[float]:
@@ -89,21 +99,29 @@ def times(samples: Sequence[Sample], kind: str) -> list[float]:
     return sorted(sample.ns / 1000 for sample in samples if sample.kind == kind and sample.counts)
 
 
-def median_of(samples: Sequence[Sample], kind: str) -> float | None:
-    known = times(samples, kind)
-    return median(known) if known else None
+def _rejected(samples: Sequence[Sample], kind: str) -> int:
+    return sum(sample.kind == kind and not sample.counts for sample in samples)
 
 
-def _row(samples: Sequence[Sample], kind: str, bare: float | None) -> str:
-    known = times(samples, kind)
-    rejected = sum(sample.kind == kind and not sample.counts for sample in samples)
-    cells = [MEANINGS[kind], "–", "–", "–", "", str(len(known)), str(rejected)]
+def _row(
+    meaning: str,
+    connection: str,
+    known: Figures | None,
+    rejected: int,
+    bare: Figures | None = None,
+    warm: Figures | None = None,
+) -> str:
+    """One line, with room for the bar and whether it was held at its end."""
+    cells = ["–"] * 3 + [""] * 3
     if known:
-        p99 = known[math.ceil(0.99 * len(known)) - 1]
-        cells[1:4] = [f"{value:,.0f}" for value in (median(known), p99, known[0])]
-        if kind in COLD and bare is not None:
-            cells[4] = f"{median(known) - bare:+,.0f}"
-    return "| " + " | ".join(cells) + " |"
+        cells[:3] = [f"{value:,.0f}" for value in (known.median, known.p99, known.least)]
+        if bare:
+            cells[3] = f"{known.median - bare.median:+,.0f}"
+            cells[4] = f"{known.median / bare.median:.2f}"
+        if warm:
+            cells[5] = f"{warm.median:,.0f}"
+    counted = known.counted if known else 0
+    return f"| {meaning} | {connection} | {' | '.join(cells)} | {counted} | {rejected} |  |  |"
 
 
 def _rejections(samples: Sequence[Sample]) -> list[str]:
@@ -121,7 +139,7 @@ def _phases(samples: Sequence[Sample]) -> list[str]:
     by_kind = {
         kind: [sample.phases() for sample in samples if sample.kind == kind and sample.counts]
         for kind in kinds(samples)
-        if kind != "bare"
+        if kind != "bare" and not kind.endswith("-warm")
     }
     names = dict.fromkeys(name for found in by_kind.values() for phases in found for name in phases)
     if not names:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import http
@@ -12,8 +12,6 @@ from .errors import BenchError
 from .proxies import BODY_BYTES, Server, Surroundings, answering
 
 EVICT_SECONDS = 30.0
-COLD_HEADER = "stoker-start"
-COLD_MARK = "cold"
 
 GATEWAY = """\
 listen = ["127.0.0.1:{port}"]
@@ -76,6 +74,20 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A function whose manifest is written out, with the files beside it by name."""
+
+    name: str
+    text: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    guarded: bool = False
+
+    def manifest(self) -> str:
+        """Its `function.toml`."""
+        return self.text
+
+
+@dataclass(frozen=True)
 class Stoker:
     """A gateway that runs, and its administrators' socket."""
 
@@ -109,7 +121,7 @@ def bench_function(upstream: Path, prefix: Sequence[str], guarded: bool = False)
 def start(
     around: Surroundings,
     binary: Path,
-    functions: Sequence[Function],
+    functions: Sequence[Function | Written],
     others: int,
     body_bytes: int | None = BODY_BYTES,
 ) -> Stoker:
@@ -154,8 +166,12 @@ def _key(admin: Path, function: str) -> str:
 
 
 def _register(
-    around: Surroundings, name: str, functions: Sequence[Function], others: int
+    around: Surroundings, name: str, functions: Sequence[Function | Written], others: int
 ) -> None:
     idle = (Function(f"other-{n:05}", ["/bin/true"], 1, 0) for n in range(others))
     for function in (*functions, *idle):
-        around.workspace.write(f"{name}-functions/{function.name}/function.toml", function.manifest())
+        place = f"{name}-functions/{function.name}"
+        around.workspace.write(f"{place}/function.toml", function.manifest())
+        if isinstance(function, Written):
+            for file, text in function.files.items():
+                around.workspace.write(f"{place}/{file}", text)

@@ -22,7 +22,11 @@ PACKAGES = {
     "cargo": "cargo, or rustup from https://rustup.rs",
     "haproxy": "haproxy",
     "nginx": "nginx-light",
+    "passenger": "passenger",
+    "php-fpm8.2": "php-fpm",
+    "systemctl": "systemd",
     "taskset": "util-linux",
+    "uwsgi": "uwsgi-core",
     "valgrind": "valgrind",
     "vgdb": "valgrind",
     "wrk": "wrk",
@@ -73,6 +77,15 @@ def output_of(argv: list[str]) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode(errors="replace")
+
+
+def succeeds(argv: list[str]) -> bool:
+    """Whether a command can be run and ends with status 0."""
+    try:
+        done = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def version(argv: list[str]) -> str:

@@ -1,6 +1,7 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+mod machine;
 pub(crate) mod runtime;
 pub(crate) mod tls;
 
@@ -9,12 +10,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Health, Policy, ScaleSpec};
+use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, Contract,
-    FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts, Http2Spec, Listen, LogSpec,
-    MetricsSpec, Network, PathPattern, RateSubject, RetrySpec, TracesSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
+    Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
+    Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
+    ResourcesSpec, RetrySpec, TracesSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -38,6 +40,8 @@ pub(crate) struct GatewayDraft {
     pub(crate) admin: AdminDraft,
     pub(crate) adoption: AdoptionSpec,
     pub(crate) takeover: TakeoverDraft,
+    pub(crate) cgroups: CgroupsSpec,
+    pub(crate) freeze: FreezeSpec,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -102,6 +106,8 @@ pub(crate) struct FunctionDraft {
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
     pub(crate) limits: FunctionLimits,
+    pub(crate) resources: ResourcesSpec,
+    pub(crate) isolation: IsolationSpec,
     pub(crate) timeouts: FunctionTimeouts,
     /// Without its rate limits.
     pub(crate) access: AccessSpec,
@@ -167,6 +173,8 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
+            cgroups: machine::blank_cgroups(),
+            freeze: machine::blank_freeze(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
@@ -250,6 +258,8 @@ impl FunctionDraft {
                 file_bytes: None,
                 core_bytes: 0,
             },
+            resources: ResourcesSpec::default(),
+            isolation: IsolationSpec::default(),
             timeouts: FunctionTimeouts {
                 queue: Duration::ZERO,
                 connect: Duration::ZERO,
@@ -289,6 +299,7 @@ fn blank_scaling() -> ScaleSpec {
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,
+        freeze: Freeze::default(),
         health: Health {
             failures: 0,
             ejection: Duration::ZERO,

@@ -4,13 +4,17 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use stoker_core::{Policy, ScaleSpec};
+
 use crate::access;
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::error::ConfigError;
+use crate::isolation;
 use crate::page::{Page, Rules, locate};
 use crate::runtime;
 use crate::schema::{self, manifest, rules};
 use crate::spec::{AccessSpec, FunctionSpec, RouteSpec};
+use crate::units::format_duration;
 
 /// A function and where its manifest says what other manifests may contradict.
 pub(crate) struct Function {
@@ -54,6 +58,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     deadlines(&mut rules, &mut draft);
     runtime::function(&mut rules, &mut draft);
     program(&mut rules, &mut draft, place.absolute);
+    isolation::function(&mut rules, &mut draft);
     access::function(&mut rules, &mut draft);
     let line_of = |key| locate(&table, key).map_or(0, |value| page.line(value.span().start));
     let (name_line, issuers_line) = (line_of("name"), line_of("access.jwt.issuers"));
@@ -106,6 +111,8 @@ fn scaling(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
         ("scaling.target", &mut scaling.target),
         ("scaling.concurrency", concurrency),
     );
+    freezing(rules, &draft.scaling);
+    let scaling = &mut draft.scaling;
     let window = ("scaling.stable-window", scaling.stable_window);
     rules.at_most(
         ("scaling.tick-interval", &mut scaling.tick_interval),
@@ -115,6 +122,21 @@ fn scaling(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
     rules.at_most(("backoff.initial", &mut scaling.backoff.initial), longest);
     let longest = ("health.max-ejection", scaling.health.max_ejection);
     rules.at_most(("health.ejection", &mut scaling.health.ejection), longest);
+}
+
+/// What is stopped first need not be frozen, and a mistake should be seen.
+fn freezing(rules: &mut Rules<'_, '_>, scaling: &ScaleSpec) {
+    let Some(after) = scaling.freeze.after else {
+        let expected = || "scaling.freeze-after beside it".to_owned();
+        let key = "scaling.keep-hot";
+        return rules.require(scaling.freeze.keep_hot == 0, key, &[], expected);
+    };
+    let holds = scaling.policy != Policy::OnArrival || after < scaling.idle_timeout;
+    let others = ["scaling.idle-timeout", "scaling.policy"];
+    rules.require(holds, "scaling.freeze-after", &others, || {
+        let timeout = format_duration(scaling.idle_timeout);
+        format!("less than scaling.idle-timeout, which is {timeout}")
+    });
 }
 
 fn deadlines(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
@@ -201,6 +223,8 @@ fn finish(
         user: draft.user,
         scaling: Arc::new(scaling),
         limits: draft.limits,
+        resources: draft.resources,
+        isolation: draft.isolation,
         timeouts: draft.timeouts,
         access: shared(draft.access),
         server_errors_fail: draft.server_errors_fail,

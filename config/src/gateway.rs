@@ -109,6 +109,8 @@ fn finish(
             timeout: draft.takeover.timeout,
             idle_grace: draft.takeover.idle_grace.unwrap_or(header),
         },
+        cgroups: draft.cgroups,
+        freeze: draft.freeze,
         logs: draft.logs,
         ports: draft.ports,
         access: draft.access,

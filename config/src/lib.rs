@@ -15,6 +15,7 @@ mod function;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod isolation;
 mod load;
 mod page;
 mod reference;

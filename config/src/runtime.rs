@@ -2,7 +2,7 @@
 
 use crate::draft::FunctionDraft;
 use crate::page::Rules;
-use crate::spec::{Contract, Listen};
+use crate::spec::{Contract, Language, Listen, Namespace};
 
 /// Keys that mean nothing without a runtime.
 const NEEDY: [&str; 4] = ["handler", "interface", "interpreter", "preload"];
@@ -38,6 +38,14 @@ pub(crate) fn function(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
     });
     rules.require(draft.contract == Contract::Http, "contract", &[], || {
         "\"http\", for there is a `runtime`".to_owned()
+    });
+    let forked = language == Language::Python && draft.runtime.preload;
+    let inner = draft.isolation.namespaces.contains(&Namespace::Pid);
+    let namespaces = "isolation.namespaces";
+    rules.require(!(forked && inner), namespaces, &["preload.enabled"], || {
+        "namespaces without \"pid\", for the instances are forked from a process outside of it, \
+         or preload.enabled = false"
+            .to_owned()
     });
     let spares = &mut draft.runtime.spares;
     rules.at_most(

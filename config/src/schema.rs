@@ -3,8 +3,10 @@
 
 mod access;
 mod check;
+mod freeze;
 pub(crate) mod gateway;
 mod http2;
+mod isolation;
 mod load;
 pub(crate) mod manifest;
 mod rows;

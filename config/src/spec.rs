@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod isolation;
 mod listener;
 mod pattern;
 mod revision;
@@ -13,6 +14,7 @@ pub use access::{
     AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
     RateLimitSpec, RateSubject,
 };
+pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
 pub use runtime::{Interface, Language, RuntimeSpec};
@@ -72,6 +74,10 @@ pub struct GatewaySpec {
     pub adoption: AdoptionSpec,
     /// When another gateway takes over from this one while it runs.
     pub takeover: TakeoverSpec,
+    /// Control groups for instances.
+    pub cgroups: CgroupsSpec,
+    /// The memory of frozen instances.
+    pub freeze: FreezeSpec,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.
@@ -206,6 +212,28 @@ pub struct TakeoverSpec {
     pub idle_grace: Duration,
 }
 
+/// What becomes of the memory of frozen instances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreezeSpec {
+    /// When they give it back.
+    pub reclaim: ReclaimSpec,
+    /// Memory is short while less than this part of it is available, in percent, in [0, 100].
+    pub available_percentage: f64,
+    /// Between two looks at it.
+    pub interval: Duration,
+}
+
+/// When frozen instances give their memory back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReclaimSpec {
+    /// As soon as they are frozen.
+    Always,
+    /// While memory is short.
+    Pressure,
+    /// Never.
+    Off,
+}
+
 /// The output of the functions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogSpec {
@@ -244,6 +272,10 @@ pub struct FunctionSpec {
     pub scaling: Arc<ScaleSpec>,
     /// What a request may send and an instance may use.
     pub limits: FunctionLimits,
+    /// What an instance may use as a whole.
+    pub resources: ResourcesSpec,
+    /// How an instance is kept apart.
+    pub isolation: IsolationSpec,
     /// The separate deadlines.
     pub timeouts: FunctionTimeouts,
     /// Who may call it.

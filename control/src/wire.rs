@@ -64,6 +64,9 @@ pub struct States {
     /// Of those that are ready, the ones that are set aside for they failed, or on trial.
     #[serde(default)]
     pub aside: u32,
+    /// Of those that are ready, the ones that are frozen.
+    #[serde(default)]
+    pub frozen: u32,
 }
 
 /// Failed starts.
@@ -134,8 +137,9 @@ pub struct InstanceInfo {
     pub function: String,
     /// What it runs.
     pub revision: String,
-    /// `starting`, `ready`, `draining` or `stopping`; `aside` if it is ready but failed again and
-    /// again, `trial` while one request tries whether it works again.
+    /// `starting`, `ready`, `draining` or `stopping`; `frozen` if it is ready but gets no CPU until
+    /// its next request, `aside` if it is ready but failed again and again, `trial` while one
+    /// request tries whether it works again.
     pub state: String,
     /// Its process.
     pub pid: Option<u32>,

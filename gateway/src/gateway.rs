@@ -371,6 +371,7 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         ("ports", old.ports != new.ports),
         ("admin", old.admin != new.admin),
         ("adoption", old.adoption != new.adoption),
+        ("freeze", old.freeze != new.freeze),
         ("logs", old.logs != new.logs),
         ("access-log", old.access_log != new.access_log),
         ("traces", old.traces != new.traces),

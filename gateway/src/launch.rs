@@ -1,7 +1,9 @@
 //! From a function's manifest to what the scaler starts.
 
-use stoker_config::{FunctionSpec, Listen};
-use stoker_scaler::driver::{Language, LaunchSpec, Rlimit, RuntimeLaunch, SocketKind};
+use stoker_config::{FunctionSpec, IsolationSpec, Listen, Namespace as Own};
+use stoker_scaler::driver::{
+    Isolation, Language, LaunchSpec, Namespace, Resources, Rlimit, RuntimeLaunch, SocketKind,
+};
 
 /// How instances of `spec` are started.
 pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
@@ -48,6 +50,30 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
             .into_iter()
             .filter_map(|(kind, value)| Some((kind, value?)))
             .collect(),
+        resources: Resources {
+            memory_bytes: spec.resources.memory_bytes,
+            cpu_millis: spec.resources.cpu_millis,
+            processes: spec.resources.processes,
+        },
+        isolation: isolation(&spec.isolation),
         start_timeout: spec.timeouts.start,
+    }
+}
+
+fn isolation(spec: &IsolationSpec) -> Isolation {
+    let namespaces = spec.namespaces.iter().map(|namespace| match namespace {
+        Own::Mount => Namespace::Mount,
+        Own::Pid => Namespace::Pid,
+        Own::Ipc => Namespace::Ipc,
+        Own::Uts => Namespace::Uts,
+        Own::Net => Namespace::Net,
+        Own::User => Namespace::User,
+    });
+    Isolation {
+        namespaces: namespaces.collect(),
+        seccomp: spec.seccomp,
+        read_only: spec.read_only,
+        writable: spec.writable.clone(),
+        tmp_bytes: spec.tmp_bytes,
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Phases {
     pub(crate) queue: Duration,
     /// Of that, the start of the instance; cold requests only.
     pub(crate) start: Option<Duration>,
+    /// Part of `queue` that thawed the instance; requests that found it frozen only.
+    pub(crate) thaw: Option<Duration>,
     /// From the slot to the connection.
     pub(crate) connect: Duration,
     /// From the connection to the head of the answer.
@@ -25,6 +27,7 @@ impl Phases {
             arrived,
             queue: Duration::ZERO,
             start: None,
+            thaw: None,
             connect: Duration::ZERO,
             first_byte: Duration::ZERO,
         }
@@ -42,6 +45,9 @@ impl Phases {
         entry(&mut text, b"queue", self.queue);
         if let Some(start) = self.start {
             entry(&mut text, b", start", start);
+        }
+        if let Some(thaw) = self.thaw {
+            entry(&mut text, b", thaw", thaw);
         }
         entry(&mut text, b", connect", self.connect);
         entry(&mut text, b", first-byte", self.first_byte);

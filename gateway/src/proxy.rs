@@ -32,7 +32,8 @@ use crate::tunnel::{Drain, Tunnel};
 use crate::upgrade::Upgrade;
 use crate::upstream::{Head, ResponseHead};
 
-/// Says whether the request waited for an instance to start: `cold` or `warm`.
+/// Says what the request found: `cold` if it waited for an instance to start, `thawed` if its
+/// instance was frozen, else `warm`.
 const START: HeaderName = HeaderName::from_static("stoker-start");
 /// Where the time went, in milliseconds.
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -333,10 +334,11 @@ impl forward::Answer {
 
     /// Adds what the gateway tells the caller.
     fn sign(&mut self, id: &RequestId) {
-        let start = if self.transfer.lease.is_cold() {
-            "cold"
-        } else {
-            "warm"
+        let lease = &self.transfer.lease;
+        let start = match (lease.is_cold(), lease.thaw_time()) {
+            (true, _) => "cold",
+            (false, Some(_)) => "thawed",
+            (false, None) => "warm",
         };
         let headers = &mut self.head.headers;
         headers.insert(REQUEST_ID, id.to_header());

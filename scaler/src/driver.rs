@@ -5,6 +5,7 @@ mod runtime;
 pub use runtime::{Language, Prepared, RuntimeLaunch, StartKind};
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -13,6 +14,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stoker_core::{InstanceId, StartFailure};
+
+mod isolation;
+
+pub use isolation::{Isolation, Namespace, Resources};
 
 /// A future behind a pointer, so that drivers can be chosen when the program starts.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -32,7 +37,31 @@ pub trait Driver: Send + Sync + 'static {
     /// instance whose start is under way is stopped too, and its start fails.
     fn stop(&self, id: InstanceId, how: Stop);
 
-    /// The instances that a former gateway left running, each reported once.
+    /// Makes it possible to freeze an instance; unknown ids are ignored.
+    ///
+    /// # Errors
+    /// A sentence that says why instances cannot be frozen here.
+    fn prepare_freeze(&self, _id: InstanceId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Err(
+            "the driver cannot freeze".to_owned()
+        )))
+    }
+
+    /// Takes the CPU from an instance or gives it back, without waiting. Unknown ids are ignored,
+    /// and so is a wish that holds already. Calls for one instance come one after the other.
+    ///
+    /// # Errors
+    /// If it is to be frozen and cannot be. An instance can always be thawed.
+    fn set_frozen(&self, _id: InstanceId, _frozen: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Gives the memory of a frozen instance back to the machine, as far as it can be got again;
+    /// returns at once. Unknown ids are ignored.
+    fn reclaim(&self, _id: InstanceId) {}
+
+    /// The instances that a former gateway left running, each reported once. All of them run: what
+    /// was frozen is thawed.
     fn adopt(&self) -> BoxFuture<'_, Vec<Observed>>;
 
     /// The next instance that was started or adopted and is gone. One caller at a time; never
@@ -85,6 +114,12 @@ pub struct LaunchSpec {
     pub user: Option<String>,
     /// Soft and hard limits alike.
     pub rlimits: Vec<(Rlimit, u64)>,
+    /// What all of its processes may use together. A start fails if that cannot be enforced.
+    #[serde(default)]
+    pub resources: Resources,
+    /// How it is kept apart from the machine. A start fails if that cannot be done.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// Time until it must take requests.
     pub start_timeout: Duration,
 }
@@ -142,6 +177,9 @@ pub struct Started {
 /// Where the time of a start went; each part follows the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartTimings {
+    /// Held before anything was done, for the machine had no room; see
+    /// [`StartSettings`](crate::StartSettings).
+    pub gate: Duration,
     /// Sockets, ports, pipes and the request to the spawner.
     pub prepare: Duration,
     /// From the request to the spawner until the program is executed.

@@ -2,10 +2,13 @@
 
 mod effects;
 mod elsewhere;
+mod frost;
+mod hold;
 mod start;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,7 +19,8 @@ use tokio::sync::oneshot;
 
 use crate::driver::LaunchSpec;
 use crate::scaler::{Registry, Shared};
-use crate::{AcquireError, Instance, InstanceStatus, Lease};
+use crate::starts::Footprint;
+use crate::{AcquireError, HeldStarts, Instance, InstanceStatus, Lease};
 use elsewhere::Rule;
 
 /// One revision of one function.
@@ -26,6 +30,9 @@ pub struct Function<C: Send + 'static> {
     launch: Arc<LaunchSpec>,
     shared: Arc<Shared<C>>,
     myself: Weak<Function<C>>,
+    footprint: Footprint,
+    /// Starts that the gate holds.
+    held: AtomicU32,
     state: Mutex<State<C>>,
 }
 
@@ -68,6 +75,8 @@ impl<C: Send + 'static> Function<C> {
             launch: Arc::new(launch),
             shared,
             myself: myself.clone(),
+            footprint: Footprint::default(),
+            held: AtomicU32::new(0),
             state: Mutex::new(State {
                 pool,
                 instances: HashMap::new(),
@@ -134,6 +143,7 @@ impl<C: Send + 'static> Function<C> {
 
     /// Its state, for people and programs to look at.
     pub fn view(&self) -> FunctionView {
+        let held = self.shared.gate.held(self.number);
         let state = self.lock();
         let pool = state.pool.view(self.shared.clock.now());
         let instances = pool
@@ -144,7 +154,11 @@ impl<C: Send + 'static> Function<C> {
                 InstanceStatus::new(view.clone(), instance)
             })
             .collect();
-        FunctionView { pool, instances }
+        FunctionView {
+            pool,
+            instances,
+            held,
+        }
     }
 
     /// True when it is retired and nothing of it is left.
@@ -188,6 +202,7 @@ impl<C: Send + 'static> Function<C> {
         if finished {
             self.shared.forget_if_finished(self);
         }
+        self.forgo_surplus();
     }
 
     /// Applies the tick that was armed for `at`, unless another one has taken its place.
@@ -220,19 +235,24 @@ impl<C: Send + 'static> Function<C> {
         }
 
         let mut granted = None;
+        let thaws = usize::from(matches!(effects.iter().next(), Some(Effect::Thaw { .. })));
         if let Some(Effect::Grant {
             waiter: to,
             instance,
             cold,
-        }) = effects.iter().next()
+        }) = effects.iter().nth(thaws)
             && *to == waiter
         {
             granted = state.granted(*instance).map(|instance| (instance, *cold));
         }
         if let Some((instance, cold)) = granted {
             // The warm path: one lock, nothing allocated, no channel.
-            self.conclude(state, effects.into_iter().skip(1));
-            let lease = Lease::new(self.strong(), instance, cold, now);
+            if thaws > 0 {
+                instance.set_frozen(false);
+            }
+            self.conclude(state, effects.into_iter().skip(thaws + 1));
+            let thawed = (thaws > 0).then(|| self.settle_frost(&instance)).flatten();
+            let lease = Lease::new(self.strong(), instance, cold, now).thawed(thawed);
             return Entered::Answered(Ok(lease));
         }
 
@@ -286,6 +306,8 @@ pub struct FunctionView {
     pub pool: PoolView,
     /// By age, oldest first.
     pub instances: Vec<InstanceStatus>,
+    /// Starting ones that do not begin yet, for the machine has no room.
+    pub held: Option<HeldStarts>,
 }
 
 /// The first answer of the pool.
@@ -320,5 +342,6 @@ impl<C: Send + 'static> Drop for Wait<C> {
         self.function.apply_if(Event::Cancel { waiter }, |state| {
             state.waiting.remove(&waiter).is_some()
         });
+        self.function.forgo_surplus();
     }
 }

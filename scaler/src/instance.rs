@@ -1,5 +1,7 @@
 //! The shell's side of one instance: where it is, and the connections its slots own.
 
+mod frost;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -9,6 +11,7 @@ use stoker_core::{InstanceId, InstanceView, StartFailure, Timestamp};
 use tokio::sync::{Notify, watch};
 
 use crate::driver::{Endpoint, StartKind, StartTimings, Started};
+use frost::Frost;
 
 /// One running copy of a revision, with connections of type `C` to it.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub struct Instance<C> {
     draining: AtomicBool,
     /// Woken when it begins to drain.
     drains: Notify,
+    frost: Frost,
     gone: watch::Sender<Option<StartFailure>>,
     connections: Mutex<Vec<C>>,
 }
@@ -36,6 +40,7 @@ impl<C> Instance<C> {
             lent: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             drains: Notify::new(),
+            frost: Frost::default(),
             gone: watch::Sender::new(None),
             connections: Mutex::new(Vec::new()),
         }
@@ -68,6 +73,11 @@ impl<C> Instance<C> {
         self.started.get().map(|started| started.timings)
     }
 
+    /// Its process, if it is up and one of this machine.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.started.get()?.pid
+    }
+
     /// How it ended, waiting for the news at most `patience`; `None` if it still runs then.
     pub async fn ended(&self, patience: Duration) -> Option<StartFailure> {
         let mut gone = self.gone.subscribe();
@@ -97,6 +107,34 @@ impl<C> Instance<C> {
     pub(crate) fn set_draining(&self) {
         self.draining.store(true, Ordering::Release);
         self.drains.notify_waiters();
+    }
+
+    /// The pool wishes it to be frozen.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frost.is_wanted()
+    }
+
+    /// The pool's wish, to be told under the function's lock.
+    pub(crate) fn set_frozen(&self, frozen: bool) {
+        self.frost.want(frozen);
+    }
+
+    /// A gateway that decided before this one wished it to be frozen.
+    pub(crate) fn inherit_frozen(&self) {
+        self.frost.inherit();
+    }
+
+    /// See [`Frost::settle`].
+    pub(crate) fn settle_frost<E>(
+        &self,
+        act: impl FnOnce(bool) -> Result<(), E>,
+    ) -> Result<Option<(bool, Duration)>, E> {
+        self.frost.settle(act)
+    }
+
+    /// Another gateway decides whether it is frozen from now on, or this one does again.
+    pub(crate) fn give_frost(&self, given: bool) {
+        self.frost.set_given(given);
     }
 
     /// It gets a request, so if it drained, that is over.

@@ -16,6 +16,7 @@ pub struct Lease<C: Send + 'static> {
     instance: Arc<Instance<C>>,
     outcome: Outcome,
     cold: bool,
+    thawed: Option<Duration>,
     granted: Timestamp,
 }
 
@@ -32,8 +33,15 @@ impl<C: Send + 'static> Lease<C> {
             instance,
             outcome: Outcome::Unknown,
             cold,
+            thawed: None,
             granted,
         }
+    }
+
+    /// Its instance was frozen until now, and thawing it took so long.
+    pub(crate) fn thawed(mut self, took: Option<Duration>) -> Self {
+        self.thawed = took;
+        self
     }
 
     /// The instance whose slot this is.
@@ -44,6 +52,11 @@ impl<C: Send + 'static> Lease<C> {
     /// The request waited for an instance that was not ready.
     pub fn is_cold(&self) -> bool {
         self.cold
+    }
+
+    /// The request had its instance thawed, which took the gateway so long.
+    pub fn thaw_time(&self) -> Option<Duration> {
+        self.thawed
     }
 
     /// The slot's connection, if one was kept; the most recently used first.

@@ -14,6 +14,7 @@ mod notice;
 pub mod process;
 mod scaler;
 pub mod spawner;
+mod starts;
 mod timer;
 
 pub use clock::Clock;
@@ -21,4 +22,5 @@ pub use function::{Function, FunctionView};
 pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};
 pub use notice::{Notice, Notices};
-pub use scaler::{Scaler, ScalerSettings};
+pub use scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};
+pub use starts::{HeldBy, HeldStarts, StartSettings};

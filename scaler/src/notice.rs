@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stoker_core::{Decision, InstanceId, StartFailure};
 
+use crate::HeldBy;
 use crate::driver::{LaunchSpec, StartKind, StartTimings};
 
 /// Receives every notice with the function and the revision that it is about, on whichever thread
@@ -32,6 +33,15 @@ pub enum Notice<'a> {
         /// Its process.
         pid: Option<u32>,
     },
+    /// A start was held, for the machine had no room, and begins now or is not needed any more.
+    Held {
+        /// Which.
+        id: InstanceId,
+        /// What it waited for at first.
+        by: HeldBy,
+        /// For so long.
+        waited: Duration,
+    },
     /// An instance did not come up.
     StartFailed {
         /// Which.
@@ -49,6 +59,32 @@ pub enum Notice<'a> {
         wanted: bool,
         /// From the start to the end.
         lifetime: Duration,
+    },
+    /// An idle instance gets no CPU until it is asked for something.
+    Frozen {
+        /// Which.
+        id: InstanceId,
+    },
+    /// A frozen instance runs again.
+    Thawed {
+        /// Which.
+        id: InstanceId,
+        /// How long that took the gateway.
+        took: Duration,
+    },
+    /// Instances are to be frozen and cannot be, until the function's settings change.
+    CannotFreeze {
+        /// Why, a sentence.
+        why: &'a str,
+    },
+    /// Memory was short, and instances gave theirs back.
+    Relieved {
+        /// Memory of the machine that was available, of all.
+        available_percentage: f64,
+        /// Instances that are frozen and were told to give memory back.
+        reclaimed: usize,
+        /// Instances that had done so before and were told to end.
+        released: usize,
     },
     /// The policy wants another number of instances.
     Decided(&'a Decision),

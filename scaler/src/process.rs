@@ -32,11 +32,13 @@ pub(crate) mod async_fd;
 mod client;
 mod dispatch;
 mod environment;
+mod frost;
 mod handover;
 mod place;
 mod ports;
 mod prepare;
 mod probe;
+mod reclaim;
 mod start;
 mod supervise;
 mod table;
@@ -130,6 +132,8 @@ struct Shared {
     exits: mpsc::UnboundedSender<Exit>,
     /// One message for each instance that a former gateway still started, so bounded by those.
     late: mpsc::UnboundedSender<Observed>,
+    /// Memory that is to be given back.
+    reclaims: Arc<frost::Reclaims>,
     /// The right to the state directory, while this gateway has to do with it.
     lock: std::sync::Mutex<Option<StateLock>>,
     /// The spawner and the state directory are this gateway's to care for.
@@ -163,6 +167,7 @@ impl ProcessDriver {
             output,
             exits,
             late,
+            reclaims: Arc::default(),
             lock: std::sync::Mutex::new(Some(lock)),
             leads: AtomicBool::new(!heir),
         });
@@ -229,6 +234,18 @@ impl Driver for ProcessDriver {
         if self.shared.table.note_stop(id) {
             self.shared.signal(id, how == Stop::Kill);
         }
+    }
+
+    fn prepare_freeze(&self, id: InstanceId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(frost::prepare(&self.shared, id))
+    }
+
+    fn set_frozen(&self, id: InstanceId, frozen: bool) -> io::Result<()> {
+        frost::set(&self.shared, id, frozen)
+    }
+
+    fn reclaim(&self, id: InstanceId) {
+        frost::reclaim(&self.shared, id);
     }
 
     fn adopt(&self) -> BoxFuture<'_, Vec<Observed>> {

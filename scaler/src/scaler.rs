@@ -1,9 +1,11 @@
 //! All functions, the one timer and the one driver.
 
+mod pressure;
+mod room;
 mod succession;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use stoker_core::{Event, InstanceId, ScaleSpec};
@@ -11,8 +13,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Prepared, Stop};
+use crate::starts::Gate;
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices};
+pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.
@@ -39,7 +43,9 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) notices: Notices,
     pub(crate) runtime: Handle,
     pub(crate) timer: Timer,
+    pub(crate) gate: Arc<Gate>,
     stop_grace: Duration,
+    reclaim: OnceLock<Reclaim>,
     registry: Mutex<Registry<C>>,
     /// Rung whenever a function is gone, for whoever waits until none is left.
     changed: Notify,
@@ -88,12 +94,15 @@ impl<C: Send + 'static> Scaler<C> {
             notices: settings.notices,
             runtime: settings.runtime.clone(),
             timer: Timer::default(),
+            gate: Gate::of_machine(),
             stop_grace: settings.stop_grace,
+            reclaim: OnceLock::new(),
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });
         settings.runtime.spawn(Arc::clone(&shared).watch_driver());
         settings.runtime.spawn(Arc::clone(&shared).watch_timer());
+        settings.runtime.spawn(Arc::clone(&shared).watch_starts());
         Arc::new(Scaler { shared })
     }
 
@@ -237,6 +246,8 @@ impl<C: Send + 'static> Shared<C> {
         if let Some(function) = function {
             function.exited(exit);
         }
+        // It may have left memory.
+        self.gate.ring();
     }
 
     /// Called when the last of a retired function has gone, and perhaps a request has come since.

@@ -12,12 +12,14 @@
 
 #![deny(unsafe_code)]
 
+mod cgroup;
 #[allow(
     unsafe_code,
     reason = "clones with shared memory; its safe interface owns all that the child touches"
 )]
 mod clone;
 mod explain;
+mod frost;
 mod launch;
 mod link;
 mod listening;
@@ -35,10 +37,11 @@ mod server;
     unsafe_code,
     reason = "signals, waits and seccomp notifications that rustix does not offer"
 )]
-mod sys;
+pub(crate) mod sys;
 mod user;
 mod worker;
 
+pub use cgroup::{CgroupSettings, CgroupUse};
 pub use launch::{Connection, SpawnerSettings, join_as_heir, launch_or_join};
 pub(crate) use launch::{Spawner, launch};
 pub(crate) use link::is_full;

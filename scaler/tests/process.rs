@@ -11,12 +11,16 @@ mod adopting;
 mod ending;
 #[path = "process/executing.rs"]
 mod executing;
+#[path = "process/freezing.rs"]
+mod freezing;
 #[path = "process/inheriting.rs"]
 mod inheriting;
 #[path = "process/isolating.rs"]
 mod isolating;
 #[path = "process/joining.rs"]
 mod joining;
+#[path = "process/limiting.rs"]
+mod limiting;
 #[path = "process/measuring.rs"]
 mod measuring;
 #[path = "process/preload.rs"]

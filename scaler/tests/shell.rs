@@ -20,10 +20,14 @@ mod adopting;
 mod borrowing;
 #[path = "shell/failing.rs"]
 mod failing;
+#[path = "shell/freezing.rs"]
+mod freezing;
 #[path = "shell/granting.rs"]
 mod granting;
 #[path = "shell/health.rs"]
 mod health;
+#[path = "shell/holding.rs"]
+mod holding;
 #[path = "shell/idling.rs"]
 mod idling;
 #[path = "shell/leaving.rs"]

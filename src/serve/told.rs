@@ -72,7 +72,20 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
                     eprintln!("stoker: {function} {id} ended unasked: {}", failure.detail);
                 }
             }
-            Notice::Decided(_) => {}
+            Notice::CannotFreeze { why } => {
+                eprintln!("stoker: {function}: idle instances are not frozen: {why}");
+            }
+            Notice::Relieved {
+                available_percentage,
+                reclaimed,
+                released,
+            } => eprintln!(
+                "stoker: {function}: memory is short, {available_percentage:.1} % of it is \
+                 available: {reclaimed} idle instances were frozen and gave theirs back, {released} \
+                 that had done so before were told to end"
+            ),
+            // Too many to be told; they are counted.
+            Notice::Frozen { .. } | Notice::Thawed { .. } | Notice::Decided(_) => {}
         }
     })
 }

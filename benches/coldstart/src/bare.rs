@@ -42,7 +42,7 @@ impl Bare {
         let answer = receive(&mut stream, begun);
         drop(running);
         fs::remove_file(&self.socket)?;
-        Ok(Samples(vec![Sample::of("bare", answer)]))
+        Ok(Samples(vec![Sample::of("bare".to_owned(), "", answer)]))
     }
 }
 

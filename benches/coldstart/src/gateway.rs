@@ -1,4 +1,4 @@
-//! The function behind the gateway.
+//! A function behind the gateway.
 
 use std::io;
 use std::net::TcpStream;
@@ -7,65 +7,70 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exchange::{Timed, exchange, request};
-use crate::options::GatewayOptions;
+use crate::options::{Case, GatewayOptions};
 use crate::sample::{Sample, Samples};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Evicts the function and calls it, again and again.
+/// Brings the function into its state and calls it, again and again.
 pub(crate) struct Gateway<'a> {
     options: &'a GatewayOptions,
+    case: &'a Case,
     call: Vec<u8>,
-    eviction: Vec<u8>,
+    eviction: Option<Vec<u8>>,
     kept: Option<TcpStream>,
 }
 
 impl<'a> Gateway<'a> {
-    pub(crate) fn new(options: &'a GatewayOptions) -> Self {
+    pub(crate) fn new(options: &'a GatewayOptions, case: &'a Case) -> Self {
         Self {
             options,
-            call: request("GET", &options.path, false),
-            eviction: request("POST", &options.evict_path, true),
+            case,
+            call: request("GET", &case.path, false),
+            eviction: case
+                .evict_path
+                .as_ref()
+                .map(|path| request("POST", path, true)),
             kept: None,
         }
     }
 
-    /// A cold call on a new connection, the time to connect included, and a warm one.
+    /// A call on a new connection, the time to connect included, and a warm one.
     pub(crate) fn fresh(&mut self) -> io::Result<Samples> {
-        self.evict()?;
+        self.prepare()?;
         let begun = Instant::now();
         let mut stream = self.connect()?;
-        let cold = exchange(&mut stream, &self.call, begun);
-        Ok(self.with_warm("fresh", cold, &mut stream))
+        let first = exchange(&mut stream, &self.call, begun);
+        Ok(self.with_warm("new", first, &mut stream))
     }
 
-    /// A cold call on the connection of the last time, and a warm one.
+    /// The same on the connection of the last time, and a warm one.
     pub(crate) fn kept(&mut self) -> io::Result<Samples> {
         let mut stream = match self.kept.take() {
             Some(stream) => stream,
             None => self.used()?,
         };
-        self.evict()?;
+        self.prepare()?;
         let begun = Instant::now();
-        let cold = exchange(&mut stream, &self.call, begun);
-        let works = cold.is_ok();
-        let samples = self.with_warm("kept", cold, &mut stream);
+        let first = exchange(&mut stream, &self.call, begun);
+        let works = first.is_ok();
+        let samples = self.with_warm("kept", first, &mut stream);
         self.kept = works.then_some(stream);
         Ok(samples)
     }
 
     fn with_warm(
         &self,
-        kind: &'static str,
-        cold: io::Result<Timed>,
+        connection: &str,
+        first: io::Result<Timed>,
         stream: &mut TcpStream,
     ) -> Samples {
-        let mut samples = vec![Sample::of(kind, cold)];
+        let name = &self.case.name;
+        let kind = format!("{name}-{connection}");
+        let mut samples = vec![Sample::of(kind, &self.case.start, first)];
         if samples[0].answer.is_ok() {
-            samples.push(Sample::of(
-                "warm",
-                exchange(stream, &self.call, Instant::now()),
-            ));
+            let again = exchange(stream, &self.call, Instant::now());
+            samples.push(Sample::of(format!("{name}-warm"), "warm", again));
         }
         Samples(samples)
     }
@@ -84,19 +89,21 @@ impl<'a> Gateway<'a> {
         Ok(stream)
     }
 
-    /// Returns when no instance is left.
-    fn evict(&self) -> io::Result<()> {
-        let mut admin = UnixStream::connect(&self.options.admin)?;
-        admin.set_read_timeout(Some(TIMEOUT))?;
-        let (_, answer) = exchange(&mut admin, &self.eviction, Instant::now())?;
-        if !(200..300).contains(&answer.status) {
-            let path = &self.options.evict_path;
-            return Err(io::Error::other(format!(
-                "POST {path} was answered {}",
-                answer.status
-            )));
+    /// Returns when the function should be in its state.
+    fn prepare(&self) -> io::Result<()> {
+        if let Some(eviction) = &self.eviction {
+            let mut admin = UnixStream::connect(&self.options.admin)?;
+            admin.set_read_timeout(Some(TIMEOUT))?;
+            let (_, answer) = exchange(&mut admin, eviction, Instant::now())?;
+            if !(200..300).contains(&answer.status) {
+                let name = &self.case.name;
+                let status = answer.status;
+                return Err(io::Error::other(format!(
+                    "the eviction of {name} was answered {status}"
+                )));
+            }
         }
-        thread::sleep(self.options.settle);
+        thread::sleep(self.case.settle);
         Ok(())
     }
 }

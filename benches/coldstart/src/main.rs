@@ -3,9 +3,10 @@
 //! Kinds of samples, taken in turn:
 //! - `bare`: a listening socket is made, a request is put into it, the program is executed with
 //!   the socket as descriptor 3, and answers. The floor: nothing is between the two.
-//! - `fresh`: the function is evicted, then called through the gateway on a new connection.
-//! - `kept`: the same on a connection that was used before.
-//! - `warm`: each cold call's next request on its connection.
+//! - `CASE-new`: the function of a case is evicted, then called through the gateway on a new
+//!   connection.
+//! - `CASE-kept`: the same on a connection that was used before.
+//! - `CASE-warm`: the next request on the connection of each of these.
 //!
 //! A sample is the time until the first byte of the answer.
 
@@ -35,16 +36,24 @@ fn main() -> ExitCode {
 
 fn measure(options: &Options) -> io::Result<()> {
     let mut bare = Bare::new(&options.program, &options.directory)?;
-    let mut gateway = options.gateway.as_ref().map(Gateway::new);
+    let mut gateways: Vec<Gateway<'_>> = options
+        .gateway
+        .iter()
+        .flat_map(|gateway| {
+            let cases = gateway.cases.iter();
+            cases.map(move |case| Gateway::new(gateway, case))
+        })
+        .collect();
+    let kinds = 1 + 2 * gateways.len();
     for round in 0..options.count {
-        // Each kind follows each other one equally often.
-        for turn in 0..3 {
-            match ((round + turn) % 3, &mut gateway) {
-                (0, _) => bare.sample()?.print(round),
-                (1, Some(gateway)) => gateway.fresh()?.print(round),
-                (2, Some(gateway)) => gateway.kept()?.print(round),
-                _ => {}
-            }
+        // Each round begins with another one, so that none always follows the same work.
+        for turn in 0..kinds {
+            let samples = match (round + turn) % kinds {
+                0 => bare.sample()?,
+                kind if kind % 2 == 1 => gateways[(kind - 1) / 2].fresh()?,
+                kind => gateways[(kind - 1) / 2].kept()?,
+            };
+            samples.print(round);
         }
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::collections::HashMap;
 use std::env;
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 const USAGE: &str = "usage: --program FILE --directory DIR --count N \
-    [--gateway ADDRESS:PORT --path PATH --admin SOCKET --evict-path PATH --settle-ms N]";
+    [--gateway ADDRESS:PORT --admin SOCKET --case NAME,PATH,EVICT_PATH,SETTLE_MS,START ...]";
 
 /// What to measure.
 pub(crate) struct Options {
@@ -21,52 +20,79 @@ pub(crate) struct Options {
     pub(crate) gateway: Option<GatewayOptions>,
 }
 
-/// How to reach the function and its administration.
+/// How to reach the functions and their administration.
 pub(crate) struct GatewayOptions {
     pub(crate) address: SocketAddr,
-    pub(crate) path: String,
     pub(crate) admin: PathBuf,
-    pub(crate) evict_path: String,
-    /// Between the eviction and the call.
+    pub(crate) cases: Vec<Case>,
+}
+
+/// One function and how its start is caused.
+#[derive(Clone)]
+pub(crate) struct Case {
+    /// What its samples are called, with `-new` or `-kept` behind it.
+    pub(crate) name: String,
+    pub(crate) path: String,
+    /// None if nothing is to be evicted: the time alone brings the instance into its state.
+    pub(crate) evict_path: Option<String>,
+    /// Between the eviction, or the last answer, and the call.
     pub(crate) settle: Duration,
+    /// What `Stoker-Start` has to say of a sample that counts.
+    pub(crate) start: String,
 }
 
 impl Options {
     pub(crate) fn read() -> io::Result<Self> {
-        let mut given = HashMap::new();
+        let (mut program, mut directory, mut count) = (None, None, None);
+        let (mut address, mut admin, mut cases) = (None, None, Vec::new());
         let mut words = env::args().skip(1);
         while let Some(name) = words.next() {
-            given.insert(name, words.next().ok_or_else(usage)?);
+            let value = words.next().ok_or_else(usage)?;
+            match &*name {
+                "--program" => program = Some(value.into()),
+                "--directory" => directory = Some(value.into()),
+                "--count" => count = Some(parse(&value)?),
+                "--gateway" => address = Some(parse(&value)?),
+                "--admin" => admin = Some(value.into()),
+                "--case" => cases.push(Case::read(&value)?),
+                _ => return Err(usage()),
+            }
         }
-        let options = Self {
-            program: take(&mut given, "--program")?,
-            directory: take(&mut given, "--directory")?,
-            count: take(&mut given, "--count")?,
-            gateway: gateway(&mut given)?,
+        let gateway = match (address, admin) {
+            (Some(address), Some(admin)) => Some(GatewayOptions {
+                address,
+                admin,
+                cases,
+            }),
+            (None, None) if cases.is_empty() => None,
+            _ => return Err(usage()),
         };
-        if given.is_empty() {
-            Ok(options)
-        } else {
-            Err(usage())
-        }
+        Ok(Self {
+            program: program.ok_or_else(usage)?,
+            directory: directory.ok_or_else(usage)?,
+            count: count.ok_or_else(usage)?,
+            gateway,
+        })
     }
 }
 
-fn gateway(given: &mut HashMap<String, String>) -> io::Result<Option<GatewayOptions>> {
-    if !given.contains_key("--gateway") {
-        return Ok(None);
+impl Case {
+    fn read(text: &str) -> io::Result<Self> {
+        let parts: Vec<&str> = text.split(',').collect();
+        let [name, path, evict_path, settle, start] = parts[..] else {
+            return Err(usage());
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            evict_path: (!evict_path.is_empty()).then(|| evict_path.to_owned()),
+            settle: Duration::from_millis(parse(settle)?),
+            start: start.to_owned(),
+        })
     }
-    Ok(Some(GatewayOptions {
-        address: take(given, "--gateway")?,
-        path: take(given, "--path")?,
-        admin: take(given, "--admin")?,
-        evict_path: take(given, "--evict-path")?,
-        settle: Duration::from_millis(take(given, "--settle-ms")?),
-    }))
 }
 
-fn take<T: FromStr>(given: &mut HashMap<String, String>, name: &str) -> io::Result<T> {
-    let text = given.remove(name).ok_or_else(usage)?;
+fn parse<T: FromStr>(text: &str) -> io::Result<T> {
     text.parse().map_err(|_| usage())
 }
 

@@ -7,7 +7,9 @@ use crate::exchange::{Answer, Timed};
 
 /// One request and what it took.
 pub(crate) struct Sample {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: String,
+    /// What the answer must say of its start.
+    pub(crate) expected: String,
     /// Until the first byte.
     pub(crate) first_byte: Duration,
     /// What the answer said; an error instead makes the sample void.
@@ -26,18 +28,16 @@ impl Samples {
 }
 
 impl Sample {
-    pub(crate) fn of(kind: &'static str, outcome: io::Result<Timed>) -> Self {
-        match outcome {
-            Ok((first_byte, answer)) => Self {
-                kind,
-                first_byte,
-                answer: Ok(answer),
-            },
-            Err(error) => Self {
-                kind,
-                first_byte: Duration::ZERO,
-                answer: Err(error.to_string()),
-            },
+    pub(crate) fn of(kind: String, expected: &str, outcome: io::Result<Timed>) -> Self {
+        let (first_byte, answer) = match outcome {
+            Ok((first_byte, answer)) => (first_byte, Ok(answer)),
+            Err(error) => (Duration::ZERO, Err(error.to_string())),
+        };
+        Self {
+            kind,
+            expected: expected.to_owned(),
+            first_byte,
+            answer,
         }
     }
 
@@ -48,9 +48,10 @@ impl Sample {
         };
         format!(
             "{{\"round\": {round}, \"kind\": \"{}\", \"ns\": {}, \"status\": {status}, \
-             \"start\": \"{}\", \"timing\": \"{}\", \"error\": \"{}\"}}",
-            self.kind,
+             \"expected\": \"{}\", \"start\": \"{}\", \"timing\": \"{}\", \"error\": \"{}\"}}",
+            escaped(&self.kind),
             self.first_byte.as_nanos(),
+            escaped(&self.expected),
             escaped(start),
             escaped(timing),
             escaped(error),

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -10,6 +11,7 @@ use crate::head::{Parsed, Request, parse};
 
 const SMALL_BODY: &[u8] = b"Hello, World!";
 const LARGE_BODY: usize = 64 * 1024;
+const WORK: Duration = Duration::from_millis(20);
 /// Heads beyond this are refused.
 const HEAD_LIMIT: usize = 64 * 1024;
 
@@ -149,6 +151,10 @@ impl Connection {
             let request = *request;
             self.reading = None;
             self.closing = request.close;
+            if request.slow {
+                // As a program with one request at a time would work: nothing else is served.
+                std::thread::sleep(WORK);
+            }
             self.write(if request.large {
                 LARGE.to(request)
             } else {

@@ -16,6 +16,8 @@ pub(crate) enum Parsed {
 pub(crate) struct Request {
     /// 64 KiB are wanted.
     pub(crate) large: bool,
+    /// 20 ms of work are wanted.
+    pub(crate) slow: bool,
     /// Without the body of the answer.
     pub(crate) head_only: bool,
     /// The connection is closed after the answer.
@@ -64,6 +66,7 @@ fn request_line(line: &[u8]) -> Option<Request> {
     let path = target.split(|&byte| byte == b'?').next()?;
     Some(Request {
         large: path.ends_with(b"/64k"),
+        slow: path.ends_with(b"/20ms"),
         head_only: method == b"HEAD",
         close: version != b"HTTP/1.1",
         body: 0,
@@ -94,6 +97,7 @@ mod tests {
 
     const SMALL: Request = Request {
         large: false,
+        slow: false,
         head_only: false,
         close: false,
         body: 0,

@@ -61,7 +61,12 @@ impl<T> Field<T> {
                 set(target, size(value).filter(|v| (min..=max).contains(&v))?);
             }
             Self::Choice(choices) => {
-                let text = value.as_str()?;
+                // A choice may be called `true` or `false`, and is written without quotes then.
+                let text = match value {
+                    DeValue::Boolean(true) => "true",
+                    DeValue::Boolean(false) => "false",
+                    other => other.as_str()?,
+                };
                 choices.iter().find(|(name, _)| *name == text)?.1(target);
             }
             Self::Text(_, set) | Self::Secret(_, set) => {

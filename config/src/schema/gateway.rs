@@ -78,6 +78,12 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "When another gateway takes over while this one runs: `stoker upgrade`.",
         content: Content::Keys(super::takeover::TAKEOVER),
     },
+    super::isolation::CGROUPS,
+    Section {
+        name: "freeze",
+        meaning: "The memory of frozen instances. Which ones are frozen says `scaling.freeze-after`.",
+        content: Content::Keys(super::freeze::FREEZE),
+    },
     Section {
         name: "logs",
         meaning: "The output of the functions.",

@@ -88,6 +88,8 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "What a request may send and an instance may use.",
         content: Content::Keys(LIMITS),
     },
+    super::isolation::RESOURCES,
+    super::isolation::ISOLATION,
     access::ACCESS,
     access::ACCESS_JWT,
     access::ACCESS_CLAIMS,

@@ -78,6 +78,22 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
         "`on-arrival`: how long an instance stays idle before it is stopped.",
     ),
     key(
+        "freeze-after",
+        Else("never"),
+        Span(MILLI.saturating_mul(10), DAY, |d, v| {
+            d.scaling.freeze.after = Some(v);
+        }),
+        "How long an instance stays idle before it is frozen: it keeps its place, its connections \
+         and its memory, gets no CPU, so that its background threads and timers rest too, and runs \
+         again with the next request. `on-arrival`: below `idle-timeout`. Needs control groups.",
+    ),
+    key(
+        "keep-hot",
+        Value("0"),
+        Whole(0, 1000, |d, v| d.scaling.freeze.keep_hot = narrow(v)),
+        "With `freeze-after`: so many idle instances, those used last, are not frozen.",
+    ),
+    key(
         "stable-window",
         Value("'60s'"),
         Span(SECOND.saturating_mul(6), HOUR, |d, v| {

@@ -59,7 +59,10 @@ impl<T> Field<T> {
             Self::Choice(choices) => {
                 let names: Vec<_> = choices
                     .iter()
-                    .map(|(name, _)| format!("{name:?}"))
+                    .map(|(name, _)| match *name {
+                        "true" | "false" => (*name).to_owned(),
+                        text => format!("{text:?}"),
+                    })
                     .collect();
                 names.join(" or ")
             }

@@ -5,7 +5,9 @@ mod tests;
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{Contract, FunctionLimits, FunctionSpec, Listen, RuntimeSpec};
+use super::{
+    Contract, FunctionLimits, FunctionSpec, IsolationSpec, Listen, ResourcesSpec, RuntimeSpec,
+};
 
 impl FunctionSpec {
     /// Sixteen hex digits over all that an instance is started with; the same in every process.
@@ -27,6 +29,8 @@ impl FunctionSpec {
             user,
             scaling,
             limits,
+            resources,
+            isolation,
             timeouts,
             access: _,
             server_errors_fail: _,
@@ -56,6 +60,8 @@ impl FunctionSpec {
         hash.optional(user.as_ref(), |hash, user| hash.text(user.as_bytes()));
         hash.limits(limits);
         hash.number(u64::try_from(timeouts.start.as_nanos()).unwrap_or(u64::MAX));
+        hash.resources(resources);
+        hash.isolation(isolation);
         // Without one it is what it was before there were runtimes.
         if let Some(runtime) = runtime {
             hash.runtime(runtime);
@@ -110,6 +116,48 @@ impl Fnv {
         self.text(interface.name().as_bytes());
         self.number(u64::from(*preload));
         self.number(u64::from(*fallback));
+    }
+
+    /// Nothing if there are none, as in releases that knew none: instances are adopted by the hash.
+    fn resources(&mut self, resources: &ResourcesSpec) {
+        let ResourcesSpec {
+            memory_bytes,
+            cpu_millis,
+            processes,
+        } = resources;
+        if *resources == ResourcesSpec::default() {
+            return;
+        }
+        self.text(b"resources");
+        self.optional(*memory_bytes, Self::number);
+        self.optional(*cpu_millis, |hash, millis| hash.number(millis.into()));
+        self.optional(*processes, Self::number);
+    }
+
+    /// Likewise.
+    fn isolation(&mut self, isolation: &IsolationSpec) {
+        let IsolationSpec {
+            namespaces,
+            seccomp,
+            read_only,
+            writable,
+            tmp_bytes,
+        } = isolation;
+        if *isolation == IsolationSpec::default() {
+            return;
+        }
+        self.text(b"isolation");
+        self.number(namespaces.len() as u64);
+        for namespace in namespaces {
+            self.number(*namespace as u64);
+        }
+        self.number(u64::from(*seccomp));
+        self.number(u64::from(*read_only));
+        self.number(writable.len() as u64);
+        for path in writable {
+            self.text(path.as_os_str().as_bytes());
+        }
+        self.optional(*tmp_bytes, Self::number);
     }
 
     fn limits(&mut self, limits: &FunctionLimits) {

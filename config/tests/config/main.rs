@@ -8,6 +8,7 @@
 mod access;
 mod errors;
 mod gateway;
+mod isolation;
 mod load;
 mod manifest;
 mod revision;

@@ -111,6 +111,40 @@ fn defaults_of_the_scaling() {
 }
 
 #[test]
+fn freezing_comes_before_stopping() {
+    let scaling = with("").scaling;
+    assert_eq!((scaling.freeze.after, scaling.freeze.keep_hot), (None, 0));
+    let scaling = with("[scaling]\nfreeze-after = \"10s\"\nkeep-hot = 2").scaling;
+    let freeze = &scaling.freeze;
+    assert_eq!((freeze.after, freeze.keep_hot), (Some(seconds(10)), 2));
+    let wrongs = [
+        (
+            "freeze-after = \"60s\"",
+            "3: scaling.freeze-after: got \"60s\", expected less than scaling.idle-timeout, which \
+             is 1m",
+        ),
+        (
+            "freeze-after = \"0s\"",
+            "3: scaling.freeze-after: got \"0s\", expected a duration from 10ms to 24h",
+        ),
+        (
+            "keep-hot = 1",
+            "3: scaling.keep-hot: got 1, expected scaling.freeze-after beside it",
+        ),
+    ];
+    for (text, expected) in wrongs {
+        let errors = crate::tree::wrong(&format!("command = [\"x\"]\n[scaling]\n{text}\n"));
+        assert!(
+            errors.iter().any(|it| it.starts_with(expected)),
+            "{errors:?}"
+        );
+    }
+    // Under `kpa` what stays is never stopped for being idle.
+    let scaling = with("[scaling]\npolicy = \"kpa\"\nfreeze-after = \"5m\"").scaling;
+    assert_eq!(scaling.freeze.after, Some(seconds(300)));
+}
+
+#[test]
 fn a_default_gives_way_to_what_is_written() {
     assert_eq!(with("[scaling]\nconcurrency = 9").scaling.target, 9.0);
     let timeouts = with("[timeouts]\ntotal = \"500ms\"").timeouts;

@@ -29,6 +29,14 @@ fn what_needs_new_instances_makes_a_new_revision() {
         "command = [\"x\", \"y\"]\n[limits]\nprocesses = 100",
         "command = [\"x\", \"y\"]\n[limits]\ncpu-time = \"100s\"",
         "command = [\"x\", \"y\"]\n[limits]\ncore-bytes = 100",
+        "command = [\"x\", \"y\"]\n[resources]\nmemory = \"1MiB\"",
+        "command = [\"x\", \"y\"]\n[resources]\ncpu = 0.5",
+        "command = [\"x\", \"y\"]\n[resources]\nprocesses = 100",
+        "command = [\"x\", \"y\"]\n[isolation]\nseccomp = \"default\"",
+        "command = [\"x\", \"y\"]\n[isolation]\nnamespaces = [\"mount\"]",
+        "command = [\"x\", \"y\"]\n[isolation]\nnamespaces = [\"pid\", \"ipc\"]",
+        "command = [\"x\", \"y\"]\n[isolation]\nnamespaces = [\"mount\"]\nread-only = true",
+        "command = [\"x\", \"y\"]\n[isolation]\nnamespaces = [\"mount\"]\ntmp-bytes = 5000",
         "command = [\"x\", \"y\"]\n[timeouts]\nstart = \"11s\"",
     ] {
         let revision = revision(&tree, text);

@@ -87,10 +87,12 @@ fn what_does_not_go_with_a_runtime() {
         "[preload]\nspares = 3\nspares-max = 2",
         "[preload]\nidle-timeout = \"1ms\"",
         "[preload]\nat = \"never\"",
+        "[isolation]\nnamespaces = [\"pid\"]",
     ] {
         let errors = wrong(&format!("{PYTHON}{more}"));
         assert_eq!(errors.len(), 1, "{more}: {errors:#?}");
     }
+    with("[isolation]\nnamespaces = [\"pid\"]\n[preload]\nenabled = false");
     for handler in ["", "a b", "a\\u0000"] {
         let errors = wrong(&format!("runtime = \"python\"\nhandler = \"{handler}\""));
         assert_eq!(errors.len(), 1, "{handler}: {errors:#?}");

@@ -130,7 +130,9 @@ pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -
         pid: status.pid,
         endpoint,
         age_seconds: now.since(view.created).as_secs_f64(),
-        state_seconds: now.since(view.since).as_secs_f64(),
+        state_seconds: now
+            .since(view.frozen.map_or(view.since, |frozen| frozen.since))
+            .as_secs_f64(),
         idle_seconds: view.idle_since.map(|since| now.since(since).as_secs_f64()),
         in_use: view.in_use,
         served: view.served,
@@ -150,6 +152,7 @@ fn states(pool: &PoolView) -> States {
         };
         *count += 1;
         states.aside += u32::from(instance.standing != Standing::Good);
+        states.frozen += u32::from(instance.frozen.is_some());
     }
     states
 }

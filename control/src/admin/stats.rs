@@ -32,6 +32,7 @@ fn of(stats: stoker_gateway::FunctionStats) -> FunctionStats {
         start_failures: stats.start_failures,
         warm: latencies(stats.warm),
         cold: latencies(stats.cold),
+        thawed: latencies(stats.thawed),
     }
 }
 

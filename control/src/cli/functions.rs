@@ -55,6 +55,7 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
     let states = &function.states;
     let counts = [
         (states.ready, "ready"),
+        (states.frozen, "frozen"),
         (states.aside, "aside"),
         (states.starting, "starting"),
         (states.draining, "draining"),
@@ -112,10 +113,11 @@ mod tests {
             draining: 0,
             stopping: 3,
             aside: 1,
+            frozen: 1,
         };
         assert_eq!(
             instances(&function),
-            "2 ready, 1 aside, 1 starting, 3 stopping"
+            "2 ready, 1 frozen, 1 aside, 1 starting, 3 stopping"
         );
         assert_eq!(waiting_in_words(0, Some(9.0)), "0");
         assert_eq!(waiting_in_words(3, None), "3");

@@ -19,9 +19,9 @@ use rows::Row;
 pub(super) use rows::Sort;
 
 /// Columns of the plain table.
-const HEADINGS: [&str; 15] = [
+const HEADINGS: [&str; 16] = [
     "FUNCTION", "REQ/S", "ERR/S", "P50", "P99", "COLD/S", "COLD-P50", "FLIGHT", "WAIT", "READY",
-    "ASIDE", "START", "DRAIN", "STOP", "WANT",
+    "FROZEN", "ASIDE", "START", "DRAIN", "STOP", "WANT",
 ];
 
 pub(super) async fn top(arguments: TopArgs, output: &mut Output) -> Result<ExitCode, Failure> {
@@ -63,6 +63,7 @@ fn table(rows: &[Row]) -> String {
             row.in_flight.to_string(),
             row.waiting.to_string(),
             states.ready.to_string(),
+            states.frozen.to_string(),
             states.aside.to_string(),
             states.starting.to_string(),
             states.draining.to_string(),

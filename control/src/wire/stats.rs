@@ -34,6 +34,9 @@ pub struct FunctionStats {
     pub warm: Latencies,
     /// The same, cold requests.
     pub cold: Latencies,
+    /// The same, requests that found their instance frozen.
+    #[serde(default)]
+    pub thawed: Latencies,
 }
 
 /// A histogram of durations.
@@ -75,6 +78,7 @@ impl FunctionStats {
         self.start_failures += other.start_failures;
         self.warm.add(&other.warm);
         self.cold.add(&other.cold);
+        self.thawed.add(&other.thawed);
     }
 }
 

@@ -60,7 +60,7 @@ async fn lists_functions_with_their_state() {
         ("last_failure", Value::Null),
         (
             "states",
-            json!({"starting": 0, "ready": 1, "draining": 0, "stopping": 0, "aside": 0}),
+            json!({"starting": 0, "ready": 1, "draining": 0, "stopping": 0, "aside": 0, "frozen": 0}),
         ),
     ] {
         assert_eq!(busy[key], value, "{key}");

@@ -83,6 +83,9 @@ pub(super) struct PerRevision {
     pub(super) start_failures: IntCounterVec,
     pub(super) exits: IntCounterVec,
     pub(super) evictions: IntCounterVec,
+    pub(super) freezes: IntCounterVec,
+    pub(super) thaw: HistogramVec,
+    pub(super) releases: IntCounterVec,
 }
 
 impl PerRevision {
@@ -153,6 +156,21 @@ impl PerRevision {
             evictions: families.counters(
                 "stoker_evictions_total",
                 "Instances that an operator told to go.",
+                own,
+            )?,
+            freezes: families.counters(
+                "stoker_freezes_total",
+                "Times that an idle instance was frozen.",
+                own,
+            )?,
+            thaw: families.histograms(
+                "stoker_thaw_duration_seconds",
+                "Thaws of frozen instances, and the time that each took the gateway.",
+                own,
+            )?,
+            releases: families.counters(
+                "stoker_memory_releases_total",
+                "Instances that were told to go for want of memory.",
                 own,
             )?,
         })

@@ -9,8 +9,8 @@ use stoker_scaler::driver::Prepared;
 use super::families::Families;
 
 /// Every instance is in one of these.
-const STATES: [&str; 6] = [
-    "starting", "ready", "aside", "trial", "draining", "stopping",
+const STATES: [&str; 7] = [
+    "starting", "ready", "frozen", "aside", "trial", "draining", "stopping",
 ];
 
 /// What is read off the pools when Prometheus asks.

@@ -7,6 +7,7 @@ use http::StatusCode;
 use stoker_scaler::Lease;
 
 use super::Series;
+use super::series::Warmth;
 use crate::Connection;
 use crate::phases::Phases;
 use crate::problem::ProblemKind;
@@ -107,7 +108,7 @@ impl Record {
         let phases = &self.phases;
         if let Some(series) = &self.series {
             let first_byte = phases.queue + phases.connect + phases.first_byte;
-            series.answered(self.cold, phases.queue, first_byte);
+            series.answered(self.warmth(), phases.queue, first_byte);
         }
         self.stage = Stage::Answered(status);
         let arrived = self.phases.arrived;
@@ -158,8 +159,17 @@ impl Record {
         self.series.as_ref().map_or("", |series| series.function())
     }
 
+    fn warmth(&self) -> Warmth {
+        match (self.cold, self.phases.thaw) {
+            (true, _) => Warmth::Cold,
+            (false, Some(_)) => Warmth::Thawed,
+            (false, None) => Warmth::Warm,
+        }
+    }
+
     fn take_lease(&mut self, lease: &Lease<Connection>) {
         self.cold = lease.is_cold();
+        self.phases.thaw = lease.thaw_time();
         if let Some(journal) = &mut self.journal {
             journal.instance = Some(lease.instance().id());
             journal.start = lease
@@ -173,7 +183,7 @@ impl Record {
         match self.stage {
             Stage::Silent | Stage::Problem | Stage::Own(_) => {}
             Stage::Waiting | Stage::Answered(_) | Stage::CutShort(_) => series.interrupted(),
-            Stage::Complete(status) => series.completed(status, self.cold, total),
+            Stage::Complete(status) => series.completed(status, self.warmth(), total),
         }
         series.moved(self.request_bytes, self.response_bytes);
     }

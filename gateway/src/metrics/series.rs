@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use prometheus::{Histogram, IntCounter};
+use prometheus::{Histogram, IntCounter, IntCounterVec};
 use stoker_core::FailureKind;
 use stoker_scaler::Notice;
 use stoker_scaler::driver::{StartKind, StartTimings};
@@ -17,7 +17,17 @@ pub(super) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Who made an answer that came to its end, as labels.
 const ORIGINS: [&str; 2] = ["function", "gateway"];
 /// What a request found, as labels.
-const WARMTHS: [&str; 2] = ["warm", "cold"];
+pub(super) const WARMTHS: [&str; 3] = ["warm", "cold", "thawed"];
+
+/// What a request found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Warmth {
+    Warm,
+    Cold,
+    /// An instance that was frozen.
+    Thawed,
+}
+
 const RESULTS: [&str; 3] = ["ready", "failed", "adopted"];
 const KINDS: [&str; 4] = ["not-executable", "exited", "never-listened", "resources"];
 const PHASES: [&str; 3] = ["prepare", "spawn", "listen"];
@@ -33,12 +43,12 @@ pub(crate) struct Series {
     incomplete: OnceLock<IntCounter>,
     request_bytes: IntCounter,
     response_bytes: IntCounter,
-    timings: [OnceLock<Timings>; 2],
+    timings: [OnceLock<Timings>; 3],
     /// By kind; kinds are few, and each is met for the first time once.
     problems: Mutex<Vec<(&'static str, IntCounter)>>,
 }
 
-/// The histograms of warm or of cold requests.
+/// The histograms of warm, of cold or of thawed requests.
 pub(super) struct Timings {
     pub(super) duration: Histogram,
     pub(super) first_byte: Histogram,
@@ -83,16 +93,18 @@ impl Series {
     }
 
     /// Counts the head of an answer of the function.
-    pub(super) fn answered(&self, cold: bool, queue: Duration, first_byte: Duration) {
-        let timings = self.timings(cold);
+    pub(super) fn answered(&self, warmth: Warmth, queue: Duration, first_byte: Duration) {
+        let timings = self.timings(warmth);
         timings.queue.observe(queue.as_secs_f64());
         timings.first_byte.observe(first_byte.as_secs_f64());
     }
 
     /// Counts an answer of the function that came to its end.
-    pub(super) fn completed(&self, status: StatusCode, cold: bool, duration: Duration) {
+    pub(super) fn completed(&self, status: StatusCode, warmth: Warmth, duration: Duration) {
         self.requests(0, class(status)).inc();
-        self.timings(cold).duration.observe(duration.as_secs_f64());
+        self.timings(warmth)
+            .duration
+            .observe(duration.as_secs_f64());
     }
 
     /// Counts a request that did not come to its end.
@@ -122,11 +134,12 @@ impl Series {
 
     /// Counts instances that an operator told to go.
     pub(super) fn evicted(&self, count: u64) {
+        self.count(&self.families.evictions, count);
+    }
+
+    fn count(&self, family: &IntCounterVec, count: u64) {
         let labels: &[&str] = &[&self.function, &self.revision];
-        self.families
-            .evictions
-            .with_label_values(labels)
-            .inc_by(count);
+        family.with_label_values(labels).inc_by(count);
     }
 
     /// Counts what the scaler tells.
@@ -147,7 +160,16 @@ impl Series {
             }
             Notice::Adopted { .. } => self.starts(2).inc(),
             Notice::Exited { wanted, .. } => self.exits(*wanted).inc(),
-            Notice::Decided(_) => {}
+            Notice::Frozen { .. } => self.count(&self.families.freezes, 1),
+            Notice::Thawed { took, .. } => {
+                let labels: &[&str] = &[&self.function, &self.revision];
+                let thaw = self.families.thaw.with_label_values(labels);
+                thaw.observe(took.as_secs_f64());
+            }
+            Notice::Relieved { released, .. } if *released > 0 => {
+                self.count(&self.families.releases, *released as u64);
+            }
+            Notice::Relieved { .. } | Notice::CannotFreeze { .. } | Notice::Decided(_) => {}
         }
     }
 
@@ -174,9 +196,12 @@ impl Series {
             &families.request_bytes,
             &families.response_bytes,
             &families.evictions,
+            &families.freezes,
+            &families.releases,
         ] {
             plain.remove_label_values(own).ok();
         }
+        families.thaw.remove_label_values(own).ok();
         for start in WARMTHS {
             for family in [&families.duration, &families.first_byte, &families.queue] {
                 family.remove_label_values(&with(&[start])).ok();
@@ -215,8 +240,8 @@ impl Series {
     }
 
     /// The time to the first byte, if any was measured.
-    pub(super) fn first_byte(&self, cold: bool) -> Option<&Histogram> {
-        let timings = self.timings[usize::from(cold)].get();
+    pub(super) fn first_byte(&self, warmth: Warmth) -> Option<&Histogram> {
+        let timings = self.timings[warmth as usize].get();
         timings.map(|timings| &timings.first_byte)
     }
 
@@ -269,9 +294,9 @@ impl Series {
         }
     }
 
-    fn timings(&self, cold: bool) -> &Timings {
-        self.timings[usize::from(cold)].get_or_init(|| {
-            let start = WARMTHS[usize::from(cold)];
+    fn timings(&self, warmth: Warmth) -> &Timings {
+        self.timings[warmth as usize].get_or_init(|| {
+            let start = WARMTHS[warmth as usize];
             let labels = [&*self.function, &*self.revision, start];
             Timings {
                 duration: self.families.duration.with_label_values(&labels),

@@ -3,7 +3,7 @@
 use prometheus::Histogram;
 use prometheus::core::Metric;
 
-use super::series::Series;
+use super::series::{Series, Warmth};
 
 /// What one revision of a function has counted since the gateway started.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct FunctionStats {
     pub warm: Latencies,
     /// The same, cold requests.
     pub cold: Latencies,
+    /// The same, requests that found their instance frozen.
+    pub thawed: Latencies,
 }
 
 /// A histogram of durations.
@@ -51,8 +53,9 @@ pub(super) fn of(series: &Series) -> FunctionStats {
         incomplete: series.incomplete_count(),
         started,
         start_failures,
-        warm: latencies(series.first_byte(false)),
-        cold: latencies(series.first_byte(true)),
+        warm: latencies(series.first_byte(Warmth::Warm)),
+        cold: latencies(series.first_byte(Warmth::Cold)),
+        thawed: latencies(series.first_byte(Warmth::Thawed)),
     }
 }
 

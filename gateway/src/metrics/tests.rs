@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::series::Warmth;
 use super::*;
 
 fn name(text: &str) -> Arc<str> {
@@ -25,8 +26,12 @@ fn nothing() -> Now<'static> {
 fn cold_and_warm_are_apart_and_problems_have_kinds() {
     let metrics = Metrics::new().unwrap();
     let series = metrics.series(&name("f"), &name("r1"));
-    series.answered(true, Duration::from_millis(3), Duration::from_millis(7));
-    series.completed(StatusCode::OK, true, Duration::from_millis(8));
+    series.answered(
+        Warmth::Cold,
+        Duration::from_millis(3),
+        Duration::from_millis(7),
+    );
+    series.completed(StatusCode::OK, Warmth::Cold, Duration::from_millis(8));
     series.problem(StatusCode::SERVICE_UNAVAILABLE, "queue-full");
     series.problem(StatusCode::SERVICE_UNAVAILABLE, "queue-full");
     series.moved(10, 20);
@@ -48,11 +53,41 @@ fn cold_and_warm_are_apart_and_problems_have_kinds() {
 }
 
 #[test]
+fn what_was_frozen_is_neither_warm_nor_cold() {
+    let metrics = Metrics::new().unwrap();
+    let series = metrics.series(&name("f"), &name("r1"));
+    let id = stoker_core::InstanceId::new(1, 1);
+    series.note(&Notice::Frozen { id });
+    series.note(&Notice::Thawed {
+        id,
+        took: Duration::from_micros(15),
+    });
+    series.note(&Notice::Relieved {
+        available_percentage: 3.0,
+        reclaimed: 1,
+        released: 2,
+    });
+    series.answered(Warmth::Thawed, Duration::ZERO, Duration::ZERO);
+    let text = metrics.encode(nothing()).unwrap();
+    for line in [
+        "stoker_freezes_total{function=\"f\",revision=\"r1\"} 1",
+        "stoker_thaw_duration_seconds_count{function=\"f\",revision=\"r1\"} 1",
+        "stoker_memory_releases_total{function=\"f\",revision=\"r1\"} 2",
+        "stoker_first_byte_seconds_count{function=\"f\",revision=\"r1\",start=\"thawed\"} 1",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    drop(series);
+    drop(metrics.encode(nothing()).unwrap());
+    assert!(!metrics.encode(nothing()).unwrap().contains("r1"));
+}
+
+#[test]
 fn a_revision_that_is_gone_is_shown_once_more() {
     let metrics = Metrics::new().unwrap();
     let series = metrics.series(&name("f"), &name("old"));
     series.interrupted();
-    series.answered(false, Duration::ZERO, Duration::ZERO);
+    series.answered(Warmth::Warm, Duration::ZERO, Duration::ZERO);
     series.problem(StatusCode::BAD_GATEWAY, "start-failed");
     series.evicted(1);
     drop(series);
@@ -73,7 +108,7 @@ fn functions_beyond_the_bound_share_series() {
     metrics.set_functions(2);
     let count = |function: &str, revision: &str| {
         let series = metrics.series(&name(function), &name(revision));
-        series.completed(StatusCode::OK, false, Duration::ZERO);
+        series.completed(StatusCode::OK, Warmth::Warm, Duration::ZERO);
     };
     for (function, revision) in [("a", "1"), ("b", "1"), ("c", "1"), ("d", "1"), ("a", "2")] {
         count(function, revision);
@@ -120,7 +155,7 @@ fn latencies_are_cumulated() {
     let metrics = Metrics::new().unwrap();
     let series = metrics.series(&name("f"), &name("r"));
     for millis in [1, 3, 400_000] {
-        series.answered(false, Duration::ZERO, Duration::from_millis(millis));
+        series.answered(Warmth::Warm, Duration::ZERO, Duration::from_millis(millis));
     }
     let stats = metrics.stats();
     let warm = &stats[0].warm;

@@ -169,6 +169,10 @@ fn times(out: &mut Vec<u8>, journal: &Journal) {
         out.extend_from_slice(b",\"start_ms\":");
         millis(out, start.prepare + start.spawn + start.listen);
     }
+    if let Some(thaw) = journal.phases.thaw {
+        out.extend_from_slice(b",\"thaw_ms\":");
+        millis(out, thaw);
+    }
     if journal.connected {
         out.extend_from_slice(b",\"connect_ms\":");
         millis(out, phases.connect);

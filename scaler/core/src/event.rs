@@ -77,6 +77,15 @@ pub enum Event {
     /// These drains are final: no demand reprieves them. Starting instances stop too, except for
     /// those that requests already wait for. The next `Acquire`, `Scale` or `Reconfigure` ends it.
     Evict,
+    /// The start of this instance has not begun, for the machine has no room for it yet: it is
+    /// stopped if fewer instances than there are would do by now.
+    Forgo {
+        /// One that is starting; others are ignored.
+        instance: InstanceId,
+    },
+    /// Others need the memory: the instance that is idle for the longest time is stopped, unless
+    /// the policy or an operator wants as many as there are.
+    Reclaim,
     /// New scaling settings; instances stay.
     Reconfigure(Box<ScaleSpec>),
     /// A newer revision took over: finish what waits and runs here, then stop every instance. A
@@ -85,6 +94,17 @@ pub enum Event {
     /// The gateway ends: like `Retire`, but nothing starts any more. Waiters that no instance can
     /// serve are rejected, and so is every later `Acquire`.
     ShutDown,
+    /// The machine runs short of memory. If idle instances may be frozen ([`crate::Freeze`]), all
+    /// are but [`crate::Freeze::keep_hot`], whatever their clocks, and give their memory back; and
+    /// those that have done so already go, the idlest first, as far as the policy does not want
+    /// them.
+    Pressure {
+        /// At most so many go.
+        release: u32,
+    },
+    /// Instances cannot be frozen here. Those that are supposed to be are thawed, and none is
+    /// frozen until the next `Reconfigure`.
+    FreezeRefused,
     /// The time of the last [`Effect::WakeAt`] has come.
     Tick,
 }
@@ -123,6 +143,22 @@ pub enum Effect {
     /// Start this new instance.
     Start {
         /// Its id, never used before.
+        instance: InstanceId,
+    },
+    /// Let the idle instance run no more until it is thawed.
+    Freeze {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Let the frozen instance run. It stands right before what it is done for, if anything: a
+    /// [`Effect::Grant`] or a [`Effect::Stop`].
+    Thaw {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Give the memory of the frozen instance back to the machine, as far as it can be got again.
+    Reclaim {
+        /// The instance.
         instance: InstanceId,
     },
     /// The instance gets no more requests and finishes those that it has: time to tell the ones

@@ -24,8 +24,8 @@ pub use policy::{
     SpareObservations, SpareWhy, Why, decide, decide_spares,
 };
 pub use pool::{
-    Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool, PoolView, Record,
-    Standing, Violation,
+    Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool, PoolView,
+    Record, Standing, Violation,
 };
-pub use spec::{Admission, Backoff, Health, Policy, ScaleSpec, SpareSpec};
+pub use spec::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 pub use time::Timestamp;

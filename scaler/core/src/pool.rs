@@ -5,15 +5,18 @@ mod estimate;
 mod events;
 mod failures;
 mod fleet;
+mod freeze;
 mod health;
 mod legacy;
 mod lifecycle;
 mod plan;
+mod room;
 mod spares;
 mod waiters;
 
 pub use check::Violation;
 pub use estimate::{Learned, Moments};
+pub use freeze::Frozen;
 pub use health::{Record, Standing};
 pub use legacy::{Inherited, Legacy};
 
@@ -63,6 +66,10 @@ pub struct Pool {
     policy: Option<Decision>,
     /// The number of instances that is in force.
     target: u32,
+    /// Instances cannot be frozen, whatever the settings say.
+    unfreezable: bool,
+    /// Frozen instances that may go for want of memory, within this event.
+    release: u32,
     /// What the shell was last told about it.
     announced: Option<(u32, Mode)>,
     window: Window,
@@ -125,14 +132,18 @@ pub struct InstanceView {
     pub served: u64,
     /// When its last lease ended, if it is idle.
     pub idle_since: Option<Timestamp>,
+    /// Set while it is frozen.
+    pub frozen: Option<Frozen>,
 }
 
 impl InstanceView {
-    /// Its state in a word. A ready one is `ready` if it is trusted, `aside` if it failed again and
-    /// again, and `trial` while one request tries whether it works again.
+    /// Its state in a word. A ready one is `frozen` while it gets no CPU, else `ready` if it is
+    /// trusted, `aside` if it failed again and again, and `trial` while one request tries whether it
+    /// works again.
     pub fn state_name(&self) -> &'static str {
         match (self.state, self.standing) {
             (InstanceState::Starting, _) => "starting",
+            (InstanceState::Ready, _) if self.frozen.is_some() => "frozen",
             (InstanceState::Ready, Standing::Good) => "ready",
             (InstanceState::Ready, Standing::Aside { .. }) => "aside",
             (InstanceState::Ready, Standing::Trial) => "trial",
@@ -190,6 +201,8 @@ impl Pool {
             initial_given_up: false,
             policy: None,
             target: 0,
+            unfreezable: false,
+            release: 0,
             announced: None,
             window: Window::new(spec.stable_window, now),
             level: 0,
@@ -250,6 +263,7 @@ impl Pool {
                 failures: instance.record.failures,
                 served: instance.served,
                 idle_since: instance.idle_since,
+                frozen: instance.frozen,
             })
             .collect();
         instances.sort_by_key(|instance| (instance.created, instance.id));

@@ -58,6 +58,8 @@ pub struct ScaleSpec {
     pub max_waiters: u32,
     /// Whether a request that would wait for too long is refused at once.
     pub admission: Admission,
+    /// Whether idle instances are frozen.
+    pub freeze: Freeze,
     /// What happens to an instance that fails again and again.
     pub health: Health,
     /// A new instance's usable concurrency grows to all of it over this time; zero for at once.
@@ -85,6 +87,15 @@ pub struct SpareSpec {
     pub eager: bool,
     /// About how long it takes until a spare that was taken is replaced.
     pub refill: Duration,
+}
+
+/// When an idle instance is frozen: it keeps its memory and gets no CPU until a request comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freeze {
+    /// Idle for this long; none for never.
+    pub after: Option<Duration>,
+    /// So many idle instances, the most recently used, are not frozen.
+    pub keep_hot: u32,
 }
 
 /// Which requests may join the queue.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::{Admission, Backoff, Health, Policy, ScaleSpec, SpareSpec};
+use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 
 /// On arrival, one request per instance, at most four instances, everything else out of the way.
 pub(crate) fn spec() -> ScaleSpec {
@@ -30,6 +30,7 @@ pub(crate) fn spec() -> ScaleSpec {
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,
+        freeze: Freeze::default(),
         health: Health {
             failures: 0,
             ejection: Duration::from_secs(10),
@@ -66,8 +67,9 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
         10.0_f64..100.0,
     );
     let load = (any::<bool>(), 0_u32..4, 0.0_f64..=100.0, 1_u32..4, 0_u64..3);
-    (any::<bool>(), scale, limits, times, rates, load).prop_map(
-        |(kpa, (min, more, initial, activation), limits, times, rates, load)| {
+    let freeze = (prop::option::of(0_u64..8), 0_u32..3);
+    (any::<bool>(), scale, limits, times, rates, load, freeze).prop_map(
+        |(kpa, (min, more, initial, activation), limits, times, rates, load, freeze)| {
             let (admission, failures, percentage, replace_after, slow) = load;
             let (concurrency, max_starting, max_waiters, reject_after) = limits;
             let (idle, delay, drain, grace) = times;
@@ -92,6 +94,10 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 admission: match admission {
                     true => Admission::Deadline,
                     false => Admission::Off,
+                },
+                freeze: Freeze {
+                    after: freeze.0.map(Duration::from_secs),
+                    keep_hot: freeze.1,
                 },
                 health: Health {
                     failures,

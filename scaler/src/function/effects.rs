@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use stoker_core::{Effect, Event, RejectCause, Timestamp};
+use stoker_core::{Effect, Event, InstanceId, RejectCause, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Answer, Function, State};
 use crate::driver::Stop;
-use crate::{Instance, Lease, Notice};
+use crate::{Instance, Lease, Notice, Reclaim};
 
 /// One thing to do once the function's lock is free.
 pub(super) enum Todo<C: Send + 'static> {
@@ -19,6 +19,9 @@ pub(super) enum Todo<C: Send + 'static> {
     ),
     Reject(oneshot::Sender<Answer<C>>, RejectCause),
     Start(Arc<Instance<C>>),
+    Freeze(Arc<Instance<C>>),
+    Thaw(Arc<Instance<C>>),
+    Reclaim(InstanceId),
     Stop(Arc<Instance<C>>, Stop),
     Decided(Box<stoker_core::Decision>),
 }
@@ -55,6 +58,19 @@ impl<C: Send + 'static> Function<C> {
                     state.instances.insert(id, Arc::clone(&instance));
                     todo.push(Todo::Start(instance));
                 }
+                Effect::Freeze { instance } => {
+                    if let Some(instance) = state.instances.get(&instance) {
+                        instance.set_frozen(true);
+                        todo.push(Todo::Freeze(Arc::clone(instance)));
+                    }
+                }
+                Effect::Thaw { instance } => {
+                    if let Some(instance) = state.instances.get(&instance) {
+                        instance.set_frozen(false);
+                        todo.push(Todo::Thaw(Arc::clone(instance)));
+                    }
+                }
+                Effect::Reclaim { instance } => todo.push(Todo::Reclaim(instance)),
                 Effect::Drain { instance } => {
                     if let Some(instance) = state.instances.get(&instance) {
                         instance.set_draining();
@@ -86,15 +102,26 @@ impl<C: Send + 'static> Function<C> {
 
     /// Does it, without the lock: a lease that nobody takes gives itself back, which locks.
     pub(super) fn carry_out(&self, todo: Vec<Todo<C>>) {
+        // The pool thaws an instance right before it grants on it.
+        let mut thawed = None;
         for item in todo {
             match item {
                 Todo::Grant(sender, instance, cold, granted) => {
                     let lease = Lease::new(self.strong(), instance, cold, granted);
+                    let lease = lease.thawed(thawed.take());
                     drop(sender.send(Ok(lease)));
                 }
                 Todo::Reject(sender, cause) => drop(sender.send(Err(cause))),
                 Todo::Start(instance) => self.start(instance),
+                Todo::Freeze(instance) => self.freeze_soon(instance),
+                Todo::Thaw(instance) => thawed = self.settle_frost(&instance),
+                Todo::Reclaim(id) => {
+                    if self.shared.reclaim() != Reclaim::Off {
+                        self.shared.driver.reclaim(id);
+                    }
+                }
                 Todo::Stop(instance, how) => {
+                    self.measure_at_end(&instance);
                     instance.set_stopping();
                     self.shared.driver.stop(instance.id(), how);
                 }

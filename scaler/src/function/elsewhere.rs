@@ -8,6 +8,7 @@ use stoker_core::{
 };
 use tokio::sync::oneshot;
 
+use super::effects::Todo;
 use super::{Entered, Function, State, Wait};
 use crate::driver::{Observed, Started};
 use crate::handover::{FunctionEstate, Granted, Heir, Inherited};
@@ -49,6 +50,9 @@ impl<C: Send + 'static> Function<C> {
             return None;
         }
         state.rule = Rule::Frozen(Vec::new());
+        for instance in state.instances.values() {
+            instance.give_frost(true);
+        }
         Some(FunctionEstate {
             number: self.number,
             name: Arc::clone(&self.name),
@@ -65,6 +69,13 @@ impl<C: Send + 'static> Function<C> {
         };
         let now = self.shared.clock.now();
         let mut todo = Vec::new();
+        for instance in state.instances.values() {
+            instance.give_frost(false);
+            if instance.is_frozen() {
+                // That may not have been done by then.
+                todo.push(Todo::Freeze(Arc::clone(instance)));
+            }
+        }
         for event in events.into_iter().chain([Event::Tick]) {
             let effects = state.pool.apply(event, now);
             todo.extend(self.resolve(&mut state, effects));
@@ -148,12 +159,13 @@ impl<C: Send + 'static> Function<C> {
                 instance.set_lent();
                 Arc::new(instance)
             });
-            (instance, granted.cold, granted.at)
+            (instance, granted.cold, granted.at, granted.thawed)
         });
         drop(state);
         // A lease that nobody takes gives itself back, which locks.
-        let answer =
-            answer.map(|(instance, cold, at)| Lease::new(self.strong(), instance, cold, at));
+        let answer = answer.map(|(instance, cold, at, thawed)| {
+            Lease::new(self.strong(), instance, cold, at).thawed(thawed)
+        });
         if let Some(sender) = sender {
             drop(sender.send(answer));
         }
@@ -190,6 +202,10 @@ impl<C: Send + 'static> Function<C> {
             }
             if it.state == InstanceState::Stopping {
                 instance.set_stopping();
+            }
+            if it.frozen.is_some() {
+                instance.inherit_frozen();
+                self.freeze_soon(Arc::clone(&instance));
             }
             // Whoever has them says at their end since when.
             let lease = || Lease::new(self.strong(), Arc::clone(&instance), false, now);

@@ -12,20 +12,20 @@ impl<C: Send + 'static> Function<C> {
     /// Starts an instance in a task of its own.
     pub(super) fn start(&self, instance: Arc<Instance<C>>) {
         let function = self.strong();
+        // Here and not in the task, so that those of one burst are in order.
+        let entry = self.enter_gate(&instance);
         self.shared.runtime.spawn(async move {
-            if instance.is_stopping() {
-                function.start_failed(&instance, stopped_before_start());
-                return;
-            }
-            match function
-                .shared
-                .driver
-                .start(instance.id(), &function.launch)
-                .await
-            {
+            let passed = function.pass_gate(&instance, entry).await;
+            let result = match passed {
+                Ok(_) if instance.is_stopping() => Err(stopped_before_start()),
+                Ok((permit, held)) => function.start_within(&instance, permit, held).await,
+                Err(failure) => Err(failure),
+            };
+            match result {
                 Ok(started) => function.started(&instance, started),
                 Err(failure) => function.start_failed(&instance, failure),
             }
+            function.measure();
         });
     }
 
@@ -90,7 +90,7 @@ impl<C: Send + 'static> Function<C> {
     }
 }
 
-fn stopped_before_start() -> StartFailure {
+pub(super) fn stopped_before_start() -> StartFailure {
     StartFailure {
         kind: FailureKind::Exited,
         detail: "it was stopped before it was started".into(),

@@ -53,9 +53,13 @@ impl Heir {
             Event::Exited { .. }
             | Event::Adopted { .. }
             | Event::Inherited(_)
+            | Event::Forgo { .. }
+            | Event::Reclaim
             | Event::Reconfigure(_)
             | Event::Retire
             | Event::ShutDown
+            | Event::Pressure { .. }
+            | Event::FreezeRefused
             | Event::Tick => return,
         };
         // No such message is too large but for a failure's detail, which is a sentence.

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use stoker_core::{Inherited, InstanceId, InstanceState, Legacy, Record, Timestamp, WaiterId};
+use stoker_core::{
+    Frozen, Inherited, InstanceId, InstanceState, Legacy, Record, Timestamp, WaiterId,
+};
 
 use super::channel::{Receiver, Sender};
 use super::wire::{Message, WireInstance};
@@ -167,6 +169,8 @@ impl From<&Inherited> for WireInstance {
             ejections: it.record.ejections,
             good_since: it.record.good_since.as_nanos(),
             warm_since: it.warm_since.map(Timestamp::as_nanos),
+            frozen_since: it.frozen.map(|frozen| frozen.since.as_nanos()),
+            reclaimed: it.frozen.is_some_and(|frozen| frozen.reclaimed),
         }
     }
 }
@@ -190,6 +194,10 @@ impl From<WireInstance> for Inherited {
                 good_since: Timestamp::from_nanos(it.good_since),
             },
             warm_since: it.warm_since.map(Timestamp::from_nanos),
+            frozen: it.frozen_since.map(|since| Frozen {
+                since: Timestamp::from_nanos(since),
+                reclaimed: it.reclaimed,
+            }),
         }
     }
 }
@@ -221,6 +229,10 @@ mod tests {
                 good_since: at(8),
             },
             warm_since: Some(at(12)),
+            frozen: Some(Frozen {
+                since: at(13),
+                reclaimed: true,
+            }),
         }
     }
 

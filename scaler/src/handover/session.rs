@@ -191,6 +191,7 @@ impl<C: Send + 'static> Shared<C> {
                     instance: lease.instance().id().as_raw(),
                     endpoint: lease.instance().endpoint().clone(),
                     cold: lease.is_cold(),
+                    thawed: lease.thaw_time().map(|took| took.as_nanos() as u64),
                     at: lease.granted().as_nanos(),
                 };
                 let mut state = self.lock();

@@ -14,7 +14,7 @@ use crate::logs::Partial;
 use super::load::{WireLearned, WireOutcome, WireStanding};
 
 /// Spoken by both sides; the heir refuses to succeed a gateway that speaks another one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One message. Times are nanoseconds of the former gateway's clock, which the heir's continues.
 #[derive(Debug, Serialize, Deserialize)]
@@ -127,6 +127,8 @@ pub struct WireInstance {
     pub(super) ejections: u32,
     pub(super) good_since: u64,
     pub(super) warm_since: Option<u64>,
+    pub(super) frozen_since: Option<u64>,
+    pub(super) reclaimed: bool,
 }
 
 /// See [`InstanceState`].
@@ -194,6 +196,8 @@ pub enum Answer {
         endpoint: Endpoint,
         /// See [`stoker_core::Effect::Grant`].
         cold: bool,
+        /// It was frozen; the nanoseconds that it took to thaw it.
+        thawed: Option<u64>,
         /// When.
         at: u64,
     },
@@ -214,6 +218,7 @@ pub(crate) struct Granted {
     pub(crate) instance: InstanceId,
     pub(crate) endpoint: Endpoint,
     pub(crate) cold: bool,
+    pub(crate) thawed: Option<Duration>,
     pub(crate) at: Timestamp,
 }
 
@@ -307,12 +312,14 @@ impl Answer {
                 instance,
                 endpoint,
                 cold,
+                thawed,
                 at,
             } => {
                 return Ok(Granted {
                     instance: InstanceId::from_raw(instance),
                     endpoint,
                     cold,
+                    thawed: thawed.map(Duration::from_nanos),
                     at: Timestamp::from_nanos(at),
                 });
             }

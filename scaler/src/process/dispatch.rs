@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use stoker_core::{FailureKind, InstanceId, StartFailure};
 
+use super::frost::{Freezer, Frost};
 use super::place::Place;
 use super::table::{Entry, Phase, Report};
 use super::words::{ending, failure, fault};
@@ -78,6 +79,18 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
                 hand_out(shared, &function, id, descriptors);
             }
         }
+        Event::Freezer { id, kind, memory } => {
+            let missing = || Arc::from("there are no descriptors left for its control group");
+            let freezer = Freezer::new((kind, memory), descriptors).ok_or_else(missing);
+            let id = InstanceId::from_raw(id);
+            shared.table.with_frost(id, |frost| frost.settle(freezer));
+        }
+        Event::NoFreezer { id, why } => {
+            let id = InstanceId::from_raw(id);
+            shared
+                .table
+                .with_frost(id, |frost| frost.settle(Err(why.into())));
+        }
         Event::ListEnd => shared.table.end_list(),
         Event::Prepared(prepared) => shared.preparations.note(*prepared),
         // Said once, before the driver listens.
@@ -140,6 +153,7 @@ fn adopt(shared: &Shared, observed: Observed, ready: bool, pipes: Vec<OwnedFd>) 
         watch: None,
         place: Place::adopt(shared, &observed.endpoint),
         read: false,
+        frost: Frost::default(),
     };
     let expected = shared.table.is_expected(id);
     if !shared.table.receive(id, entry) {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use stoker_core::InstanceId;
 
+use super::frost::Frost;
 use super::place::Place;
 use super::table::{Entry, Phase};
 use super::{LIST_WAIT, ProcessDriver};
@@ -77,6 +78,7 @@ impl ProcessDriver {
             watch: None,
             place: Place::default(),
             read: false,
+            frost: Frost::default(),
         };
         self.shared.table.insert(id, entry);
     }

@@ -81,6 +81,7 @@ impl Shared {
                 directory: spec.working_directory.clone(),
                 user: spec.user.clone(),
                 rlimits: spec.rlimits.clone(),
+                resources: spec.resources.clone(),
             },
             runtime,
             spares,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::environment::environment;
+use super::frost::Frost;
 use super::place::Place;
 use super::probe::{self, Pace};
 use super::table::{Entry, Phase, Report};
@@ -40,6 +41,7 @@ pub(super) async fn start(
         accept::watch(&attempt.shared, id, path.clone(), spec.start_timeout);
     }
     let timings = StartTimings {
+        gate: Duration::ZERO,
         prepare: sent - began,
         spawn: executed - sent,
         listen: executed.elapsed(),
@@ -83,6 +85,7 @@ impl<'a> Attempt<'a> {
             watch: None,
             place,
             read: false,
+            frost: Frost::default(),
         };
         if !shared.table.insert(id, entry) {
             let detail = format!("instance {id} was started already");
@@ -132,6 +135,7 @@ impl<'a> Attempt<'a> {
             directory: spec.working_directory.clone(),
             user: spec.user.clone(),
             rlimits: spec.rlimits.clone(),
+            resources: spec.resources.clone(),
         };
         let request = Request::Start(Box::new(StartRequest {
             id: self.id.as_raw(),

@@ -7,6 +7,7 @@ use stoker_core::{InstanceId, StartFailure};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::frost::Frost;
 use super::place::Place;
 use crate::driver::{Endpoint, Observed, StartKind};
 use crate::spawner::protocol::{self, Ending};
@@ -46,6 +47,7 @@ pub(super) struct Entry {
     pub(super) place: Place,
     /// Its output is read here.
     pub(super) read: bool,
+    pub(super) frost: Frost,
 }
 
 /// Who is told about it.
@@ -156,6 +158,18 @@ impl Table {
                 entry.leave();
             }
         }
+    }
+
+    /// Does something about how it is frozen, if it is known.
+    pub(super) fn with_frost<T>(
+        &self,
+        id: InstanceId,
+        act: impl FnOnce(&mut Frost) -> T,
+    ) -> Option<T> {
+        self.lock()
+            .entries
+            .get_mut(&id)
+            .map(|entry| act(&mut entry.frost))
     }
 
     /// Its function's name, and the endpoint that it inherited.

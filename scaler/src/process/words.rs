@@ -56,6 +56,25 @@ pub(super) fn ending(ending: Ending) -> String {
             Some((_, name)) => format!("was killed by {name}"),
             None => format!("was killed by signal {number}"),
         },
+        Ending::OutOfMemory { limit_bytes } => format!(
+            "was killed for its memory: it used more than resources.memory = {}",
+            size(limit_bytes)
+        ),
+    }
+}
+
+/// In the largest binary unit that needs no fraction, as a manifest takes it.
+fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [
+        ("TiB", 1 << 40),
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+    ];
+    let fitting = UNITS.iter().find(|(_, unit)| bytes.is_multiple_of(*unit));
+    match fitting {
+        Some((name, unit)) if bytes > 0 => format!("{}{name}", bytes / unit),
+        _ => bytes.to_string(),
     }
 }
 
@@ -108,6 +127,11 @@ mod tests {
         assert_eq!(ending(Ending::Status(3)), "exited with status 3");
         assert_eq!(ending(Ending::Signal(9)), "was killed by SIGKILL");
         assert_eq!(ending(Ending::Signal(40)), "was killed by signal 40");
+        let limit_bytes = 64 << 20;
+        assert_eq!(
+            ending(Ending::OutOfMemory { limit_bytes }),
+            "was killed for its memory: it used more than resources.memory = 64MiB"
+        );
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl<C: Send + 'static> Shared<C> {
         }
     }
 
-    fn functions(&self) -> Vec<Arc<Function<C>>> {
+    pub(super) fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.lock().functions.values().cloned().collect()
     }
 }

@@ -9,14 +9,16 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
 
 use libc::{c_char, c_int, c_long, c_void};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use super::cgroup::Entry;
+
 mod child;
 mod filter;
+mod raw;
 
 /// The child calls a few functions deep; a debug build needs about 4 KiB.
 const STACK: usize = 64 * 1024;
@@ -75,6 +77,8 @@ pub(super) enum Stage {
     Limit,
     User,
     ParentDeath,
+    /// Into the control group.
+    Enter,
     Execute,
 }
 
@@ -87,6 +91,17 @@ pub(super) struct CloneError {
     pub(super) index: usize,
 }
 
+impl CloneError {
+    /// The control group was refused, not the program.
+    pub(super) fn is_about_group(&self) -> bool {
+        let refused = matches!(
+            self.error,
+            rustix::io::Errno::ACCESS | rustix::io::Errno::PERM
+        );
+        self.stage == Stage::Enter || (self.stage == Stage::Clone && refused)
+    }
+}
+
 /// Clones, again and again on the same stack.
 #[derive(Debug)]
 pub(super) struct Cloner {
@@ -97,6 +112,8 @@ pub(super) struct Cloner {
     files: libc::rlimit64,
     /// The child sends its observer into the first, we receive it from the second.
     hand_over: (OwnedFd, OwnedFd),
+    /// The kernel puts a child into a control group of v2 as it makes it (since 5.7).
+    into_cgroup: bool,
 }
 
 /// What the child sees: pointers into memory that outlives it.
@@ -113,6 +130,10 @@ struct Plan<'a> {
     stdout: RawFd,
     stderr: RawFd,
     listener: Option<RawFd>,
+    /// The child writes itself to this file, if it is not there by then.
+    processes: Option<RawFd>,
+    /// And to each of these.
+    tasks: Vec<RawFd>,
     parent: c_int,
     stage: AtomicI32,
     errno: AtomicI32,
@@ -137,10 +158,12 @@ impl Cloner {
                 rlim_max: files.1,
             },
             hand_over,
+            into_cgroup: true,
         })
     }
 
-    /// Clones a child that executes `program`, and returns when it has done so or failed.
+    /// Clones a child that executes `program`, in the control group of `entry`, and returns when it
+    /// has done so or failed.
     ///
     /// This process must have a single thread, every signal blocked, and a descriptor 3, so that
     /// none of `streams` is overwritten before it is used.
@@ -148,8 +171,8 @@ impl Cloner {
         &mut self,
         program: &Prepared,
         streams: &Streams<'_>,
+        entry: Option<&Entry>,
     ) -> Result<Cloned, CloneError> {
-        let top = self.stack.as_mut_ptr_range().end;
         let listen_pid: Vec<AtomicU8> = b"LISTEN_PID=0000000000\0"
             .iter()
             .copied()
@@ -160,7 +183,7 @@ impl Cloner {
             // Before the null at the end.
             environment.insert(environment.len() - 1, listen_pid.as_ptr().cast());
         }
-        let plan = Plan {
+        let mut plan = Plan {
             program,
             ignored: &self.ignored,
             files: self.files,
@@ -172,31 +195,36 @@ impl Cloner {
             stdout: streams.stdout.as_raw_fd(),
             stderr: streams.stderr.as_raw_fd(),
             listener: streams.listener.map(|fd| fd.as_raw_fd()),
+            processes: None,
+            tasks: entry.map_or_else(Vec::new, |entry| {
+                entry.tasks.iter().map(|(_, fd)| fd.as_raw_fd()).collect()
+            }),
             parent: rustix::process::getpid().as_raw_nonzero().get(),
             stage: AtomicI32::new(0),
             errno: AtomicI32::new(0),
             index: AtomicUsize::new(0),
         };
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-        // SAFETY: `top` is the aligned end of a stack that nothing else uses: this thread sleeps
-        // until the child no longer needs it. `plan` and all that it points to live until then,
-        // for they are borrowed beyond this call. `child::main` reads `plan` and writes to its
-        // atomics only, so this thread's view of the memory stays valid.
-        let pid = unsafe {
-            libc::clone(
-                child::main,
-                top.cast(),
-                flags,
-                ptr::from_ref(&plan).cast_mut().cast(),
-            )
+        let directory = entry.and_then(|entry| entry.directory.as_ref());
+        let directory = directory.map(|fd| fd.as_raw_fd());
+        let directory = directory.filter(|_| self.into_cgroup);
+        plan.processes = match directory {
+            Some(_) => None,
+            None => entry.and_then(Entry::processes),
         };
-        if pid == -1 {
-            return Err(CloneError {
-                stage: Stage::Clone,
-                error: last_errno(),
-                index: 0,
-            });
+        let mut cloned = raw::clone(&mut self.stack, &plan, directory);
+        if let Err(error) = cloned
+            && directory.is_some()
+            && raw::is_unknown(error)
+        {
+            self.into_cgroup = false;
+            plan.processes = entry.and_then(Entry::processes);
+            cloned = raw::clone(&mut self.stack, &plan, None);
         }
+        let pid = cloned.map_err(|error| CloneError {
+            stage: Stage::Clone,
+            error: rustix::io::Errno::from_raw_os_error(error),
+            index: 0,
+        })?;
         let failure = plan.failure();
         let observer = if program.observe {
             self.receive_observer()
@@ -239,6 +267,7 @@ impl Plan<'_> {
             6 => Stage::Limit,
             7 => Stage::User,
             8 => Stage::ParentDeath,
+            9 => Stage::Enter,
             _ => Stage::Execute,
         };
         let error = rustix::io::Errno::from_raw_os_error(self.errno.load(Ordering::Relaxed));
@@ -255,7 +284,7 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings
         .iter()
         .map(|string| string.as_ptr())
-        .chain([ptr::null()])
+        .chain([std::ptr::null()])
         .collect()
 }
 
@@ -264,10 +293,4 @@ fn reap(pid: c_int) {
     let mut status = 0;
     // SAFETY: waits for our own child and writes one int.
     unsafe { libc::waitpid(pid, &mut status, 0) };
-}
-
-/// The error of the last call of this thread.
-fn last_errno() -> rustix::io::Errno {
-    rustix::io::Errno::from_io_error(&io::Error::last_os_error())
-        .unwrap_or(rustix::io::Errno::INVAL)
 }

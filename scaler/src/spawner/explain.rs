@@ -16,6 +16,7 @@ pub(super) fn explain(error: CloneError, program: &Program, prepared: &Prepared)
     let detail = match error.stage {
         Stage::Clone => format!("cannot clone a process: {cause}"),
         Stage::Group => format!("cannot make a process group: {cause}"),
+        Stage::Enter => format!("cannot enter its control group: {cause}"),
         Stage::NoNewPrivileges => format!("cannot give up privileges: {cause}"),
         Stage::Descriptors => format!("cannot arrange descriptors: {cause}"),
         Stage::ParentDeath => "the spawner died while it started the program".to_owned(),
@@ -41,7 +42,7 @@ pub(super) fn explain(error: CloneError, program: &Program, prepared: &Prepared)
     );
     let transient = match error.stage {
         Stage::Clone | Stage::Group | Stage::NoNewPrivileges | Stage::ParentDeath => true,
-        Stage::Descriptors => true,
+        Stage::Descriptors | Stage::Enter => true,
         Stage::Directory | Stage::Limit | Stage::User | Stage::Execute => passing,
     };
     Fault {

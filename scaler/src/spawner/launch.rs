@@ -16,6 +16,7 @@ use rustix::net::sockopt::Timeout;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, PidfdFlags};
 
+use super::cgroup::CgroupSettings;
 use super::lock::StateLock;
 use super::orphans::collect_orphans;
 use super::packet::{Inbox, Packet, widen};
@@ -47,10 +48,13 @@ pub struct SpawnerSettings {
     pub adoption: Option<Duration>,
     /// From SIGTERM to SIGKILL when everything is stopped.
     pub grace: Duration,
+    /// Whether instances get control groups, and where.
+    pub cgroups: CgroupSettings,
 }
 
 impl SpawnerSettings {
-    /// `stoker spawner` of this very program; no adoption, 10 s of grace.
+    /// `stoker spawner` of this very program; no adoption, 10 s of grace, control groups if
+    /// possible.
     pub fn new(state_dir: impl Into<PathBuf>) -> SpawnerSettings {
         SpawnerSettings {
             state_dir: state_dir.into(),
@@ -58,6 +62,7 @@ impl SpawnerSettings {
             arguments: vec![OsString::from("spawner")],
             adoption: None,
             grace: Duration::from_secs(10),
+            cgroups: CgroupSettings::default(),
         }
     }
 }
@@ -254,6 +259,7 @@ fn greet(
         adoption_ms: settings.adoption.map(millis),
         grace_ms: millis(settings.grace),
         heir,
+        cgroups: settings.cgroups.clone(),
     };
     rustix::net::sockopt::set_socket_timeout(socket, Timeout::Recv, Some(GREETING))?;
     match Packet::new(&hello, Vec::new())?.send(socket) {

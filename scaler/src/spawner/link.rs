@@ -5,12 +5,23 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
+use super::cgroup::CgroupSettings;
 use super::packet::{Inbox, Packet, widen};
 use super::protocol::{Event, Request};
 
 /// Events that wait for the gateway to read. Each worker causes a dozen at most, so a gateway that
 /// is that far behind does not read at all.
 const MAX_WAITING: usize = 65_536;
+
+/// What a gateway that leads wants.
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// How long workers wait for the next gateway, in milliseconds; none: not at all.
+    pub(super) adoption_ms: Option<u64>,
+    /// From SIGTERM to SIGKILL, in milliseconds.
+    pub(super) grace_ms: u64,
+    pub(super) cgroups: CgroupSettings,
+}
 
 /// A connected gateway.
 #[derive(Debug)]
@@ -23,8 +34,8 @@ pub(super) struct Link {
     outbox: VecDeque<Packet>,
     /// It must have said hello by then; none: it has.
     pub(super) greet_by: Option<Instant>,
-    /// It is to lead next; the times of adoption and grace that hold from then on, in milliseconds.
-    pub(super) heir: Option<(Option<u64>, u64)>,
+    /// It is to lead next; what holds from then on.
+    pub(super) heir: Option<Terms>,
     lost: bool,
 }
 

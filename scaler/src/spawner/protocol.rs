@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Endpoint, Prepared, Rlimit, RuntimeLaunch, StartKind};
+use super::cgroup::CgroupSettings;
+use crate::driver::{Endpoint, Prepared, Resources, Rlimit, RuntimeLaunch, StartKind};
 
 /// Spoken by both sides; another number on the other side means another release.
 pub(crate) const VERSION: u32 = 3;
@@ -15,8 +16,8 @@ pub(crate) const VERSION: u32 = 3;
 /// an administrator changed it.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
-/// The most descriptors beside one message: both output pipes, and a listener before them for an
-/// instance that was prepared.
+/// The most descriptors beside one message: both output pipes or both files of a freezer, and to a
+/// process that was prepared both pipes and a listener.
 pub(crate) const MAX_DESCRIPTORS: usize = 3;
 
 /// From the gateway to the spawner.
@@ -33,6 +34,9 @@ pub(crate) enum Request {
         /// It is to take over from the gateway that leads; otherwise there must be none.
         #[serde(default)]
         heir: bool,
+        /// Whether instances get control groups, and where.
+        #[serde(default)]
+        cgroups: CgroupSettings,
     },
     /// Makes these workers the heir's, who also reads the output of all others from now on. The
     /// answer is a `Listed` for each that lives, an `Output` for each other, and `ListEnd`.
@@ -55,6 +59,16 @@ pub(crate) enum Request {
         id: u64,
         /// SIGKILL instead of SIGTERM.
         kill: bool,
+    },
+    /// Asks how a worker is frozen: a `Freezer`, a `NoFreezer`, or nothing if it is gone.
+    Freezer {
+        /// The instance.
+        id: u64,
+    },
+    /// Thaws a worker of which the gateway has no `Freezer`.
+    Thaw {
+        /// The instance.
+        id: u64,
     },
     /// The gateway found out by itself that the worker takes requests.
     Ready {
@@ -120,6 +134,8 @@ pub(crate) struct Program {
     pub(crate) user: Option<String>,
     /// Soft and hard alike.
     pub(crate) rlimits: Vec<(Rlimit, u64)>,
+    /// For all of its processes together.
+    pub(crate) resources: Resources,
 }
 
 /// How the spawner learns that a worker takes requests.
@@ -206,10 +222,45 @@ pub(crate) enum Event {
         /// The function's name.
         function: Arc<str>,
     },
+    /// A worker can be frozen by writing to the first file that comes beside it; the second one is
+    /// for its memory.
+    Freezer {
+        /// The instance.
+        id: u64,
+        /// What is to be written.
+        kind: FreezerKind,
+        /// What the second file is.
+        memory: MemoryKind,
+    },
+    /// A worker cannot be frozen.
+    NoFreezer {
+        /// The instance.
+        id: u64,
+        /// Why, a sentence.
+        why: String,
+    },
     /// No more of them.
     ListEnd,
     /// What is kept ready has changed; without functions it is gone.
     Prepared(Box<Prepared>),
+}
+
+/// What freezes a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FreezerKind {
+    /// `cgroup.freeze` of cgroup v2.
+    Unified,
+    /// `freezer.state` of cgroup v1.
+    Legacy,
+}
+
+/// What gives the memory of a worker back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum MemoryKind {
+    /// `memory.reclaim` of cgroup v2, to write to.
+    Group,
+    /// `cgroup.procs`, to read the processes from whose pages are to go.
+    Processes,
 }
 
 /// Where a worker listens.
@@ -270,4 +321,9 @@ pub(crate) enum Ending {
     Status(i32),
     /// This signal killed it.
     Signal(i32),
+    /// The kernel killed it because its processes used more memory than this.
+    OutOfMemory {
+        /// In bytes.
+        limit_bytes: u64,
+    },
 }

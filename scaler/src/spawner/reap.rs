@@ -19,9 +19,12 @@ use super::worker::Workers;
 const GROUP_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the end of a worker is held back for a child that has no name yet, because it is just
-/// being executed, and how soon it is asked again: there is no event when it has one.
+/// being executed.
 const NAME_WAIT: Duration = Duration::from_millis(20);
-const NAME_RETRY: Duration = Duration::from_millis(1);
+
+/// How soon it is asked again, as there is no event when a child has got a name, or when the last
+/// process, which was reaped already, has left a control group.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// Children reaped at once, so that a crowd of them does not hold up everything else.
 const BATCH: usize = 64;
@@ -39,12 +42,15 @@ impl Workers {
             if self.watched.remove(&raw) {
                 rustix::process::kill_process_group(pid, Signal::KILL).ok();
                 self.ended.push((raw, ending));
+                if let Some(cgroup) = self.condemned.remove(&raw) {
+                    self.give_back(cgroup);
+                }
             }
             if let Some(id) = self.leaders.remove(&raw) {
                 // While its first process is unreaped, the group cannot be another's.
                 rustix::process::kill_process_group(pid, Signal::KILL).ok();
                 if let Some(worker) = self.table.get_mut(&id) {
-                    worker.ending = Some((ending, now + GROUP_WAIT));
+                    worker.ending = Some((worker.verdict(ending), now + GROUP_WAIT));
                 }
             }
             rustix::process::waitpid(Some(pid), WaitOptions::NOHANG).ok();
@@ -56,24 +62,42 @@ impl Workers {
     /// the workers of which nothing is left, each with its owner.
     pub(super) fn bury(&mut self, now: Instant) -> Vec<(Option<u32>, Event)> {
         let haunted = self.kill_strays(now);
+        let is_unsure = self.unsure.is_some();
+        let mut populated = false;
         let gone: Vec<(u64, Ending)> = self
             .table
-            .iter()
+            .iter_mut()
             .filter_map(|(&id, worker)| {
                 let (ending, until) = worker.ending?;
-                let nameless = self.unsure.is_some() && now + GROUP_WAIT < until + NAME_WAIT;
+                let nameless = is_unsure && now + GROUP_WAIT < until + NAME_WAIT;
+                let cgroup = worker.cgroup.as_mut().filter(|cgroup| !cgroup.is_empty());
+                let in_group = cgroup.is_some();
+                if let Some(cgroup) = cgroup {
+                    // Those who left the process group.
+                    cgroup.kill();
+                }
+                populated |= in_group;
                 let left = nameless
+                    || in_group
                     || haunted.contains(&worker.name)
                     || rustix::process::test_kill_process_group(worker.pid).is_ok();
                 (!left || now >= until).then_some((id, ending))
             })
             .collect();
-        gone.into_iter()
-            .map(|(id, ending)| {
-                let owner = self.table.remove(&id).and_then(|worker| worker.owner);
-                (owner, Event::Exited { id, ending })
-            })
-            .collect()
+        if populated {
+            self.unsure = Some(now + RETRY);
+        }
+        let mut news = Vec::with_capacity(gone.len());
+        for (id, ending) in gone {
+            let Some(worker) = self.table.remove(&id) else {
+                continue;
+            };
+            if let Some(cgroup) = worker.cgroup {
+                self.cgroups.give_back(cgroup);
+            }
+            news.push((worker.owner, Event::Exited { id, ending }));
+        }
+        news
     }
 
     /// When [`Workers::bury`] has to be asked again at the latest.
@@ -102,6 +126,15 @@ impl Workers {
             while self.reap(until) {}
             std::thread::sleep(Duration::from_millis(1));
         }
+        for worker in std::mem::take(&mut self.table).into_values() {
+            if let Some(cgroup) = worker.cgroup {
+                self.cgroups.give_back(cgroup);
+            }
+        }
+        for (_, cgroup) in std::mem::take(&mut self.condemned) {
+            self.cgroups.give_back(cgroup);
+        }
+        self.cgroups.close();
     }
 
     /// Kills the children that belong to a worker that is gone; the names of those workers.
@@ -128,7 +161,7 @@ impl Workers {
                 None => unsure |= proc::is_nameless(pid),
             }
         }
-        self.unsure = unsure.then_some(now + NAME_RETRY);
+        self.unsure = unsure.then_some(now + RETRY);
         haunted
     }
 }

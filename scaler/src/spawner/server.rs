@@ -13,7 +13,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::process::Signal;
 
-use super::link::Link;
+use super::link::{Link, Terms};
 use super::packet::Inbox;
 use super::preload::Preload;
 use super::protocol::{Event, Fault, Request, StartRequest};
@@ -102,7 +102,10 @@ impl Server {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(BATCH);
         loop {
-            let timeout = self.next_deadline().map(|deadline| {
+            // Control groups are made ahead when there is nothing else to do.
+            let idle = self.workers.cgroups.is_short().then(Instant::now);
+            let deadline = idle.or_else(|| self.next_deadline());
+            let timeout = deadline.map(|deadline| {
                 let left = deadline.saturating_duration_since(Instant::now());
                 Timespec {
                     tv_sec: left.as_secs().cast_signed(),
@@ -113,6 +116,9 @@ impl Server {
             match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
+            }
+            if events.is_empty() && idle.is_some() {
+                self.workers.cgroups.fill();
             }
             for event in &events {
                 self.handle(event.data.u64(), event.flags);
@@ -184,10 +190,15 @@ impl Server {
                 adoption_ms,
                 grace_ms,
                 heir,
+                cgroups,
                 ..
             } => {
-                let times = (adoption_ms, grace_ms);
-                self.greet(from, times, heir);
+                let terms = Terms {
+                    adoption_ms,
+                    grace_ms,
+                    cgroups,
+                };
+                self.greet(from, terms, heir);
             }
             Request::Start(request) => self.start(from, *request, descriptors.pop()),
             Request::Signal { id, .. } if self.cancel(id) => {}
@@ -195,6 +206,12 @@ impl Server {
                 self.workers
                     .signal(id, if kill { Signal::KILL } else { Signal::TERM });
             }
+            Request::Freezer { id } => {
+                if let Some((event, files)) = self.workers.freezer(id) {
+                    self.tell(Some(from), &event, files);
+                }
+            }
+            Request::Thaw { id } => self.workers.thaw(id),
             Request::Ready { id, endpoint } => self.workers.set_ready(id, endpoint),
             Request::Prepare(request) => self.prepare(from, *request),
             Request::List => {

@@ -31,6 +31,34 @@ pub(super) enum Answer {
     Proceed,
 }
 
+/// Asks the kernel to take these pages from a process: those of files at once, others if there is
+/// swap (MADV_PAGEOUT of madvise(2)).
+///
+/// # Errors
+/// If the process is another user's, or there are pages that cannot be had.
+pub(crate) fn page_out(process: &OwnedFd, start: usize, length: usize) -> io::Result<()> {
+    let range = libc::iovec {
+        iov_base: start as *mut libc::c_void,
+        iov_len: length,
+    };
+    // SAFETY: the kernel reads one iovec, which lives here; the addresses in it are the other
+    // process's, where the pages stay what they are, wherever they are kept.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_process_madvise,
+            process.as_raw_fd(),
+            &raw const range,
+            1,
+            libc::MADV_PAGEOUT,
+            0,
+        )
+    };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Blocks every signal for the life of this process, and reads the two that matter from the
 /// descriptor: SIGCHLD and SIGTERM.
 ///

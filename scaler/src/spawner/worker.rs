@@ -10,11 +10,12 @@ use rustix::fs::{Gid, OFlags, Uid};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal};
 
-use super::clone::{Cloner, Identity, Prepared, Streams};
+use super::cgroup::{Cgroup, Cgroups};
+use super::clone::{Cloned, Cloner, Identity, Prepared, Streams};
 use super::explain::{explain, words};
-use super::protocol::{Ending, Event, Fault, Readiness, StartRequest};
+use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest};
 use super::{listening, prepare};
-use crate::driver::{Endpoint, StartKind};
+use crate::driver::{Endpoint, Resources, StartKind};
 
 mod prepared;
 
@@ -44,6 +45,8 @@ pub(super) struct Worker {
     /// Where the kernel reports calls of `listen`. Kept open, for else they would fail.
     observer: Option<OwnedFd>,
     reports: u8,
+    /// Its control group, if there are any.
+    pub(super) cgroup: Option<Cgroup>,
     /// Its first process is gone; how, and until when its group is waited for.
     pub(super) ending: Option<(Ending, Instant)>,
     /// What it is.
@@ -67,11 +70,14 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) struct Workers {
     cloner: Cloner,
+    pub(super) cgroups: Cgroups,
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
     /// First processes of what instances are made from, and those that wait to become one.
     pub(super) watched: HashSet<i32>,
+    /// The control groups of those of them that were killed, until they are reaped.
+    pub(super) condemned: HashMap<i32, Cgroup>,
     /// Those of them that have ended since this was last looked at.
     pub(super) ended: Vec<(i32, Ending)>,
     /// A child was just being executed when it was asked for its name: when to ask again.
@@ -80,12 +86,14 @@ pub(super) struct Workers {
 
 impl Workers {
     /// None yet.
-    pub(super) fn new(cloner: Cloner) -> Workers {
+    pub(super) fn new(cloner: Cloner, cgroups: Cgroups) -> Workers {
         Workers {
             cloner,
+            cgroups,
             table: HashMap::new(),
             leaders: HashMap::new(),
             watched: HashSet::new(),
+            condemned: HashMap::new(),
             ended: Vec::new(),
             unsure: None,
         }
@@ -120,10 +128,9 @@ impl Workers {
             stderr: stderr_end.as_fd(),
             listener: listener.as_ref().map(AsFd::as_fd),
         };
-        let cloned = self
-            .cloner
-            .run(&prepared, &streams)
-            .map_err(|error| explain(error, &request.program, &prepared))?;
+        let resources = request.program.resources.clone();
+        let (cloned, cgroup) =
+            self.clone_into((&request.program, &prepared), &streams, &resources)?;
         let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
         self.leaders.insert(cloned.pid, request.id);
         let started = Event::Started {
@@ -144,11 +151,39 @@ impl Workers {
             pipes: [stdout, stderr],
             observer: cloned.observer,
             reports: 0,
+            cgroup,
             ending: None,
             role: Role::Instance,
         };
         self.table.insert(request.id, worker);
         Ok((started, beside))
+    }
+
+    /// Executes a program in a group with these limits, which comes back with it.
+    fn clone_into(
+        &mut self,
+        (program, prepared): (&Program, &Prepared),
+        streams: &Streams<'_>,
+        resources: &Resources,
+    ) -> Result<(Cloned, Option<Cgroup>), Fault> {
+        let (cgroup, entry) = self.cgroups.take(resources)?.unzip();
+        let mut cgroup = cgroup;
+        let mut cloned = self.cloner.run(prepared, streams, entry.as_ref());
+        if cloned.is_err()
+            && let Some(cgroup) = cgroup.take()
+        {
+            self.cgroups.give_back(cgroup);
+        }
+        if let Err(error) = cloned
+            && error.is_about_group()
+            && *resources == Resources::default()
+        {
+            let why = explain(error, program, prepared).detail;
+            self.cgroups.give_up(why);
+            cloned = self.cloner.run(prepared, streams, None);
+        }
+        let cloned = cloned.map_err(|error| explain(error, program, prepared))?;
+        Ok((cloned, cgroup))
     }
 
     /// Whether another one with this id can be started.
@@ -203,12 +238,26 @@ impl Workers {
         }
     }
 
+    #[allow(dead_code, reason = "for whoever shows it")]
+    /// Bytes of memory that all processes of a worker take, as the kernel accounts it or, where it
+    /// does not, what they have in memory.
+    pub(super) fn memory_bytes(&self, id: u64) -> Option<u64> {
+        self.table.get(&id)?.cgroup.as_ref()?.memory_bytes()
+    }
+
     /// Signals the group of one whose first process was not reaped yet, so that the group is its
     /// own for certain.
     pub(super) fn signal(&self, id: u64, signal: Signal) {
         if let Some(worker) = self.table.get(&id).filter(|worker| worker.ending.is_none()) {
+            // A frozen one would not hear it.
+            self.thaw(id);
             // It may have ended this very moment, which is what the caller wants.
             rustix::process::kill_process_group(worker.pid, signal).ok();
+            if signal == Signal::KILL
+                && let Some(cgroup) = &worker.cgroup
+            {
+                cgroup.let_die();
+            }
         }
     }
 
@@ -252,6 +301,15 @@ impl Workers {
 }
 
 impl Worker {
+    /// How it ended: the kernel itself does not say that it killed for memory.
+    pub(super) fn verdict(&self, ending: Ending) -> Ending {
+        if ending != Ending::Signal(Signal::KILL.as_raw()) {
+            return ending;
+        }
+        let exceeded = self.cgroup.as_ref().and_then(Cgroup::exceeded_memory);
+        exceeded.map_or(ending, |limit_bytes| Ending::OutOfMemory { limit_bytes })
+    }
+
     /// Both pipes once more. Without descriptors left its output is lost, but it serves.
     fn duplicates(&self) -> Vec<OwnedFd> {
         self.pipes

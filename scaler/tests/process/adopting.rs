@@ -9,7 +9,7 @@ use stoker_scaler::spawner::{SpawnerSettings, launch_or_join};
 
 use crate::support::*;
 
-fn adopting() -> SpawnerSettings {
+pub(crate) fn adopting() -> SpawnerSettings {
     let mut settings = settings();
     settings.adoption = Some(PATIENCE);
     settings

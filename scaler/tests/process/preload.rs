@@ -514,6 +514,76 @@ async fn the_next_gateway_finds_what_was_kept_and_what_was_made_of_it() {
     bench.finish().await;
 }
 
+/// The control groups of a process that are Stoker's.
+fn groups(pid: u32) -> Vec<String> {
+    let list = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let names = list
+        .lines()
+        .filter_map(|line| line.split("/stoker-").nth(1));
+    names.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn each_instance_has_a_control_group_before_it_is_assigned() {
+    let bench = Bench::new();
+    let spec = python_with(PYTHON);
+    bench.prepare(&spec, Some(2));
+    let before = bench.spares(2).await;
+    if groups(before.spares[0]).is_empty() {
+        // Not on a machine without rights for them.
+        return bench.finish().await;
+    }
+    let parent = groups(before.parent.unwrap().0);
+    let spares = before.spares.iter().map(|pid| groups(*pid));
+    let mut all: Vec<_> = spares.chain([parent]).collect();
+    let started = bench.start(1, spec.clone()).await.expect("it starts");
+    assert!(all.contains(&groups(started.pid.unwrap())));
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 3, "{all:?}");
+    bench.prepare(&spec, None);
+    bench.nothing_kept().await;
+    assert_eq!(tell(&started)["instance"], "1-1");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_was_forked_is_killed_for_its_memory() {
+    let greedy = "
+hoard = []
+def handler(request):
+    while True:
+        hoard.append(bytearray(1 << 20))
+";
+    let bench = Bench::new();
+    let mut spec = python_with(greedy);
+    spec.resources.memory_bytes = Some(64 << 20);
+    let started = match bench.start(1, spec).await {
+        Ok(started) => started,
+        // Not on a machine without rights for it.
+        Err(failure) if failure.detail.contains("cannot limit memory") => {
+            return bench.finish().await;
+        }
+        Err(failure) => panic!("{failure:?}"),
+    };
+    let Endpoint::Unix(path) = &started.endpoint else {
+        panic!("a path");
+    };
+    let mut stream = UnixStream::connect(path).expect("can connect");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("can write");
+    let exit = bench.exit().await;
+    assert!(
+        exit.failure
+            .detail
+            .contains("it used more than resources.memory"),
+        "{}",
+        exit.failure.detail
+    );
+    bench.finish().await;
+}
+
 /// Kills a process of this machine.
 fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();

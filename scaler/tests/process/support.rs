@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use stoker_core::{InstanceId, StartFailure};
-use stoker_scaler::driver::{Driver, Endpoint, Exit, LaunchSpec, SocketKind, Started};
+use stoker_scaler::driver::{
+    Driver, Endpoint, Exit, Isolation, LaunchSpec, Resources, SocketKind, Started,
+};
 use stoker_scaler::process::{Output, OutputStream, ProcessDriver, ProcessSettings};
 use stoker_scaler::spawner::{Connection, SpawnerSettings, launch_or_join};
 
@@ -248,6 +250,8 @@ pub(crate) fn spec(socket: SocketKind, command: &[&str]) -> LaunchSpec {
         socket,
         user: None,
         rlimits: Vec::new(),
+        resources: Resources::default(),
+        isolation: Isolation::default(),
         start_timeout: Duration::from_secs(10),
     }
 }

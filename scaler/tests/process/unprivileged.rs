@@ -14,7 +14,7 @@ use crate::support::*;
 const NOBODY: u32 = 65_534;
 
 /// A spawner that runs as nobody; none if we may not become nobody.
-fn as_nobody() -> Option<SpawnerSettings> {
+pub(crate) fn as_nobody() -> Option<SpawnerSettings> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

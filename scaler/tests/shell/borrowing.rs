@@ -5,17 +5,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use stoker_core::{Admission, Health, ScaleSpec, Standing};
+use stoker_core::{Admission, Freeze, Health, ScaleSpec, Standing};
 use stoker_scaler::handover::{Heir, Message, channel};
 use stoker_scaler::{AcquireError, ScalerSettings};
 use tokio::runtime::Handle;
 
-use crate::fake::Fake;
-use crate::support::{Function, NEVER, SOON, Scaler, World, acquire, ask, at_once};
+use crate::fake::{Fake, Frost};
+use crate::support::{Function, NEVER, SOON, Scaler, Told, World, acquire, ask, at_once};
 use crate::support::{launch, observed, settle, spec, within};
 
 /// Another scaler goes on with the function of `world`; the function as it is there.
 fn hand_over(world: &World, scaling: ScaleSpec) -> (Arc<Scaler>, Arc<Function>) {
+    let (scaler, function, _) = hand_over_to(world, scaling);
+    (scaler, function)
+}
+
+/// With the driver there.
+fn hand_over_to(world: &World, scaling: ScaleSpec) -> (Arc<Scaler>, Arc<Function>, Arc<Fake>) {
     let flags = SocketFlags::CLOEXEC;
     let (one, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
     let (to_heir, mut from_heir) = channel(one).unwrap();
@@ -25,7 +31,7 @@ fn hand_over(world: &World, scaling: ScaleSpec) -> (Arc<Scaler>, Arc<Function>) 
     let living: Vec<_> = instances.map(|(id, _)| observed(id, "f", "one")).collect();
     let (driver, _calls) = Fake::new(living.clone());
     let settings = ScalerSettings {
-        driver,
+        driver: driver.clone(),
         runtime: Handle::current(),
         notices: Arc::new(|_, _| {}),
         stop_grace: SOON,
@@ -57,7 +63,7 @@ fn hand_over(world: &World, scaling: ScaleSpec) -> (Arc<Scaler>, Arc<Function>) 
             }
         }
     });
-    (scaler, function)
+    (scaler, function, driver)
 }
 
 /// Waits until the heir has got what was told.
@@ -148,4 +154,54 @@ async fn what_would_wait_too_long_is_refused_across_the_handover() {
         after >= before + Duration::from_millis(30),
         "{before:?} {after:?}"
     );
+}
+
+#[tokio::test]
+async fn what_is_frozen_stays_so_until_the_heir_needs_it() {
+    let mut world = World::new().await;
+    let scaling = ScaleSpec {
+        freeze: Freeze {
+            after: Some(SOON),
+            keep_hot: 0,
+        },
+        ..spec()
+    };
+    let function = world.register(scaling.clone());
+    let id = world.proven(&function).await.instance().id();
+    while world.told().await != Told::Frozen(id) {}
+    assert_eq!(world.driver.frosts(), [(id, Frost::Freeze)]);
+
+    let (_scaler, there, driver) = hand_over_to(&world, scaling);
+    assert_eq!(there.view().pool.instances[0].state_name(), "frozen");
+    settle().await;
+    // Which makes sure.
+    assert_eq!(driver.frosts(), [(id, Frost::Freeze)]);
+    let lease = within(acquire(&function, Instant::now() + NEVER))
+        .await
+        .unwrap();
+    assert_eq!(driver.frosts(), [(id, Frost::Thaw)]);
+    assert!(!lease.is_cold() && lease.thaw_time().is_some());
+    assert_eq!(world.driver.frosts(), [], "the former one does no more");
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_leaves_the_frozen_frozen() {
+    let mut world = World::new().await;
+    let scaling = ScaleSpec {
+        freeze: Freeze {
+            after: Some(SOON),
+            keep_hot: 0,
+        },
+        ..spec()
+    };
+    let function = world.register(scaling);
+    let id = world.proven(&function).await.instance().id();
+    while world.told().await != Told::Frozen(id) {}
+    assert_eq!(world.scaler.freeze().functions.len(), 1);
+    let asking = ask(&function);
+    settle().await;
+    assert_eq!(world.driver.frosts(), [(id, Frost::Freeze)]);
+    world.scaler.thaw();
+    assert!(within(asking).await.unwrap().thaw_time().is_some());
+    assert_eq!(world.driver.frosts(), [(id, Frost::Thaw)]);
 }

@@ -1,6 +1,7 @@
 //! A driver without processes.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,21 @@ pub(crate) struct Fake {
     stops: mpsc::UnboundedSender<Stopped>,
     exits: mpsc::UnboundedSender<Exit>,
     coming: tokio::sync::Mutex<mpsc::UnboundedReceiver<Exit>>,
+    /// What was done about the CPU and the memory of instances, in order.
+    frosts: Mutex<Vec<(InstanceId, Frost)>>,
+    /// Why instances cannot be frozen, if so.
+    refusal: Mutex<Option<String>>,
+    /// Preparations wait while this is held.
+    pub(crate) unprepared: tokio::sync::Mutex<()>,
+}
+
+/// What was done about an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frost {
+    Freeze,
+    Thaw,
+    Reclaim,
+    Stop,
 }
 
 /// What the fake was called for.
@@ -73,6 +89,9 @@ impl Fake {
             stops,
             exits,
             coming: tokio::sync::Mutex::new(coming),
+            frosts: Mutex::default(),
+            refusal: Mutex::default(),
+            unprepared: tokio::sync::Mutex::default(),
         };
         let calls = Calls {
             starts: asked,
@@ -102,6 +121,20 @@ impl Fake {
     pub(crate) fn report(&self, id: InstanceId, detail: &str) {
         let failure = failure(detail);
         self.exits.send(Exit { id, failure }).unwrap();
+    }
+
+    /// From now on instances cannot be frozen.
+    pub(crate) fn refuse_to_freeze(&self, why: &str) {
+        *self.refusal.lock().unwrap() = Some(why.to_owned());
+    }
+
+    /// What was done since the last call.
+    pub(crate) fn frosts(&self) -> Vec<(InstanceId, Frost)> {
+        std::mem::take(&mut *self.frosts.lock().unwrap())
+    }
+
+    fn note(&self, id: InstanceId, frost: Frost) {
+        self.frosts.lock().unwrap().push((id, frost));
     }
 
     /// How many run.
@@ -154,6 +187,7 @@ impl Driver for Fake {
     }
 
     fn stop(&self, id: InstanceId, how: Stop) {
+        self.note(id, Frost::Stop);
         let known = self.alive.lock().unwrap().contains(&id);
         if self.automatic.load(Ordering::Relaxed) {
             self.exit(id, "it was stopped");
@@ -161,6 +195,25 @@ impl Driver for Fake {
             // The test may be over.
             self.stops.send(Stopped { id, how, known }).ok();
         }
+    }
+
+    fn prepare_freeze(&self, _id: InstanceId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            drop(self.unprepared.lock().await);
+            match &*self.refusal.lock().unwrap() {
+                Some(why) => Err(why.clone()),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn set_frozen(&self, id: InstanceId, frozen: bool) -> io::Result<()> {
+        self.note(id, if frozen { Frost::Freeze } else { Frost::Thaw });
+        Ok(())
+    }
+
+    fn reclaim(&self, id: InstanceId) {
+        self.note(id, Frost::Reclaim);
     }
 
     fn adopt(&self) -> BoxFuture<'_, Vec<Observed>> {

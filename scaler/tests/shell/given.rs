@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Health, InstanceId, Policy, ScaleSpec};
-use stoker_scaler::driver::{LaunchSpec, Observed, SocketKind};
+use stoker_core::{Admission, Backoff, Freeze, Health, InstanceId, Policy, ScaleSpec};
+use stoker_scaler::driver::{Isolation, LaunchSpec, Observed, Resources, SocketKind};
 
 use crate::fake::endpoint;
 use crate::support::NEVER;
@@ -21,6 +21,8 @@ pub(crate) fn launch(function: &str, revision: &str) -> LaunchSpec {
         socket: SocketKind::Unix,
         user: None,
         rlimits: Vec::new(),
+        resources: Resources::default(),
+        isolation: Isolation::default(),
         start_timeout: NEVER,
     }
 }
@@ -60,6 +62,7 @@ pub(crate) fn spec() -> ScaleSpec {
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,
+        freeze: Freeze::default(),
         health: Health {
             failures: 0,
             ejection: NEVER,

@@ -50,6 +50,11 @@ pub(crate) enum Told {
     Adopted(InstanceId),
     StartFailed(InstanceId, Arc<str>),
     Exited(InstanceId, Arc<str>, Wanted),
+    Frozen(InstanceId),
+    Thawed(InstanceId),
+    CannotFreeze(Arc<str>),
+    /// Told to give memory back, told to end.
+    Relieved(usize, usize),
 }
 
 /// Stoker had told the instance to end.
@@ -177,7 +182,15 @@ impl Told {
                 let wanted = if *wanted { Wanted::Yes } else { Wanted::No };
                 Told::Exited(*id, failure.detail.clone(), wanted)
             }
-            Notice::Decided(_) => return None,
+            Notice::Held { .. } | Notice::Decided(_) => return None,
+            Notice::Frozen { id } => Told::Frozen(*id),
+            Notice::Thawed { id, .. } => Told::Thawed(*id),
+            Notice::CannotFreeze { why } => Told::CannotFreeze((*why).into()),
+            Notice::Relieved {
+                reclaimed,
+                released,
+                ..
+            } => Told::Relieved(*reclaimed, *released),
         })
     }
 }

@@ -148,10 +148,13 @@ fn function<'a>(model: &Model, row: &'a Row) -> Cells<'a> {
     ])
 }
 
-/// `3~1+1-2/4`: ready, of them set aside or on trial, starting, draining or stopping, wanted.
+/// `3*2~1+1-2/4`: ready, of them frozen, of them set aside or on trial, starting, draining or stopping, wanted.
 fn instances(row: &Row) -> String {
     let states = &row.states;
     let mut text = states.ready.to_string();
+    if states.frozen > 0 {
+        text.push_str(&format!("*{}", states.frozen));
+    }
     if states.aside > 0 {
         text.push_str(&format!("~{}", states.aside));
     }

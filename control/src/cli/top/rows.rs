@@ -163,6 +163,7 @@ fn since(now: &FunctionStats, before: &FunctionStats) -> FunctionStats {
         start_failures: now.start_failures.saturating_sub(before.start_failures),
         warm: now.warm.since(&before.warm),
         cold: now.cold.since(&before.cold),
+        thawed: now.thawed.since(&before.thawed),
         ..FunctionStats::default()
     }
 }

@@ -48,7 +48,9 @@ impl Pool {
                 self.initial_given_up = true;
                 Follow::Settle
             }
-            Event::Reconfigure(spec) => self.on_reconfigure(spec.into()),
+            Event::Forgo { instance } => self.on_forgo(instance, effects),
+            Event::Reclaim => self.on_reclaim(effects),
+            Event::Reconfigure(spec) => self.on_reconfigure(spec.into(), effects),
             Event::Retire => {
                 if self.phase == Phase::Serving {
                     self.phase = Phase::Retired;
@@ -57,6 +59,12 @@ impl Pool {
             }
             Event::ShutDown => {
                 self.phase = Phase::ShuttingDown;
+                Follow::Settle
+            }
+            Event::Pressure { release } => self.on_pressure(release, effects),
+            Event::FreezeRefused => {
+                self.unfreezable = true;
+                self.thaw_unwanted(effects);
                 Follow::Settle
             }
             Event::Tick => Follow::Settle,
@@ -162,8 +170,13 @@ impl Pool {
             self.stop(id, effects);
         } else if !self.waiters.is_empty() {
             self.dispatch(effects);
-        } else if let (Some(since), Some(timeout)) = (idle_since, self.idle_timeout()) {
-            self.want(since + timeout);
+        } else if let Some(since) = idle_since {
+            if let Some(timeout) = self.idle_timeout() {
+                self.want(since + timeout);
+            }
+            if let Some(time) = self.freeze_due() {
+                self.want(time);
+            }
         }
         match recovered || turned || self.phase != Phase::Serving {
             true => Follow::Settle,
@@ -283,7 +296,7 @@ impl Pool {
         Follow::Ask
     }
 
-    fn on_reconfigure(&mut self, spec: Arc<ScaleSpec>) -> Follow {
+    fn on_reconfigure(&mut self, spec: Arc<ScaleSpec>, effects: &mut Effects) -> Follow {
         self.evicted = false;
         self.ceilings = self.ceilings.max(Ceilings::of(&self.spec));
         self.window.resize(spec.stable_window);
@@ -295,6 +308,8 @@ impl Pool {
             self.initial_given_up = true;
         }
         self.spec = spec;
+        self.unfreezable = false;
+        self.thaw_unwanted(effects);
         // Every time that something is due at may have changed.
         self.due = self.now;
         Follow::Ask

@@ -1,6 +1,7 @@
 //! The instances of a pool and the order in which their free slots are given out.
 
 mod audit;
+mod frozen;
 mod inherit;
 mod usable;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::pool::health::Record;
-use crate::pool::{InstanceState, Standing};
+use crate::pool::{Frozen, InstanceState, Standing};
 use crate::{InstanceId, Timestamp};
 
 /// One instance.
@@ -25,6 +26,8 @@ pub(super) struct Instance {
     pub(super) served: u64,
     /// Set while it is ready and no slot is in use.
     pub(super) idle_since: Option<Timestamp>,
+    /// Set while it is frozen.
+    pub(super) frozen: Option<Frozen>,
     /// It answered a request once, or was adopted.
     pub(super) proven: bool,
     /// Its failure is already part of the count of failures.
@@ -57,9 +60,10 @@ pub(super) struct Instance {
 
 /// Instances by id, with a stack of those that have a free slot.
 ///
-/// The stack has two shelves. Partly used instances come first, so that requests gather and whole
+/// The stack has three shelves. Partly used instances come first, so that requests gather and whole
 /// instances stay idle; then idle ones, the most recently used first, so that the surplus stays
-/// idle and can go. Both are doubly linked through the instances, which lie in places that do not
+/// idle and can go; then those of them that are frozen, which are the ones that were idle for the
+/// longest time. All are doubly linked through the instances, which lie in places that do not
 /// move: giving out a slot searches nothing, taking it back looks up one id, and neither allocates.
 #[derive(Debug)]
 pub(super) struct Fleet {
@@ -68,6 +72,7 @@ pub(super) struct Fleet {
     ids: BTreeMap<InstanceId, Place>,
     partial: Stack,
     idle: Stack,
+    frozen: Stack,
     concurrency: u32,
     slow_start: Duration,
     count: Counts,
@@ -95,12 +100,14 @@ type Place = usize;
 enum Shelf {
     Partial,
     Idle,
+    Frozen,
 }
 
 #[derive(Debug, Default)]
 struct Stack {
     top: Option<Place>,
     bottom: Option<Place>,
+    len: u32,
 }
 
 impl Instance {
@@ -114,6 +121,7 @@ impl Instance {
             in_use: 0,
             served: 0,
             idle_since: None,
+            frozen: None,
             proven: false,
             blamed: false,
             evicted: false,
@@ -141,6 +149,7 @@ impl Fleet {
             ids: BTreeMap::new(),
             partial: Stack::default(),
             idle: Stack::default(),
+            frozen: Stack::default(),
             concurrency,
             slow_start,
             count: Counts::default(),
@@ -194,12 +203,12 @@ impl Fleet {
 
     /// A ready instance has a free slot.
     pub(super) fn has_free(&self) -> bool {
-        self.partial.top.or(self.idle.top).is_some()
+        self.top().is_some()
     }
 
     /// The instance that is idle for the longest time, and since when.
     pub(super) fn idlest(&self) -> Option<(InstanceId, Timestamp)> {
-        let instance = self.at(self.idle.bottom?);
+        let instance = self.at(self.frozen.bottom.or(self.idle.bottom)?);
         Some((instance.id, instance.idle_since?))
     }
 
@@ -242,6 +251,7 @@ impl Fleet {
         };
         self.start_over(place);
         let instance = self.at_mut(place);
+        instance.frozen = None;
         let former = std::mem::replace(&mut instance.state, state);
         instance.since = now;
         *self.count.of(former) -= 1;
@@ -249,16 +259,17 @@ impl Fleet {
         self.reshelve(place, now);
     }
 
-    /// Gives out the next free slot.
-    pub(super) fn lease(&mut self, now: Timestamp) -> Option<&Instance> {
-        let place = self.partial.top.or(self.idle.top)?;
+    /// Gives out the next free slot, and says whether its instance was frozen until now.
+    pub(super) fn lease(&mut self, now: Timestamp) -> Option<(&Instance, bool)> {
+        let place = self.top()?;
         let concurrency = self.concurrency;
         let instance = self.at_mut(place);
+        let thawed = instance.frozen.take().is_some();
         instance.in_use += 1;
         instance.limit = concurrency;
         self.count.leases += 1;
         self.reshelve(place, now);
-        Some(self.at(place))
+        Some((self.at(place), thawed))
     }
 
     /// Takes one slot back; none if none was out.
@@ -297,7 +308,7 @@ impl Fleet {
         if shelf == instance.shelf {
             return;
         }
-        instance.idle_since = (shelf == Some(Shelf::Idle)).then_some(now);
+        instance.idle_since = shelf.is_some_and(Shelf::is_idle).then_some(now);
         self.unlink(place);
         if let Some(shelf) = shelf {
             self.push(place, shelf);
@@ -307,6 +318,7 @@ impl Fleet {
     /// Puts an instance that is on no shelf on top of one.
     fn push(&mut self, place: Place, shelf: Shelf) {
         let stack = self.stack(shelf);
+        stack.len += 1;
         let below = stack.top.replace(place);
         match below {
             None => stack.bottom = Some(place),
@@ -325,6 +337,7 @@ impl Fleet {
             return;
         };
         let (above, below) = (instance.above.take(), instance.below.take());
+        self.stack(shelf).len -= 1;
         match above {
             None => self.stack(shelf).top = below,
             Some(above) => self.at_mut(above).below = below,
@@ -335,10 +348,16 @@ impl Fleet {
         }
     }
 
+    /// The next one to give a slot out.
+    fn top(&self) -> Option<Place> {
+        self.partial.top.or(self.idle.top).or(self.frozen.top)
+    }
+
     fn stack(&mut self, shelf: Shelf) -> &mut Stack {
         match shelf {
             Shelf::Partial => &mut self.partial,
             Shelf::Idle => &mut self.idle,
+            Shelf::Frozen => &mut self.frozen,
         }
     }
 
@@ -359,9 +378,16 @@ impl Instance {
     fn shelf_for(&self) -> Option<Shelf> {
         match self.in_use {
             used if used >= self.slots => None,
+            0 if self.frozen.is_some() => Some(Shelf::Frozen),
             0 => Some(Shelf::Idle),
             _ => Some(Shelf::Partial),
         }
+    }
+}
+
+impl Shelf {
+    fn is_idle(self) -> bool {
+        matches!(self, Shelf::Idle | Shelf::Frozen)
     }
 }
 

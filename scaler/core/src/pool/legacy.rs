@@ -2,8 +2,8 @@
 
 use crate::pool::fleet::Instance;
 use crate::pool::waiters::Waiter;
-use crate::pool::{InstanceState, Learned, Pool, Record, Standing};
-use crate::{Effects, InstanceId, Timestamp, WaiterId};
+use crate::pool::{Frozen, InstanceState, Learned, Pool, Record, Standing};
+use crate::{Effect, Effects, InstanceId, Timestamp, WaiterId};
 
 use super::events::Follow;
 
@@ -44,6 +44,8 @@ pub struct Inherited {
     pub served: u64,
     /// When its last lease ended, if it is ready and idle.
     pub idle_since: Option<Timestamp>,
+    /// Set while it is frozen, which only one that is ready and idle is.
+    pub frozen: Option<Frozen>,
     /// It answered a request once.
     pub proven: bool,
     /// Its drain is final.
@@ -68,6 +70,7 @@ impl Pool {
             in_use: instance.in_use,
             served: instance.served,
             idle_since: instance.idle_since,
+            frozen: instance.frozen,
             proven: instance.proven,
             evicted: instance.evicted,
             standing: instance.standing,
@@ -110,6 +113,7 @@ impl Pool {
         }
         // Drains, stops and idle clocks may be due already, and so may trials and further slots.
         self.due = self.now;
+        self.thaw_unwanted(effects);
         self.fleet.refresh(self.now);
         Follow::Ask
     }
@@ -132,6 +136,16 @@ impl Pool {
         if inherited.state == InstanceState::Ready {
             instance.standing = inherited.standing;
             instance.warm_since = inherited.warm_since.map(|since| since.min(self.now));
+        }
+        match inherited.frozen {
+            Some(frozen) if self.may_inherit_frozen(inherited) => {
+                instance.frozen = Some(Frozen {
+                    since: frozen.since.min(self.now),
+                    ..frozen
+                });
+            }
+            Some(_) => effects.push(Effect::Thaw { instance: id }),
+            None => {}
         }
         if inherited.state == InstanceState::Stopping {
             // It was told; the time until it is killed begins anew.

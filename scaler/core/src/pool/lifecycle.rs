@@ -26,6 +26,10 @@ impl Pool {
 
     /// Asks an instance to end.
     pub(super) fn stop(&mut self, id: InstanceId, effects: &mut Effects) {
+        if self.fleet.get(id).is_some_and(|it| it.frozen.is_some()) {
+            // It could not do as it is asked.
+            effects.push(Effect::Thaw { instance: id });
+        }
         self.fleet.enter(id, InstanceState::Stopping, self.now);
         let kill_at = self.now + self.grace();
         if let Some(instance) = self.fleet.get_mut(id) {

@@ -35,8 +35,9 @@ impl Pool {
             self.stop_surplus(effects);
         }
         self.reject_hopeless(effects);
+        self.freeze_idle(effects);
         // Another instance may be the one that is idle for the longest time now.
-        if let Some(time) = self.idle_due() {
+        for time in [self.idle_due(), self.freeze_due()].into_iter().flatten() {
             self.want(time);
         }
         self.announce(effects);
@@ -62,9 +63,14 @@ impl Pool {
         since: Option<u64>,
         effects: &mut Effects,
     ) -> bool {
-        let Some(instance) = self.fleet.lease(self.now) else {
+        let Some((instance, thawed)) = self.fleet.lease(self.now) else {
             return false;
         };
+        if thawed {
+            effects.push(Effect::Thaw {
+                instance: instance.id,
+            });
+        }
         let cold = since.is_some_and(|event| event < instance.ready_event);
         effects.push(Effect::Grant {
             waiter,
@@ -104,7 +110,7 @@ impl Pool {
 
     /// On arrival every question is cheap and worth it; `kpa` decides at its interval, and at once
     /// when requests wait and nothing will serve them.
-    fn is_decision_due(&self) -> bool {
+    pub(super) fn is_decision_due(&self) -> bool {
         match self.spec.policy {
             Policy::OnArrival => true,
             Policy::Kpa => {
@@ -119,7 +125,7 @@ impl Pool {
         }
     }
 
-    fn ask_policy(&mut self) {
+    pub(super) fn ask_policy(&mut self) {
         let observations = self.observe();
         let former = self.policy.take();
         let mut prior = former.map(|decision| decision.next).unwrap_or_default();
@@ -133,7 +139,7 @@ impl Pool {
 
     /// The policy's answer after what people and the pool's own end impose, and the reason if that
     /// changed it.
-    fn govern(&self) -> (u32, Option<Clamp>) {
+    pub(super) fn govern(&self) -> (u32, Option<Clamp>) {
         let policy = self.policy.as_ref().map_or(0, |decision| decision.desired);
         let queued = self.waiters.len();
         let ready = self.fleet.trusted();
@@ -183,7 +189,7 @@ impl Pool {
         }
     }
 
-    /// Drains what must go now, and what was idle for long enough.
+    /// Drains what must go now, what was idle for long enough, and what goes for want of memory.
     fn stop_surplus(&mut self, effects: &mut Effects) {
         let limit = self.limit();
         while self.fleet.present() > limit {
@@ -192,6 +198,7 @@ impl Pool {
             };
             self.drain(victim, effects);
         }
+        self.release_frozen(effects);
         if self.idle_timeout().is_none() {
             return;
         }
@@ -321,7 +328,7 @@ impl Pool {
         if let Some(time) = self.failures.backoff_until(self.now) {
             due = due.min(time);
         }
-        if let Some(time) = self.idle_due() {
+        for time in [self.idle_due(), self.freeze_due()].into_iter().flatten() {
             due = due.min(time);
         }
         due = due.min(self.fleet.next_refresh());

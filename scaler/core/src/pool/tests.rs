@@ -3,11 +3,13 @@
 mod admitting;
 mod ending;
 mod failing;
+mod freezing;
 mod health;
 mod inheriting;
 mod kpa;
 mod model;
 mod operating;
+mod room;
 mod scaling;
 mod slots;
 mod slow_start;
@@ -18,9 +20,9 @@ use std::time::Duration;
 
 pub(super) use crate::testing::spec;
 use crate::{
-    Admission, Backoff, Effect, Effects, Event, FailureKind, Health, InstanceId, InstanceState,
-    Moments, Outcome, Policy, Pool, RejectCause, ScaleSpec, Standing, StartFailure, Timestamp,
-    WaiterId,
+    Admission, Backoff, Effect, Effects, Event, FailureKind, Freeze, Health, InstanceId,
+    InstanceState, Moments, Outcome, Policy, Pool, RejectCause, ScaleSpec, Standing, StartFailure,
+    Timestamp, WaiterId,
 };
 
 /// No effects.
@@ -185,6 +187,7 @@ impl Story {
                 InstanceState::Ready if instance.standing == Standing::Trial => "trial",
                 InstanceState::Ready if instance.standing != Standing::Good => "aside",
                 InstanceState::Starting => "starting",
+                InstanceState::Ready if instance.frozen.is_some() => "frozen",
                 InstanceState::Ready => "ready",
                 InstanceState::Draining => "draining",
                 InstanceState::Stopping => "stopping",
@@ -220,6 +223,9 @@ fn in_words(effect: &Effect) -> Option<String> {
             format!("reject {}: {}", waiter.0, cause_in_words(cause))
         }
         Effect::Start { instance } => format!("start {}", instance.count()),
+        Effect::Freeze { instance } => format!("freeze {}", instance.count()),
+        Effect::Thaw { instance } => format!("thaw {}", instance.count()),
+        Effect::Reclaim { instance } => format!("reclaim {}", instance.count()),
         Effect::Drain { instance } => format!("drain {}", instance.count()),
         Effect::Stop { instance } => format!("stop {}", instance.count()),
         Effect::Kill { instance } => format!("kill {}", instance.count()),

@@ -7,6 +7,8 @@ use crate::Timestamp;
 pub struct Faults {
     /// Per start: it takes ten times as long.
     pub slow_start: f64,
+    /// Per start: it does not begin at once, and is given up if it is not needed when it could.
+    pub held_start: f64,
     /// Per start: it fails.
     pub failed_start: f64,
     /// Per failed start: it is one that never listened.
@@ -29,8 +31,12 @@ pub struct Faults {
     pub early_tick: f64,
     /// When an operator evicts the instances.
     pub evictions: Vec<Timestamp>,
+    /// When the machine is short of memory.
+    pub reclaims: Vec<Timestamp>,
     /// When an operator holds the number of instances, or lets go.
     pub holds: Vec<(Timestamp, Option<u32>)>,
+    /// When memory is short, and how many frozen instances may go for it.
+    pub pressures: Vec<(Timestamp, u32)>,
     /// When another gateway takes over.
     pub takeovers: Vec<Timestamp>,
 }

@@ -32,6 +32,14 @@ pub struct Report {
     pub waits: Vec<Duration>,
     /// Instances started.
     pub started: u64,
+    /// Instances frozen.
+    pub frozen: u64,
+    /// Instances thawed, whatever for.
+    pub thawed: u64,
+    /// The sum of the times that instances were frozen.
+    pub frozen_time: Duration,
+    /// Instances told to give their memory back.
+    pub reclaimed: u64,
     /// Kills.
     pub killed: u64,
     /// Most instances alive at once.
@@ -104,9 +112,12 @@ impl Report {
             Effect::WakeAt(time) => (7, time.as_nanos(), 0),
             Effect::Decided(decision) => (8, u64::from(decision.desired), 0),
             Effect::Drain { instance } => (9, instance.as_raw(), 0),
+            Effect::Freeze { instance } => (10, instance.as_raw(), 0),
+            Effect::Thaw { instance } => (11, instance.as_raw(), 0),
+            Effect::Reclaim { instance } => (12, instance.as_raw(), 0),
             Effect::Prepare(decision) => {
                 let spares = decision.spares;
-                (10, spares.map_or(0, |spares| 1 + u64::from(spares)), 0)
+                (13, spares.map_or(0, |spares| 1 + u64::from(spares)), 0)
             }
         };
         for part in [now.as_nanos(), kind, first, second] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sim::{Arrival, Faults, Random, Spread, burst, poisson};
-use crate::{Admission, Backoff, Health, Policy, ScaleSpec, SpareSpec, Timestamp};
+use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec, Timestamp};
 
 /// One revision, the requests for it, and the world round it.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,6 +129,13 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
             max: Duration::from_secs(10),
             reject_after: 1 + random.below(4) as u32,
         },
+        freeze: match random.chance(0.5) {
+            true => Freeze {
+                after: Some(Duration::from_millis(random.below(3_000))),
+                keep_hot: random.below(3) as u32,
+            },
+            false => Freeze::default(),
+        },
         drain_timeout: seconds(random, 6),
         stop_grace: seconds(random, 4),
         // Without a draw of its own, so that the stories of all seeds stay what they were.
@@ -164,8 +171,12 @@ fn random_faults(random: &mut Random, length: Duration) -> Faults {
     });
     let holds = holds.collect();
     let takeovers = times(random);
+    let reclaims = times(random);
+    let pressures = times(random).into_iter();
+    let pressures = pressures.map(|at| (at, random.below(3) as u32)).collect();
     Faults {
         slow_start: rare(random, 0.5),
+        held_start: rare(random, 1.0),
         failed_start: rare(random, 1.0),
         never_listened: rare(random, 0.5),
         exit: rare(random, 0.3),
@@ -177,7 +188,9 @@ fn random_faults(random: &mut Random, length: Duration) -> Faults {
         stubborn: rare(random, 0.5),
         early_tick: rare(random, 1.0),
         evictions,
+        reclaims,
         holds,
         takeovers,
+        pressures,
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::testing::spec;
-use crate::{Admission, Health, Policy, ScaleSpec, Timestamp};
+use crate::{Admission, Freeze, Health, Policy, ScaleSpec, Timestamp};
 
 /// How many seeds a plain test run plays.
 const SEEDS: u64 = 1_000;
@@ -49,6 +49,9 @@ fn whatever_goes_wrong_everybody_is_answered_and_everything_ends() {
         total.left += report.left;
         total.killed += report.killed;
         total.cold += report.cold;
+        total.frozen += report.frozen;
+        total.thawed += report.thawed;
+        total.reclaimed += report.reclaimed;
     }
     // The worlds are wild enough to see every outcome.
     if total.granted > 10_000 {
@@ -62,6 +65,9 @@ fn whatever_goes_wrong_everybody_is_answered_and_everything_ends() {
             total.left,
             total.killed,
             total.granted - total.cold,
+            total.frozen,
+            total.thawed,
+            total.reclaimed,
         ];
         assert!(rare.iter().all(|&count| count > 50), "{rare:?}");
     }
@@ -231,6 +237,38 @@ fn the_surplus_goes_after_a_peak() {
         report.instance_time
     );
     assert!(report.busy_time < report.instance_time);
+}
+
+/// Ten minutes of one request in five seconds: between two of them an instance needs no CPU.
+#[test]
+fn an_instance_that_is_seldom_used_is_frozen_for_most_of_its_time() {
+    let mut random = Random::new(31);
+    let service = Spread::Fixed(millis(50));
+    let arrivals = poisson(
+        seconds(0),
+        Duration::from_secs(600),
+        0.2,
+        service,
+        &mut random,
+    );
+    let play = |after| {
+        let spec = ScaleSpec {
+            idle_timeout: Duration::from_secs(60),
+            freeze: Freeze { after, keep_hot: 0 },
+            ..spec()
+        };
+        run(&Scenario::new(spec, arrivals.clone()), 1).unwrap()
+    };
+    let (off, on) = (play(None), play(Some(millis(500))));
+    // Freezing starts and stops nothing.
+    assert_eq!((off.started, off.cold), (on.started, on.cold));
+    assert_eq!((off.waits, off.frozen), (on.waits, 0));
+    assert!(
+        on.frozen_time * 10 > on.instance_time * 8,
+        "{:?} of {:?}",
+        on.frozen_time,
+        on.instance_time
+    );
 }
 
 #[test]

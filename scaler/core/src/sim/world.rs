@@ -29,7 +29,11 @@ enum Happening {
     Tick(u64),
     EarlyTick,
     Evict,
+    /// There is room for a start that was held.
+    Admit(InstanceId),
+    Reclaim,
     Hold(Option<u32>),
+    Pressure(u32),
     TakeOver,
     End,
 }
@@ -61,6 +65,8 @@ pub(super) struct World<'a> {
     live: BTreeMap<InstanceId, Timestamp>,
     stopping: BTreeSet<InstanceId>,
     sick: BTreeSet<InstanceId>,
+    /// Instances that get no CPU, and since when.
+    frozen: BTreeMap<InstanceId, Timestamp>,
     /// The number that the pool wants, if it wants any kept.
     spares: Option<u32>,
     report: Report,
@@ -84,6 +90,7 @@ impl<'a> World<'a> {
             live: BTreeMap::new(),
             stopping: BTreeSet::new(),
             sick: BTreeSet::new(),
+            frozen: BTreeMap::new(),
             spares: None,
             report: Report::default(),
         };
@@ -93,8 +100,14 @@ impl<'a> World<'a> {
         for &at in &scenario.faults.evictions {
             world.plan_at(at, Happening::Evict);
         }
+        for &at in &scenario.faults.reclaims {
+            world.plan_at(at, Happening::Reclaim);
+        }
         for &(at, desired) in &scenario.faults.holds {
             world.plan_at(at, Happening::Hold(desired));
+        }
+        for &(at, release) in &scenario.faults.pressures {
+            world.plan_at(at, Happening::Pressure(release));
         }
         for &at in &scenario.faults.takeovers {
             world.plan_at(at, Happening::TakeOver);
@@ -167,7 +180,10 @@ impl<'a> World<'a> {
             Happening::Tick(number) if number != self.wakes => Ok(()),
             Happening::Tick(_) | Happening::EarlyTick => self.apply(Event::Tick),
             Happening::Evict => self.apply(Event::Evict),
+            Happening::Admit(instance) => self.admit(instance),
+            Happening::Reclaim => self.apply(Event::Reclaim),
             Happening::Hold(desired) => self.apply(Event::Scale { desired }),
+            Happening::Pressure(release) => self.apply(Event::Pressure { release }),
             Happening::TakeOver => self.take_over(),
             Happening::End if self.scenario.shut_down => self.apply(Event::ShutDown),
             Happening::End => self.apply(Event::Retire),
@@ -242,6 +258,7 @@ impl<'a> World<'a> {
 
     fn gone(&mut self, instance: InstanceId) {
         self.stopping.remove(&instance);
+        self.end_frost(instance);
         if let Some(since) = self.live.remove(&instance) {
             self.report.instance_time += self.now.since(since);
         }
@@ -274,7 +291,23 @@ impl<'a> World<'a> {
             Effect::Start { instance } => self.start(instance)?,
             // Requests of the simulator all end by themselves.
             Effect::Drain { .. } => {}
+            Effect::Freeze { instance } => self.freeze(instance)?,
+            Effect::Thaw { instance } => {
+                if !self.end_frost(instance) {
+                    return self.defect("an instance was thawed that was not frozen");
+                }
+                self.report.thawed += 1;
+            }
+            Effect::Reclaim { instance } => {
+                if !self.frozen.contains_key(&instance) {
+                    return self.defect("an instance gave memory back that was not frozen");
+                }
+                self.report.reclaimed += 1;
+            }
             Effect::Stop { instance } => {
+                if self.frozen.contains_key(&instance) {
+                    return self.defect("an instance was stopped that was frozen");
+                }
                 if !self.stopping.insert(instance) {
                     return self.defect("an instance was stopped twice");
                 }
@@ -325,6 +358,9 @@ impl<'a> World<'a> {
         if !self.live.contains_key(&instance) || self.stopping.contains(&instance) {
             return self.defect("a slot was given on an instance that is not there");
         }
+        if self.frozen.contains_key(&instance) {
+            return self.defect("a slot was given on an instance that is frozen");
+        }
         self.report.granted += 1;
         self.report.cold += u64::from(cold);
         self.running.insert(
@@ -351,6 +387,25 @@ impl<'a> World<'a> {
         Ok(())
     }
 
+    fn freeze(&mut self, instance: InstanceId) -> Result<(), Defect> {
+        let used = self.running.values().any(|it| it.instance == instance);
+        if used || !self.live.contains_key(&instance) || self.stopping.contains(&instance) {
+            return self.defect("an instance was frozen that is not idle");
+        }
+        if self.frozen.insert(instance, self.now).is_some() {
+            return self.defect("an instance was frozen twice");
+        }
+        self.report.frozen += 1;
+        Ok(())
+    }
+
+    /// False if it was not frozen.
+    fn end_frost(&mut self, instance: InstanceId) -> bool {
+        let since = self.frozen.remove(&instance);
+        self.report.frozen_time += since.map_or(Duration::ZERO, |since| self.now.since(since));
+        since.is_some()
+    }
+
     fn reject(&mut self, waiter: WaiterId, cause: &RejectCause) -> Result<(), Defect> {
         if self.waiting.remove(&waiter).is_none() {
             return self.defect("a request was rejected that did not wait");
@@ -369,6 +424,27 @@ impl<'a> World<'a> {
         }
         self.report.started += 1;
         self.report.live_peak = self.report.live_peak.max(live);
+        if self.random.chance(self.scenario.faults.held_start) {
+            let later = self.random.within(Duration::from_secs(2));
+            self.plan_in(later, Happening::Admit(instance));
+        } else {
+            self.begin(instance);
+        }
+        Ok(())
+    }
+
+    /// A start that was held begins, unless it is not needed any more.
+    fn admit(&mut self, instance: InstanceId) -> Result<(), Defect> {
+        self.apply(Event::Forgo { instance })?;
+        if self.stopping.contains(&instance) {
+            self.plan_in(Duration::ZERO, Happening::StartFailed(instance, false));
+        } else if self.live.contains_key(&instance) {
+            self.begin(instance);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, instance: InstanceId) {
         let faults = &self.scenario.faults;
         if self.random.chance(faults.sick) {
             self.sick.insert(instance);
@@ -381,7 +457,6 @@ impl<'a> World<'a> {
             Happening::Ready(instance)
         };
         self.plan_in(time, happening);
-        Ok(())
     }
 
     fn plan_in(&mut self, later: Duration, happening: Happening) {

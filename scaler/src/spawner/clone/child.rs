@@ -5,6 +5,7 @@
 //! tell other threads, of which the child has none.
 
 use std::mem::size_of;
+use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::filter::FILTER;
@@ -36,6 +37,8 @@ fn execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     // SAFETY: this prctl reads and writes no memory.
     let result = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     check(result).map_err(at(Stage::NoNewPrivileges))?;
+    // While the descriptors of the parent are still where they were.
+    enter_groups(plan).map_err(at(Stage::Enter))?;
     if plan.program.observe {
         // Before the limits, for it needs a free descriptor beside those of the parent.
         observe(plan);
@@ -50,6 +53,16 @@ fn execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     complete_listen_pid(plan.listen_pid);
     restore_signals(plan);
     Err(try_candidates(plan))
+}
+
+/// Joins the control groups that it was not made in. "0" means the writer.
+fn enter_groups(plan: &Plan<'_>) -> Result<(), c_int> {
+    let itself = b"0";
+    for &file in plan.processes.iter().chain(&plan.tasks) {
+        // SAFETY: the kernel reads one byte of a constant.
+        check(unsafe { libc::syscall(libc::SYS_write, file, itself.as_ptr(), itself.len()) })?;
+    }
+    Ok(())
 }
 
 /// Installs the filter and hands its listener over. Failing is no reason not to run: the parent

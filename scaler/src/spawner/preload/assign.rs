@@ -25,7 +25,7 @@ impl Pool {
             if channel::discard(&self.spares[place].control)
                 && let Some(spare) = self.spares.remove(place)
             {
-                spare.kill(desk);
+                spare.kill(desk, site);
             }
             return;
         }
@@ -76,12 +76,21 @@ impl Pool {
             site.workers.watched.insert(raw);
             desk.processes.insert(raw, self.key.clone());
             spare.pid = Some(pid);
+            // Before it is assigned: later it would be in the way.
+            match site.workers.enclose(pid, &self.program.resources) {
+                Ok(cgroup) => spare.cgroup = cgroup,
+                Err(fault) => {
+                    self.give_up(&mut spare, &fault, desk);
+                    self.failures.note(fault.detail, site.now);
+                    return spare.kill(desk, site);
+                }
+            }
         } else {
             // It booted.
             self.failures = pool::Failures::default();
         }
         if spare.cancelled {
-            return spare.kill(desk);
+            return spare.kill(desk, site);
         }
         if let Some(assigned) = spare.assigned.take() {
             desk.forget(&spare, pid);
@@ -91,8 +100,8 @@ impl Pool {
                 pipes,
             } = assigned;
             let kind = self.kind(false);
-            let id = request.id;
-            let (event, beside) = site.workers.take_in(request, (pid, kind), pipes);
+            let (id, cgroup) = (request.id, spare.cgroup.take());
+            let (event, beside) = site.workers.take_in(request, (pid, kind), (pipes, cgroup));
             return desk.news.push(News::Started(from, id, event, beside));
         }
         match self.waiting.pop_front() {
@@ -132,7 +141,7 @@ impl Pool {
             Ok(pipes)
         });
         let Ok(pipes) = sent else {
-            spare.kill(desk);
+            spare.kill(desk, site);
             return Err(waiting);
         };
         desk.forget(&spare, pid);
@@ -142,7 +151,8 @@ impl Pool {
         }
         let Waiting { from, request, .. } = waiting;
         let (id, kind) = (request.id, self.kind(waited));
-        let (event, beside) = site.workers.take_in(request, (pid, kind), pipes);
+        let cgroup = spare.cgroup.take();
+        let (event, beside) = site.workers.take_in(request, (pid, kind), (pipes, cgroup));
         desk.news.push(News::Started(from, id, event, beside));
         Ok(())
     }

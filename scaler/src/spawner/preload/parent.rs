@@ -10,7 +10,7 @@ use super::channel::{self, Message, Received};
 use super::pool::{Assigned, Parent, Pool, Spare};
 use super::supply::no_socket;
 use super::{Desk, Key, News, Site, Waiting, words};
-use crate::driver::Language;
+use crate::driver::{Language, Resources};
 use crate::spawner::protocol::{Ending, Fault};
 use crate::spawner::runners::Mode;
 use crate::spawner::worker::{self, Role};
@@ -40,7 +40,13 @@ impl Pool {
         let program = desk.program(&self.program, &self.runtime, Mode::Parent)?;
         let (control, theirs) =
             channel::pair(Language::Python).map_err(|error| no_socket(&error))?;
-        let executed = site.workers.execute(&program, theirs.as_fd())?;
+        // Its forks are in its group until they speak: neither their number nor their time is to be
+        // that of one instance.
+        let resources = Resources {
+            memory_bytes: program.resources.memory_bytes,
+            ..Resources::default()
+        };
+        let executed = site.workers.execute(&program, theirs.as_fd(), &resources)?;
         let id = desk.register(&self.key, &control, site.epoll);
         let raw = executed.pid.as_raw_nonzero().get();
         desk.processes.insert(raw, self.key.clone());
@@ -50,12 +56,12 @@ impl Pool {
             Some((request.function.clone(), request.revision.clone()))
         });
         let name = name.unwrap_or_default();
-        self.identity = executed.identity;
-        let process = (executed.pid, executed.pipes);
-        site.workers.add_parent(id, name, process);
+        self.identity = executed.identity.clone();
+        let pid = executed.pid;
+        site.workers.add_parent(id, name, executed);
         Ok(Parent {
             id,
-            pid: executed.pid,
+            pid,
             control,
             since: site.now,
             loaded: false,
@@ -106,6 +112,11 @@ impl Pool {
         };
         desk.tokens.remove(&parent.id);
         let handler = &self.runtime.handler;
+        let ending = site
+            .workers
+            .table
+            .get(&parent.id)
+            .map_or(ending, |it| it.verdict(ending));
         let words = match parent.failed {
             Some(detail) => detail,
             None => {
@@ -173,6 +184,7 @@ impl Pool {
             pid: None,
             control,
             pipes: None,
+            cgroup: None,
             since: site.now,
             assigned,
             cancelled: false,

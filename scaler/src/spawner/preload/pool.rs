@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal};
 
 use super::{Desk, Key, News, Site, Waiting, words};
 use crate::driver::{Language, Prepared, RuntimeLaunch, StartKind};
+use crate::spawner::cgroup::Cgroup;
 use crate::spawner::clone::Identity;
 use crate::spawner::protocol::{Ending, Event, Fault, Program, StartRequest};
 
@@ -86,6 +87,8 @@ pub(super) struct Spare {
     pub(super) control: OwnedFd,
     /// Of a cell.
     pub(super) pipes: Option<[OwnedFd; 2]>,
+    /// Of a fork it is there when it speaks, if there are any.
+    pub(super) cgroup: Option<Cgroup>,
     pub(super) since: Instant,
     /// It was told already what it is to become.
     pub(super) assigned: Option<Assigned>,
@@ -204,10 +207,12 @@ impl Pool {
         if let Some(place) = self.spares.iter().position(has_it) {
             if let Some(spare) = self.spares.remove(place) {
                 desk.tokens.remove(&spare.token);
+                spare.cgroup.map(|cgroup| site.workers.give_back(cgroup));
             }
         } else if let Some(place) = self.coming.iter().position(has_it) {
             let spare = self.coming.remove(place);
             desk.tokens.remove(&spare.token);
+            spare.cgroup.map(|cgroup| site.workers.give_back(cgroup));
             let lines = spare.pipes.map(|[_, stderr]| words::last_lines(&stderr));
             let how = words::ended(ending, "", &lines.unwrap_or_default());
             self.failures
@@ -264,7 +269,7 @@ impl Pool {
     /// Ends all that waits for nobody; starts were answered before.
     pub(super) fn close(&mut self, desk: &mut Desk, site: &mut Site<'_>) {
         for spare in self.spares.drain(..).chain(self.coming.drain(..)) {
-            spare.kill(desk);
+            spare.kill(desk, site);
         }
         if let Some(parent) = self.parent.take() {
             desk.tokens.remove(&parent.id);
@@ -276,10 +281,16 @@ impl Pool {
 
 impl Spare {
     /// Ends it, or as soon as its process is known.
-    pub(super) fn kill(self, desk: &mut Desk) {
+    pub(super) fn kill(self, desk: &mut Desk, site: &mut Site<'_>) {
         desk.tokens.remove(&self.token);
         match self.pid {
-            Some(pid) => kill(pid),
+            Some(pid) => {
+                if let Some(cgroup) = self.cgroup {
+                    let raw = pid.as_raw_nonzero().get();
+                    site.workers.condemned.insert(raw, cgroup);
+                }
+                kill(pid);
+            }
             None => drop(desk.condemned.insert(self.token, self.control)),
         }
     }

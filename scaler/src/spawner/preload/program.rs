@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::{Desk, Key};
 use crate::driver::{Language, RuntimeLaunch};
 use crate::spawner::proc::{INSTANCE, SCOPE};
@@ -30,12 +28,8 @@ pub(super) fn key(
         Language::Python => Arc::from(format!("python {function} {revision}")),
         Language::Node => {
             let program = of_pool(program, runtime);
-            let parts = json!([
-                program.command,
-                program.environment,
-                program.user,
-                program.rlimits
-            ]);
+            // All of it: what a process is confined by must never be shared by accident.
+            let parts = serde_json::to_string(&program).expect("a program is JSON");
             Arc::from(format!("node {parts}"))
         }
     }
@@ -106,6 +100,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::Resources;
 
     fn program(environment: &[(&str, &str)], user: Option<&str>) -> Program {
         Program {
@@ -117,6 +112,7 @@ mod tests {
             directory: PathBuf::from("/srv"),
             user: user.map(str::to_owned),
             rlimits: Vec::new(),
+            resources: Resources::default(),
         }
     }
 

@@ -48,7 +48,7 @@ impl Pool {
         let wanted = self.wanted();
         while self.spares.len() > wanted {
             if let Some(spare) = self.spares.pop_back() {
-                spare.kill(desk);
+                spare.kill(desk, site);
             }
         }
         let rests = self.refill_at.is_some_and(|at| site.now < at);
@@ -106,7 +106,9 @@ impl Pool {
     fn boot(&mut self, desk: &mut Desk, site: &mut Site<'_>) -> Result<(), Fault> {
         let program = desk.program(&self.program, &self.runtime, Mode::Cell)?;
         let (control, theirs) = channel::pair(Language::Node).map_err(|error| no_socket(&error))?;
-        let executed = site.workers.execute(&program, theirs.as_fd())?;
+        let executed = site
+            .workers
+            .execute(&program, theirs.as_fd(), &program.resources)?;
         let token = desk.register(&self.key, &control, site.epoll);
         let raw = executed.pid.as_raw_nonzero().get();
         desk.processes.insert(raw, self.key.clone());
@@ -115,6 +117,7 @@ impl Pool {
             pid: Some(executed.pid),
             control,
             pipes: Some(executed.pipes),
+            cgroup: executed.cgroup,
             since: site.now,
             assigned: None,
             cancelled: false,
@@ -143,7 +146,7 @@ impl Pool {
                 "the process to be did not answer within {patience:?}"
             ));
             self.give_up(&mut spare, &fault, desk);
-            spare.kill(desk);
+            spare.kill(desk, site);
         }
     }
 

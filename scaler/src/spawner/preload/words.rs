@@ -55,6 +55,9 @@ pub(super) fn ended(ending: Ending, when: &str, last_lines: &str) -> String {
     let how = match ending {
         Ending::Status(status) => format!("exited with status {status}"),
         Ending::Signal(signal) => format!("was killed by signal {signal}"),
+        Ending::OutOfMemory { limit_bytes } => format!(
+            "was killed for its memory: it used more than resources.memory = {limit_bytes} bytes"
+        ),
     };
     match last_lines {
         "" => format!("{how}{when}"),

@@ -9,7 +9,7 @@ use rustix::net::SocketFlags;
 
 use super::preload::{is_instance, is_readable};
 use super::{LINKS, Phase, Server};
-use crate::spawner::link::Link;
+use crate::spawner::link::{Link, Terms};
 use crate::spawner::protocol::{Event, VERSION};
 use crate::spawner::worker::Worker;
 
@@ -72,7 +72,7 @@ impl Server {
 
     /// Answers a greeting, or refuses it. A gateway of another release is told so and decides
     /// itself.
-    pub(super) fn greet(&mut self, from: u32, times: (Option<u64>, u64), heir: bool) {
+    pub(super) fn greet(&mut self, from: u32, terms: Terms, heir: bool) {
         let leader = self
             .links
             .iter()
@@ -88,17 +88,19 @@ impl Server {
             }
             _ => {}
         }
-        if !heir {
+        let mut terms = Some(terms);
+        if let Some(terms) = terms.take_if(|_| !heir) {
+            if let Err(reason) = self.adopt_terms(&terms, from) {
+                return self.refuse(from, reason);
+            }
             self.leader = Some(from);
-            self.adoption = times.0.map(Duration::from_millis);
-            self.grace = Duration::from_millis(times.1);
             if matches!(self.phase, Phase::Alone(_)) {
                 self.phase = Phase::Serving;
             }
         }
         if let Some(link) = self.links.iter_mut().find(|link| link.number == from) {
             link.greet_by = None;
-            link.heir = heir.then_some(times);
+            link.heir = terms;
         }
         let welcome = Event::Welcome {
             version: VERSION,
@@ -128,8 +130,13 @@ impl Server {
         }
     }
 
-    /// Makes a worker this gateway's.
+    /// Makes a worker this gateway's, which does not know whether a former one froze it.
     pub(super) fn hand(&mut self, id: u64, to: u32) {
+        self.workers.thaw(id);
+        self.pass_on(id, to);
+    }
+
+    fn pass_on(&mut self, id: u64, to: u32) {
         if let Some((event, pipes)) = self.workers.hand_to(id, to) {
             self.tell(Some(to), &event, pipes);
         }
@@ -139,7 +146,8 @@ impl Server {
     pub(super) fn take(&mut self, from: u32, ids: &[u64]) {
         for id in self.workers.running(|_| true) {
             if ids.contains(&id) {
-                self.hand(id, from);
+                // Its former gateway says whether it is frozen.
+                self.pass_on(id, from);
             } else if self.workers.table.get(&id).is_some_and(is_readable) {
                 self.have_read(id, from);
             }
@@ -170,11 +178,22 @@ impl Server {
     /// The newest heir leads, if there is one.
     fn promote(&mut self) {
         let heir = self.links.iter_mut().rev().find(|link| link.heir.is_some());
-        self.leader = heir.as_ref().map(|heir| heir.number);
-        if let Some((adoption_ms, grace_ms)) = heir.and_then(|heir| heir.heir.take()) {
-            self.adoption = adoption_ms.map(Duration::from_millis);
-            self.grace = Duration::from_millis(grace_ms);
+        let heir = heir.and_then(|heir| Some((heir.number, heir.heir.take()?)));
+        self.leader = heir.as_ref().map(|(number, _)| *number);
+        if let Some((number, terms)) = heir {
+            // If there can be no groups now, starts say so.
+            self.adopt_terms(&terms, number).ok();
         }
+    }
+
+    /// What the gateway that leads wants holds from now on; why that cannot be, if so.
+    fn adopt_terms(&mut self, terms: &Terms, from: u32) -> Result<(), String> {
+        let link = self.links.iter().find(|link| link.number == from);
+        let gateway = link.map_or(0, |link| link.pid);
+        self.workers.cgroups.configure(&terms.cgroups, gateway)?;
+        self.adoption = terms.adoption_ms.map(Duration::from_millis);
+        self.grace = Duration::from_millis(terms.grace_ms);
+        Ok(())
     }
 
     /// The gateway that leads gets the pipes that nobody reads.

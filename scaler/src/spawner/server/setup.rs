@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Resource, Rlimit};
 
 use super::{LISTENER, Phase, SIGNALS, Server};
+use crate::spawner::cgroup::Cgroups;
 use crate::spawner::clone::Cloner;
 use crate::spawner::launch::socket_path;
 use crate::spawner::packet::Inbox;
@@ -36,6 +37,7 @@ impl Server {
         rustix::process::set_child_subreaper(Some(Pid::INIT))?;
         let files = raise_file_limit();
         let path = socket_path(&state_dir);
+        let cgroups = Cgroups::new(&state_dir);
         let preload = Preload::new(state_dir);
         let listener = listen(&path)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
@@ -62,7 +64,7 @@ impl Server {
             leader: None,
             refused: VecDeque::new(),
             preload,
-            workers: Workers::new(Cloner::new(ignored, files)?),
+            workers: Workers::new(Cloner::new(ignored, files)?, cgroups),
             phase: Phase::Serving,
             adoption: None,
             grace: GRACE,

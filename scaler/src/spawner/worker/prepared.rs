@@ -8,9 +8,9 @@ use rustix::process::Pid;
 use stoker_core::InstanceId;
 
 use super::{Role, Worker, Workers, pipe};
-use crate::driver::{Endpoint, StartKind};
+use crate::driver::{Endpoint, Resources, StartKind};
+use crate::spawner::cgroup::Cgroup;
 use crate::spawner::clone::{Identity, Streams};
-use crate::spawner::explain::explain;
 use crate::spawner::prepare;
 use crate::spawner::protocol::{Event, Fault, Program, Readiness, StartRequest};
 
@@ -22,6 +22,8 @@ pub(in crate::spawner) struct Executed {
     pub(in crate::spawner) pipes: [OwnedFd; 2],
     /// Whom it runs as, if not as this process.
     pub(in crate::spawner) identity: Option<Identity>,
+    /// Its control group, if there are any.
+    pub(in crate::spawner) cgroup: Option<Cgroup>,
 }
 
 impl Workers {
@@ -31,6 +33,7 @@ impl Workers {
         &mut self,
         program: &Program,
         channel: BorrowedFd<'_>,
+        resources: &Resources,
     ) -> Result<Executed, Fault> {
         let prepared = prepare::prepare(program, Readiness::Inherited)?;
         let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;
@@ -40,16 +43,49 @@ impl Workers {
             stderr: stderr_end.as_fd(),
             listener: Some(channel),
         };
-        let cloned = self
-            .cloner
-            .run(&prepared, &streams)
-            .map_err(|error| explain(error, program, &prepared))?;
+        let (cloned, cgroup) = self.clone_into((program, &prepared), &streams, resources)?;
         self.watched.insert(cloned.pid);
         Ok(Executed {
             pid: Pid::from_raw(cloned.pid).expect("a cloned child has a pid"),
             pipes: [stdout, stderr],
             identity: prepared.identity,
+            cgroup,
         })
+    }
+
+    /// Moves a process that was forked into a group of its own.
+    ///
+    /// # Errors
+    /// If it cannot have the limits that it must have.
+    pub(in crate::spawner) fn enclose(
+        &mut self,
+        pid: Pid,
+        resources: &Resources,
+    ) -> Result<Option<Cgroup>, Fault> {
+        let Some((cgroup, _)) = self.cgroups.take(resources)? else {
+            return Ok(None);
+        };
+        match cgroup.attach(pid) {
+            Ok(()) => Ok(Some(cgroup)),
+            Err(error) => {
+                self.cgroups.give_back(cgroup);
+                match *resources == Resources::default() {
+                    true => Ok(None),
+                    false => Err(Fault::transient(format!(
+                        "cannot move a process into its control group: {}",
+                        error.kind()
+                    ))),
+                }
+            }
+        }
+    }
+
+    /// Ends whatever is left in a group, which may be used again.
+    pub(in crate::spawner) fn give_back(&mut self, mut cgroup: Cgroup) {
+        if !cgroup.is_empty() {
+            cgroup.kill();
+        }
+        self.cgroups.give_back(cgroup);
     }
 
     /// Takes a process in that forks instances.
@@ -57,8 +93,11 @@ impl Workers {
         &mut self,
         id: u64,
         (function, revision): (Arc<str>, Arc<str>),
-        (pid, pipes): (Pid, [OwnedFd; 2]),
+        executed: Executed,
     ) {
+        let Executed {
+            pid, pipes, cgroup, ..
+        } = executed;
         self.leaders.insert(pid.as_raw_nonzero().get(), id);
         let worker = Worker {
             pid,
@@ -72,6 +111,7 @@ impl Workers {
             pipes,
             observer: None,
             reports: 0,
+            cgroup,
             ending: None,
             role: Role::Parent { loaded: false },
         };
@@ -84,7 +124,7 @@ impl Workers {
         &mut self,
         request: StartRequest,
         (pid, kind): (Pid, StartKind),
-        pipes: [OwnedFd; 2],
+        (pipes, cgroup): ([OwnedFd; 2], Option<Cgroup>),
     ) -> (Event, Vec<OwnedFd>) {
         let raw = pid.as_raw_nonzero().get();
         self.watched.remove(&raw);
@@ -101,6 +141,7 @@ impl Workers {
             pipes,
             observer: None,
             reports: 0,
+            cgroup,
             ending: None,
             role: Role::Instance,
         };

@@ -24,7 +24,10 @@ impl Fleet {
             if instance.shelf != instance.shelf_for() {
                 return Err("an instance is on the wrong shelf");
             }
-            if instance.idle_since.is_some() != (instance.shelf == Some(Shelf::Idle)) {
+            if instance.frozen.is_some() != (instance.shelf == Some(Shelf::Frozen)) {
+                return Err("an instance is frozen that is not idle");
+            }
+            if instance.idle_since.is_some() != instance.shelf.is_some_and(Shelf::is_idle) {
                 return Err("an idle clock runs on an instance that is not idle");
             }
         }
@@ -32,7 +35,9 @@ impl Fleet {
             return Err("a count is wrong");
         }
         let partial = self.walk(&self.partial)?;
-        let idle = self.walk(&self.idle)?;
+        let mut idle = self.walk(&self.idle)?;
+        // What is frozen was idle for longer than what is not.
+        idle.extend(self.walk(&self.frozen)?);
         let shelved = self
             .iter()
             .filter(|(_, instance)| instance.shelf.is_some())
@@ -59,7 +64,8 @@ impl Fleet {
             next = instance.below;
         }
         match stack.bottom == found.last().copied() {
-            true => Ok(found),
+            true if stack.len as usize == found.len() => Ok(found),
+            true => Err("a shelf is counted wrong"),
             false => Err("a shelf has lost its end"),
         }
     }

@@ -13,6 +13,7 @@ impl Fleet {
         let others = self.iter().filter(|(_, instance)| instance.shelf.is_none());
         others
             .map(|(_, instance)| instance)
+            .chain(upwards(&self.frozen))
             .chain(upwards(&self.idle))
             .chain(upwards(&self.partial))
     }
@@ -26,7 +27,8 @@ impl Fleet {
         idle_since: Option<Timestamp>,
         now: Timestamp,
     ) {
-        let before = self.idle.top.and_then(|top| self.at(top).idle_since);
+        let before = self.idle.top.or(self.frozen.top);
+        let before = before.and_then(|top| self.at(top).idle_since);
         let id = instance.id;
         let warm_since = instance.warm_since.take();
         self.insert(instance, now);

@@ -9,8 +9,8 @@ use proptest::sample::Index;
 
 use crate::testing::any_spec;
 use crate::{
-    Effect, Event, FailureKind, Inherited, InstanceId, InstanceState, Outcome, Pool, ScaleSpec,
-    Standing, Timestamp, WaiterId,
+    Effect, Event, FailureKind, Inherited, InstanceId, InstanceState, InstanceView, Outcome, Pool,
+    PoolView, ScaleSpec, Standing, Timestamp, WaiterId,
 };
 
 use super::failure;
@@ -31,6 +31,10 @@ enum Step {
     Adopted(u32),
     Scale(Option<u32>),
     Evict,
+    Forgo(Index),
+    Reclaim,
+    Pressure(u32),
+    FreezeRefused,
     Reconfigure(Box<ScaleSpec>),
     Retire,
     ShutDown,
@@ -62,6 +66,10 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => (1_u32..100).prop_map(Step::Adopted),
         2 => prop::option::of(0_u32..5).prop_map(Step::Scale),
         1 => Just(Step::Evict),
+        4 => any::<Index>().prop_map(Step::Forgo),
+        3 => Just(Step::Reclaim),
+        1 => Just(Step::FreezeRefused),
+        2 => (0_u32..3).prop_map(Step::Pressure),
         1 => any_spec().prop_map(|spec| Step::Reconfigure(Box::new(spec))),
         1 => Just(Step::Retire),
         1 => Just(Step::ShutDown),
@@ -117,6 +125,32 @@ impl Trial {
         self.reference.follow(&event, &effects, &view, self.now);
         if let Err(violation) = self.pool.check() {
             panic!("{violation} after {event:?}: {:?}", self.pool);
+        }
+    }
+
+    /// What is given up for want of room is one instance at most, that nobody needs.
+    fn give_up(&mut self, event: Event) {
+        let serving = |view: &PoolView| {
+            let serves = |it: &&InstanceView| match it.state {
+                InstanceState::Starting => true,
+                InstanceState::Ready => it.standing == Standing::Good,
+                InstanceState::Draining | InstanceState::Stopping => false,
+            };
+            view.instances.iter().filter(serves).count() as u32
+        };
+        let before = self.pool.view(self.now);
+        self.apply(event);
+        let after = self.pool.view(self.now);
+        let (had, has) = (serving(&before), serving(&after));
+        // What was due is done first, which may be anything.
+        if has < had && self.reference.waiting() == before.waiting as usize {
+            let floor = self.reference.spec().min_scale;
+            let held = before.scale_override.unwrap_or(floor);
+            assert!(
+                had > held.min(floor) || before.retired,
+                "fewer than min_scale"
+            );
+            assert!(has > 0 || after.waiting == 0, "somebody waits for it");
         }
     }
 
@@ -206,6 +240,13 @@ impl Trial {
             },
             Step::Scale(desired) => Event::Scale { desired },
             Step::Evict => Event::Evict,
+            Step::Reclaim => return self.give_up(Event::Reclaim),
+            Step::Forgo(_) => match self.instance_event(step) {
+                Some(event) => return self.give_up(event),
+                None => return,
+            },
+            Step::FreezeRefused => Event::FreezeRefused,
+            Step::Pressure(release) => Event::Pressure { release },
             Step::Reconfigure(spec) => Event::Reconfigure(spec),
             Step::Retire => Event::Retire,
             Step::ShutDown => Event::ShutDown,
@@ -230,6 +271,9 @@ impl Trial {
                 self.release(instance, outcome)
             }
             Step::Ready(at) => Event::Ready {
+                instance: pick(at, &starting)?,
+            },
+            Step::Forgo(at) => Event::Forgo {
                 instance: pick(at, &starting)?,
             },
             Step::StartFailed(at, kind) => Event::StartFailed {

@@ -38,6 +38,7 @@ struct Entry {
     standing: Standing,
     /// Failures since its last answer.
     failures: u32,
+    frozen: bool,
 }
 
 impl Reference {
@@ -100,6 +101,13 @@ impl Reference {
                     let entry = self.entry(*instance);
                     assert!(entry.state == InstanceState::Ready && entry.in_use > 0);
                 }
+                Effect::Freeze { instance } => self.freeze(*instance),
+                Effect::Thaw { instance } => {
+                    let entry = self.entry(*instance);
+                    assert!(entry.frozen, "thawed, but not frozen");
+                    entry.frozen = false;
+                }
+                Effect::Reclaim { instance } => assert!(self.entry(*instance).frozen),
                 Effect::Stop { instance } => self.stop(*instance),
                 Effect::Kill { instance } => {
                     assert_eq!(self.entry(*instance).state, InstanceState::Stopping);
@@ -168,7 +176,14 @@ impl Reference {
             Event::ShutDown => self.shut_down = true,
             // All goes on as it was.
             Event::Inherited(_) => {}
-            Event::Unhealthy { .. } | Event::Scale { .. } | Event::Retire | Event::Tick => {}
+            Event::Unhealthy { .. }
+            | Event::Forgo { .. }
+            | Event::Reclaim
+            | Event::Scale { .. }
+            | Event::Pressure { .. }
+            | Event::FreezeRefused
+            | Event::Retire
+            | Event::Tick => {}
         }
     }
 
@@ -188,6 +203,7 @@ impl Reference {
         let plain = is_plain(&self.spec);
         let concurrency = self.spec.concurrency;
         let entry = self.entry(instance);
+        assert!(!entry.frozen, "granted on a frozen instance");
         assert!(!entry.evicted, "granted on an evicted instance");
         assert!(entry.in_use < concurrency, "granted beyond the concurrency");
         assert!(
@@ -268,7 +284,30 @@ impl Reference {
     fn stop(&mut self, id: InstanceId) {
         let entry = self.entry(id);
         assert_ne!(entry.state, InstanceState::Stopping, "stopped twice");
+        assert!(!entry.frozen, "stopped while frozen");
         entry.state = InstanceState::Stopping;
+    }
+
+    /// Only idle ones, the idlest first, and so many of the others stay.
+    fn freeze(&mut self, id: InstanceId) {
+        let freeze = self.spec.freeze;
+        assert!(freeze.after.is_some(), "frozen, but nobody asked for it");
+        let idle = |it: &&Entry| {
+            let ready = it.state == InstanceState::Ready && it.slots > 0;
+            ready && it.in_use == 0 && !it.frozen
+        };
+        let hot: Vec<&Entry> = self.instances.iter().filter(idle).collect();
+        assert!(
+            hot.len() > freeze.keep_hot as usize,
+            "too few are left that run"
+        );
+        let idlest = hot.iter().map(|it| it.shelved).min();
+        let plain = is_plain(&self.spec);
+        let entry = self.entry(id);
+        assert!(entry.state == InstanceState::Ready && entry.in_use == 0);
+        assert!(!entry.frozen, "frozen twice");
+        assert!(!plain || Some(entry.shelved) == idlest, "not the idlest");
+        entry.frozen = true;
     }
 
     fn compare(&mut self, view: &PoolView, now: Timestamp) {
@@ -294,6 +333,7 @@ impl Reference {
         for seen in &view.instances {
             let entry = self.entry(seen.id);
             assert_eq!(seen.in_use, entry.in_use, "{}", seen.id);
+            assert_eq!(seen.frozen.is_some(), entry.frozen, "{}", seen.id);
             match (entry.standing, seen.standing) {
                 (Standing::Good, Standing::Aside { until }) => {
                     assert!(until >= now && limit > 0 && entry.failures >= limit);
@@ -357,6 +397,7 @@ impl Reference {
             slots: 0,
             standing: Standing::Good,
             failures: 0,
+            frozen: false,
         });
     }
 

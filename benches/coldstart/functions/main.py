@@ -1,0 +1,6 @@
+"""Greets: the function of the Python cases."""
+
+
+def handler(request):
+    """Answers anything."""
+    return "hello, world\n"

@@ -1,0 +1,21 @@
+//! What the keys about the machine's means are read into, before the defaults are put in.
+
+use std::time::Duration;
+
+use crate::spec::{CgroupUse, CgroupsSpec, FreezeSpec, ReclaimSpec};
+
+pub(super) fn blank_cgroups() -> CgroupsSpec {
+    CgroupsSpec {
+        enabled: CgroupUse::Auto,
+        parent: None,
+        pool: 0,
+    }
+}
+
+pub(super) fn blank_freeze() -> FreezeSpec {
+    FreezeSpec {
+        reclaim: ReclaimSpec::Pressure,
+        available_percentage: 0.0,
+        interval: Duration::ZERO,
+    }
+}

@@ -1,0 +1,143 @@
+//! What happens when the machine runs short of memory.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stoker_core::Timestamp;
+
+use super::{Scaler, Shared};
+use crate::Function;
+
+/// The part of the frozen instances that may go in one round.
+const RELEASED_PART: usize = 4;
+
+/// When memory is short, and when frozen instances give theirs back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PressureSettings {
+    /// When they do.
+    pub reclaim: Reclaim,
+    /// How often the machine is asked.
+    pub interval: Duration,
+    /// It is short if less than this part of it is available, in percent.
+    pub below_percentage: f64,
+}
+
+/// When frozen instances give their memory back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reclaim {
+    /// As soon as they are frozen.
+    Always,
+    /// While memory is short.
+    #[default]
+    Pressure,
+    /// Never.
+    Off,
+}
+
+impl<C: Send + 'static> Scaler<C> {
+    /// Looks at the machine's memory from now on, as long as a function has idle instances frozen,
+    /// and calls [`Scaler::relieve`] while it is short. To be called once.
+    pub fn watch_memory(&self, settings: PressureSettings) {
+        self.shared.set_reclaim(settings.reclaim);
+        let shared = Arc::clone(&self.shared);
+        self.shared.runtime.spawn(async move {
+            let mut rounds = 0;
+            loop {
+                tokio::time::sleep(settings.interval).await;
+                // Without the kernel's word there is no reason to act.
+                let available = match shared.functions().iter().any(|it| it.may_freeze()) {
+                    true => available_percentage().unwrap_or(100.0),
+                    false => 100.0,
+                };
+                if available >= settings.below_percentage {
+                    rounds = 0;
+                    continue;
+                }
+                shared.relieve(rounds > 0, available);
+                rounds += 1;
+            }
+        });
+    }
+
+    /// Memory is short: `available_percentage` of it is available. Every function whose idle
+    /// instances are frozen at times has them frozen now and give their memory back. If `further`,
+    /// a quarter of those that had done so before goes, at least one, those first that are idle for
+    /// the longest time.
+    pub fn relieve(&self, further: bool, available_percentage: f64) {
+        self.shared.relieve(further, available_percentage);
+    }
+}
+
+impl<C: Send + 'static> Shared<C> {
+    /// When frozen instances give their memory back.
+    pub(crate) fn reclaim(&self) -> Reclaim {
+        self.reclaim.get().copied().unwrap_or_default()
+    }
+
+    fn set_reclaim(&self, reclaim: Reclaim) {
+        // The first word stands.
+        self.reclaim.set(reclaim).ok();
+    }
+
+    fn relieve(&self, further: bool, available_percentage: f64) {
+        let functions = self.functions();
+        let freezing = || functions.iter().filter(|it| it.may_freeze());
+        let mut release: HashMap<u32, u32> = HashMap::new();
+        if further {
+            let mut frozen: Vec<_> = freezing().flat_map(reclaimed).collect();
+            frozen.sort_unstable();
+            let count = frozen.len().div_ceil(RELEASED_PART);
+            for (_, number) in frozen.into_iter().take(count) {
+                *release.entry(number).or_default() += 1;
+            }
+        }
+        for function in freezing() {
+            let release = release.get(&function.number()).copied().unwrap_or(0);
+            function.relieve(release, available_percentage);
+        }
+    }
+}
+
+/// Since when each instance is idle that is frozen and gave its memory back.
+fn reclaimed<C: Send + 'static>(
+    function: &Arc<Function<C>>,
+) -> impl Iterator<Item = (Timestamp, u32)> + use<C> {
+    let number = function.number();
+    let instances = function.view().pool.instances.into_iter();
+    instances.filter_map(move |it| {
+        let reclaimed = it.frozen.is_some_and(|frozen| frozen.reclaimed);
+        Some((it.idle_since.filter(|_| reclaimed)?, number))
+    })
+}
+
+/// Memory that programs could have without others losing theirs, of all (`MemAvailable` and
+/// `MemTotal` of proc(5)).
+fn available_percentage() -> io::Result<f64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    parse(&text).ok_or_else(|| io::Error::other("/proc/meminfo says nothing of memory"))
+}
+
+fn parse(text: &str) -> Option<f64> {
+    let value = |name: &str| -> Option<f64> {
+        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+        rest.split_whitespace().next()?.parse().ok()
+    };
+    let (available, total) = (value("MemAvailable:")?, value("MemTotal:")?);
+    (total > 0.0).then(|| available / total * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_memory_that_is_available() {
+        let text = "MemTotal:       8000 kB\nMemFree:  12 kB\nMemAvailable:   2000 kB\n";
+        assert_eq!(parse(text), Some(25.0));
+        assert_eq!(parse("MemTotal: 8000 kB\n"), None);
+        let here = available_percentage().unwrap();
+        assert!((0.0..=100.0).contains(&here), "{here}");
+    }
+}
