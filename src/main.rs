@@ -42,6 +42,8 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Measure cold starts and latencies, of functions or of any URL.
+    Bench(stoker_bench::cli::Arguments),
     #[command(flatten)]
     Client(stoker_control::cli::Command),
 }
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
             print!("{}", stoker_config::reference());
             ExitCode::SUCCESS
         }
+        Command::Bench(arguments) => stoker_bench::cli::run(arguments),
         Command::Client(command) => stoker_control::cli::run(command),
     }
 }

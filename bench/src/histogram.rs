@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// The longest duration that is told apart, 1 hour in nanoseconds; longer ones count as that.
 const HIGHEST_NS: u64 = 3_600_000_000_000;
 
+/// The most durations of one kind in a file, so that sums of them do not overflow.
+const MAX_COUNT: u64 = 1 << 40;
+
 /// Significant decimal digits.
 const DIGITS: u8 = 3;
 
@@ -84,6 +87,11 @@ impl<'de> Deserialize<'de> for Histogram {
                     "{nanoseconds} ns is not between 1 ns and 1 hour"
                 )));
             }
+            if count > MAX_COUNT {
+                return Err(de::Error::custom(format!(
+                    "{count} durations are more than {MAX_COUNT}"
+                )));
+            }
             histogram.0.saturating_record_n(nanoseconds, count);
         }
         Ok(histogram)
@@ -105,6 +113,16 @@ mod tests {
         assert_eq!(again.count(), 4);
         assert_eq!(again.quantile(0.5), histogram.quantile(0.5));
         assert_eq!(again.max(), histogram.max());
+    }
+
+    #[test]
+    fn takes_nothing_that_cannot_be() {
+        let error = |text: &str| {
+            let parsed: Result<Histogram, _> = serde_json::from_str(text);
+            parsed.unwrap_err().to_string()
+        };
+        assert!(error("[[0, 1]]").starts_with("0 ns is not between 1 ns and 1 hour"));
+        assert!(error("[[1, 9999999999999]]").starts_with("9999999999999 durations are more than"));
     }
 
     #[test]

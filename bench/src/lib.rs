@@ -3,8 +3,31 @@
 //! It measures any URL; what it measures is a [`Report`], which everything that people look at
 //! (table, CSV, page, comparison, conditions) is made of.
 
+mod admin;
+mod breakdown;
+pub mod cli;
+mod client;
+pub mod compare;
+pub mod conditions;
+mod drift;
 mod histogram;
+mod intervals;
+mod load;
+pub mod machine;
+mod mode;
+pub mod output;
+mod progress;
+pub mod random;
 pub mod report;
+mod run;
+mod samples;
+mod schedule;
+pub mod statistics;
+mod stop;
+mod target;
+pub mod text;
+mod timeline;
+pub mod trace;
 
 pub use histogram::Histogram;
 pub use report::Report;

@@ -10,7 +10,7 @@ use crate::Histogram;
 pub const FORMAT: u32 = 1;
 
 /// One run of `stoker bench`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`FORMAT`].
     pub format: u32,
@@ -70,8 +70,12 @@ pub struct Repetition {
     pub answered: u64,
     /// Requests that failed, by what failed: `status 503`, `timeout`, `connect`, `reset`.
     pub failed: BTreeMap<String, u64>,
-    /// Samples of the wrong kind, by why: `warm` among cold ones, `late` if the generator was.
+    /// Samples of the wrong kind, by why: `warm` among cold ones.
     pub discarded: BTreeMap<String, u64>,
+    /// Requests that the generator sent later than it should have. Their samples are kept, lateness
+    /// included: to drop them would hide what made it late.
+    #[serde(default)]
+    pub late: u64,
     /// Requests per second that were scheduled, if they were.
     pub offered_per_s: Option<f64>,
     /// From the first scheduled arrival to the last answer, seconds.
@@ -82,6 +86,10 @@ pub struct Repetition {
     pub total: Histogram,
     /// Where the target says the time went, by the names of its `Server-Timing`.
     pub phases: BTreeMap<String, Histogram>,
+    /// What else was measured, by name: `ratio` of a burst to the ideal schedule, `rss_bytes` of the
+    /// gateway at the end. The name ends in the unit; one without is a bare number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
 }
 
 /// The state of the target at one time.

@@ -42,6 +42,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) takeover: TakeoverDraft,
     pub(crate) cgroups: CgroupsSpec,
     pub(crate) freeze: FreezeSpec,
+    pub(crate) starts: StartsDraft,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
     /// With their indices in the file.
@@ -56,6 +57,17 @@ pub(crate) struct GatewayDraft {
 pub(crate) struct TakeoverDraft {
     pub(crate) timeout: Duration,
     pub(crate) idle_grace: Option<Duration>,
+}
+
+/// How much is started.
+#[derive(Default)]
+pub(crate) struct StartsDraft {
+    pub(crate) at_once: Option<u32>,
+    pub(crate) yield_after: Duration,
+    pub(crate) per_second: u32,
+    pub(crate) burst: u32,
+    pub(crate) memory_reserve_bytes: u64,
+    pub(crate) evict_idle: bool,
 }
 
 /// The administrators' listener.
@@ -103,6 +115,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) user: Option<String>,
     pub(crate) scaling: ScaleSpec,
     pub(crate) target: Option<f64>,
+    pub(crate) max_starting: Option<u32>,
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
     pub(crate) limits: FunctionLimits,
@@ -173,8 +186,9 @@ impl GatewayDraft {
                 timeout: Duration::ZERO,
             },
             takeover: TakeoverDraft::default(),
-            cgroups: machine::blank_cgroups(),
+            cgroups: CgroupsSpec::default(),
             freeze: machine::blank_freeze(),
+            starts: StartsDraft::default(),
             logs: LogSpec {
                 file_bytes: 0,
                 files: 0,
@@ -242,6 +256,7 @@ impl FunctionDraft {
             user: None,
             scaling: blank_scaling(),
             target: None,
+            max_starting: None,
             server_errors_fail: false,
             retry: RetrySpec {
                 idempotent: false,

@@ -106,6 +106,7 @@ fn scaling(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
         max,
     );
     let concurrency = f64::from(scaling.concurrency);
+    scaling.max_starting = draft.max_starting.unwrap_or(scaling.max_scale);
     scaling.target = draft.target.unwrap_or(concurrency);
     rules.at_most(
         ("scaling.target", &mut scaling.target),

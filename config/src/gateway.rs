@@ -4,13 +4,14 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use crate::access;
-use crate::draft::{AdminDraft, GatewayDraft};
+use crate::draft::{AdminDraft, GatewayDraft, StartsDraft};
 use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
 use crate::schema::{self, gateway, rules};
 use crate::spec::{
-    AccessLogTarget, Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec, TakeoverSpec,
+    AccessLogTarget, Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec, StartsSpec,
+    TakeoverSpec,
 };
 use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, tls};
 
@@ -111,6 +112,7 @@ fn finish(
         },
         cgroups: draft.cgroups,
         freeze: draft.freeze,
+        starts: starts(draft.starts),
         logs: draft.logs,
         ports: draft.ports,
         access: draft.access,
@@ -244,6 +246,18 @@ fn check_socket(rules: &mut Rules<'_, '_>, key: &str, path: &Path) {
 }
 
 /// 1 if the system does not tell.
+fn starts(draft: StartsDraft) -> StartsSpec {
+    let by_cores = u32::try_from(cores()).unwrap_or(u32::MAX).saturating_mul(4);
+    StartsSpec {
+        at_once: draft.at_once.unwrap_or(by_cores),
+        yield_after: draft.yield_after,
+        per_second: draft.per_second,
+        burst: draft.burst,
+        memory_reserve_bytes: draft.memory_reserve_bytes,
+        evict_idle: draft.evict_idle,
+    }
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

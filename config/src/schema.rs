@@ -14,6 +14,7 @@ pub(crate) mod rules;
 mod runtime;
 mod scaling;
 mod show;
+mod starts;
 mod suggest;
 mod takeover;
 mod telemetry;

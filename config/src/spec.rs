@@ -7,6 +7,7 @@ mod listener;
 mod pattern;
 mod revision;
 mod runtime;
+mod starts;
 mod telemetry;
 mod tls;
 
@@ -18,6 +19,7 @@ pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesS
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
 pub use runtime::{Interface, Language, RuntimeSpec};
+pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
 };
@@ -78,6 +80,8 @@ pub struct GatewaySpec {
     pub cgroups: CgroupsSpec,
     /// The memory of frozen instances.
     pub freeze: FreezeSpec,
+    /// How much is started at the same time.
+    pub starts: StartsSpec,
     /// The output of the functions.
     pub logs: LogSpec,
     /// Ports given to programs that bind `$PORT`: first and last.

@@ -29,6 +29,7 @@ pub use arguments::{
     Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs, TopArgs,
     UpgradeArgs,
 };
+pub use invoke::listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 
 /// What can be asked of, or told to, a running gateway.
@@ -101,6 +102,15 @@ impl Command {
 }
 
 impl Connection {
+    /// A client of the gateway that is meant, for commands that are not among these.
+    ///
+    /// # Errors
+    /// If none answers, or the token's file cannot be read.
+    pub async fn connect(&self) -> io::Result<Client> {
+        let client = self.client().await;
+        client.map_err(|failure| io::Error::other(failure.to_string()))
+    }
+
     /// The gateway that is meant.
     async fn client(&self) -> Result<Client, Failure> {
         let token = match &self.token_file {

@@ -203,7 +203,7 @@ impl Target {
 }
 
 /// One segment of a path, with all escaped that could end or change it.
-pub(crate) fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -25,6 +25,9 @@ pub struct FunctionSummary {
     pub max_scale: u32,
     /// Its instances by state.
     pub states: States,
+    /// Those that are starting but do not begin yet, for the machine has no room.
+    #[serde(default)]
+    pub held_starts: Option<HeldStarts>,
     /// Requests in instances.
     pub in_flight: u32,
     /// Requests waiting for one.
@@ -67,6 +70,15 @@ pub struct States {
     /// Of those that are ready, the ones that are frozen.
     #[serde(default)]
     pub frozen: u32,
+}
+
+/// Starts that wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldStarts {
+    /// How many.
+    pub count: u32,
+    /// What the first of them waits for: `at-once`, `rate` or `memory`.
+    pub reason: String,
 }
 
 /// Failed starts.
@@ -193,6 +205,9 @@ pub struct Processes {
 /// Where the time of a start went.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StartInfo {
+    /// Held before anything was done, for the machine had no room.
+    #[serde(default)]
+    pub gate_ms: f64,
     /// Sockets, ports, pipes.
     pub prepare_ms: f64,
     /// Until the program was executed.

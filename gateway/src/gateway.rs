@@ -10,7 +10,7 @@ use stoker_scaler::FunctionView;
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
-use crate::launch::launch_spec;
+use crate::launch::{launch_spec, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::overload::{self, Pressure, Room};
@@ -88,6 +88,8 @@ impl Gateway {
         telemetry: Arc<Telemetry>,
     ) -> Self {
         metrics.set_functions(config.gateway.metrics.functions);
+        // Before there is anything to start.
+        scaler.set_starts(start_settings(&config.gateway.starts));
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
@@ -117,6 +119,8 @@ impl Gateway {
     /// Must not run twice at once.
     pub fn apply(&self, config: Config) -> Applied {
         let old = self.snapshot.load_full();
+        self.scaler
+            .set_starts(start_settings(&config.gateway.starts));
         let mut applied = Applied {
             certificates: new_certificates(&old.gateway, &config.gateway),
             needs_restart: needs_restart(&old.gateway, &config.gateway),

@@ -1,9 +1,22 @@
-//! From a function's manifest to what the scaler starts.
+//! From a function's manifest to what the scaler starts, and how much of it.
 
-use stoker_config::{FunctionSpec, IsolationSpec, Listen, Namespace as Own};
+use stoker_config::{FunctionSpec, IsolationSpec, Listen, Namespace as Own, StartsSpec};
+use stoker_scaler::StartSettings;
 use stoker_scaler::driver::{
     Isolation, Language, LaunchSpec, Namespace, Resources, Rlimit, RuntimeLaunch, SocketKind,
 };
+
+/// How much the scaler may start.
+pub(crate) fn start_settings(spec: &StartsSpec) -> StartSettings {
+    StartSettings {
+        at_once: spec.at_once,
+        per_second: spec.per_second,
+        burst: spec.burst,
+        memory_reserve_bytes: spec.memory_reserve_bytes,
+        evict_idle: spec.evict_idle,
+        yield_after: spec.yield_after,
+    }
+}
 
 /// How instances of `spec` are started.
 pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {

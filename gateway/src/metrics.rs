@@ -87,6 +87,10 @@ impl Metrics {
 
     /// Counts what the scaler tells of a revision.
     pub fn note(&self, launch: &LaunchSpec, notice: &Notice<'_>) {
+        if let Notice::Held { by, .. } = notice {
+            let labels = [by.name()];
+            self.wide.held_starts.with_label_values(&labels).inc();
+        }
         self.series(&launch.function, &launch.revision).note(notice);
     }
 

@@ -99,6 +99,7 @@ mod tests {
         );
         let spawn = Duration::from_micros(1500);
         phases.set_start(Some(StartTimings {
+            gate: Duration::ZERO,
             spawn,
             ..Default::default()
         }));

@@ -8,11 +8,11 @@ import { takeSettings } from "./settings.mjs";
 const mode = process.argv[2];
 if (mode === "serve") {
   const { serve } = await import("./serve.mjs");
-  process.argv.length = 1;
+  process.argv.length = 2;
   await serve(takeSettings(), { fd: 3 });
 } else if (mode === "cell") {
   const { runCell } = await import("./cell.mjs");
-  process.argv.length = 1;
+  process.argv.length = 2;
   await runCell(takeSettings());
 } else {
   process.stderr.write("usage: node main.mjs serve|cell\n");

@@ -18,6 +18,7 @@ mod cgroup;
     reason = "clones with shared memory; its safe interface owns all that the child touches"
 )]
 mod clone;
+mod confine;
 mod explain;
 mod frost;
 mod launch;

@@ -7,6 +7,8 @@ mod support;
 
 #[path = "process/adopting.rs"]
 mod adopting;
+#[path = "process/confining.rs"]
+mod confining;
 #[path = "process/ending.rs"]
 mod ending;
 #[path = "process/executing.rs"]

@@ -38,7 +38,7 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
             Notice::Started {
                 id, pid, timings, ..
             } => {
-                let took = timings.prepare + timings.spawn + timings.listen;
+                let took = timings.gate + timings.prepare + timings.spawn + timings.listen;
                 logs.note(
                     function,
                     id,
@@ -85,7 +85,10 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
                  that had done so before were told to end"
             ),
             // Too many to be told; they are counted.
-            Notice::Frozen { .. } | Notice::Thawed { .. } | Notice::Decided(_) => {}
+            Notice::Frozen { .. }
+            | Notice::Thawed { .. }
+            | Notice::Held { .. }
+            | Notice::Decided(_) => {}
         }
     })
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use client::Client;
 pub(crate) use gateway::Gateway;
-pub(crate) use program::Program;
+pub(crate) use program::{Program, python};
 pub(crate) use record::Record;
 pub(crate) use response::Response;
 pub(crate) use site::{Function, Site};

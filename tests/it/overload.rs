@@ -17,6 +17,23 @@ pub(crate) fn metrics(gateway: &Gateway) -> String {
     admin(gateway, "/metrics").text()
 }
 
+/// So many connections, each of which was answered once.
+fn connected(gateway: &Gateway, count: usize) -> Vec<Client> {
+    let mut clients: Vec<_> = (0..count).map(|_| gateway.connect()).collect();
+    serve(&mut clients);
+    clients
+}
+
+/// Each of them is answered.
+fn serve(clients: &mut [Client]) {
+    for client in clients {
+        client
+            .get("/function/f/")
+            .expect("there is an answer")
+            .good();
+    }
+}
+
 fn assert_refused(response: &Response) {
     assert_eq!(response.status, 503, "{response}");
     assert_eq!(response.header("connection"), Some("close"), "{response}");
@@ -67,27 +84,15 @@ fn idle_connections_make_room_for_new_ones() {
     let gateway = Site::new("[limits]\nconnections = 4\n[timeouts]\nheader = \"1h\"")
         .function("f", &function)
         .start();
-    let mut idle: Vec<_> = (0..4).map(|_| gateway.connect()).collect();
-    for client in &mut idle {
-        client
-            .get("/function/f/")
-            .expect("there is an answer")
-            .good();
-    }
+    let idle = connected(&gateway, 4);
     // An hour shrinks to three minutes at most: nobody is closed for being idle for a moment.
     assert_refused(&gateway.connect().receive().expect("it is answered"));
-    drop(gateway);
+    drop((gateway, idle));
 
     let gateway = Site::new("[limits]\nconnections = 4\n[timeouts]\nheader = \"20s\"")
         .function("f", &function)
         .start();
-    let mut idle: Vec<_> = (0..4).map(|_| gateway.connect()).collect();
-    for client in &mut idle {
-        client
-            .get("/function/f/")
-            .expect("there is an answer")
-            .good();
-    }
+    let mut idle = connected(&gateway, 4);
     wait_until("there is room", || {
         let answer = gateway.connect().get("/function/f/");
         answer.is_ok_and(|answer| answer.status == 200)
@@ -103,20 +108,9 @@ fn short_of_memory_it_takes_few_new_connections_and_keeps_those_it_has() {
         .function("f", &function)
         .start();
     gateway.wait_for_error(0, &["bytes of memory are in use", "takes nothing new"]);
-    let mut taken: Vec<_> = (0..64).map(|_| gateway.connect()).collect();
-    for client in &mut taken {
-        client
-            .get("/function/f/")
-            .expect("there is an answer")
-            .good();
-    }
+    let mut taken = connected(&gateway, 64);
     assert_refused(&gateway.connect().receive().expect("it is answered"));
-    for client in &mut taken {
-        client
-            .get("/function/f/")
-            .expect("there is an answer")
-            .good();
-    }
+    serve(&mut taken);
     assert!(metrics(&gateway).contains("stoker_shed_total{reason=\"memory\"} 1"));
 }
 
@@ -127,13 +121,7 @@ fn with_few_descriptors_it_says_so_and_refuses_before_they_are_gone() {
     let gateway = Gateway::start_within(site, Some(120));
     let parts = ["RLIMIT_NOFILE", "room for 30 connections"];
     gateway.wait_for_error(0, &parts);
-    let mut taken: Vec<_> = (0..30).map(|_| gateway.connect()).collect();
-    for client in &mut taken {
-        client
-            .get("/function/f/")
-            .expect("there is an answer")
-            .good();
-    }
+    let mut taken = connected(&gateway, 30);
     for _ in 0..50 {
         assert_refused(&gateway.connect().receive().expect("it is answered"));
     }

@@ -2,15 +2,7 @@
 
 use std::time::Duration;
 
-use crate::spec::{CgroupUse, CgroupsSpec, FreezeSpec, ReclaimSpec};
-
-pub(super) fn blank_cgroups() -> CgroupsSpec {
-    CgroupsSpec {
-        enabled: CgroupUse::Auto,
-        parent: None,
-        pool: 0,
-    }
-}
+use crate::spec::{FreezeSpec, ReclaimSpec};
 
 pub(super) fn blank_freeze() -> FreezeSpec {
     FreezeSpec {

@@ -85,6 +85,12 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(super::freeze::FREEZE),
     },
     Section {
+        name: "starts",
+        meaning: "How many instances start at the same time, over all functions. A start that may \
+            not begin yet waits; functions take turns.",
+        content: Content::Keys(super::starts::STARTS),
+    },
+    Section {
         name: "logs",
         meaning: "The output of the functions.",
         content: Content::Keys(LOGS),

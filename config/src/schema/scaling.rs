@@ -162,9 +162,10 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
     ),
     key(
         "max-starting",
-        Value("4"),
-        Whole(1, 1000, |d, v| d.scaling.max_starting = narrow(v)),
-        "Instances of the function starting at once. The default suits a machine with 2 cores.",
+        Else("`max-scale`"),
+        Whole(1, 1000, |d, v| d.max_starting = Some(narrow(v))),
+        "Instances of the function starting at once. `[starts]` of the gateway file limits what \
+         all functions start.",
     ),
     key(
         "slow-start",

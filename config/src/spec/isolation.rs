@@ -46,7 +46,7 @@ pub enum Namespace {
 }
 
 /// Whether instances get control groups, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CgroupsSpec {
     /// Whether at all.
     pub enabled: CgroupUse,
@@ -57,9 +57,10 @@ pub struct CgroupsSpec {
 }
 
 /// Whether instances get control groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CgroupUse {
     /// If it can be done.
+    #[default]
     Auto,
     /// In any case; otherwise the gateway does not start.
     Always,

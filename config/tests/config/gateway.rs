@@ -40,6 +40,15 @@ fn defaults() {
     assert_eq!(gateway.timeouts.shutdown, Duration::from_secs(30));
     assert!(gateway.adoption.enabled);
     assert_eq!(gateway.adoption.timeout, Duration::from_secs(60));
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(gateway.starts.at_once as usize, 4 * cores);
+    assert_eq!(
+        (gateway.starts.per_second, gateway.starts.burst),
+        (5000, 1000)
+    );
+    assert_eq!(gateway.starts.yield_after, Duration::from_secs(1));
+    assert_eq!(gateway.starts.memory_reserve_bytes, 64 << 20);
+    assert!(gateway.starts.evict_idle);
     assert_eq!((gateway.logs.file_bytes, gateway.logs.files), (10 << 20, 3));
     assert_eq!(gateway.logs.line_bytes, 16 << 10);
 }

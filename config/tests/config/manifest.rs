@@ -62,7 +62,7 @@ fn defaults_of_the_scaling() {
         (scaling.min_scale, scaling.max_scale, scaling.initial_scale),
         (0, 8, 0)
     );
-    assert_eq!((scaling.activation_scale, scaling.max_starting), (1, 4));
+    assert_eq!((scaling.activation_scale, scaling.max_starting), (1, 8));
     assert_eq!(
         (scaling.idle_timeout, scaling.stable_window),
         (seconds(60), seconds(60))

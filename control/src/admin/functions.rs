@@ -18,7 +18,8 @@ use super::prepared::spares_of;
 use super::problem::{Problem, find};
 use super::{App, aside};
 use crate::wire::{
-    DecisionInfo, Failure, FunctionDetail, FunctionSummary, InstanceInfo, Route, StartInfo, States,
+    DecisionInfo, Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route,
+    StartInfo, States,
 };
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -89,7 +90,7 @@ pub(super) fn summary(
     view: &FunctionView,
     prepared: &[Prepared],
 ) -> FunctionSummary {
-    let FunctionView { pool, .. } = view;
+    let FunctionView { pool, held, .. } = view;
     let scaling = &entry.spec.scaling;
     let name = &entry.spec.name;
     FunctionSummary {
@@ -101,6 +102,10 @@ pub(super) fn summary(
         min_scale: scaling.min_scale,
         max_scale: scaling.max_scale,
         states: states(pool),
+        held_starts: held.map(|held| HeldStarts {
+            count: held.count,
+            reason: held.by.name().to_owned(),
+        }),
         in_flight: pool.in_flight,
         waiting: pool.waiting,
         expected_wait_ms: pool.expected_wait.map(millis),
@@ -203,10 +208,11 @@ fn route(route: &RouteSpec) -> Route {
 /// None for an adopted instance, whose start nobody here has seen.
 fn start(timings: StartTimings) -> Option<StartInfo> {
     (timings != StartTimings::default()).then(|| StartInfo {
+        gate_ms: millis(timings.gate),
         prepare_ms: millis(timings.prepare),
         spawn_ms: millis(timings.spawn),
         listen_ms: millis(timings.listen),
-        total_ms: millis(timings.prepare + timings.spawn + timings.listen),
+        total_ms: millis(timings.gate + timings.prepare + timings.spawn + timings.listen),
     })
 }
 

@@ -69,6 +69,9 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
     if words.is_empty() {
         words.push("0".to_owned());
     }
+    if let Some(held) = &function.held_starts {
+        words.push(format!("{} of them wait ({})", held.count, held.reason));
+    }
     if function.spares > 0 {
         words.push(format!("{} spare", function.spares));
     }
@@ -84,7 +87,7 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Failure, States};
+    use crate::wire::{Failure, HeldStarts, States};
 
     #[test]
     fn says_what_is_unusual() {
@@ -97,6 +100,7 @@ mod tests {
             min_scale: 0,
             max_scale: 1,
             states: States::default(),
+            held_starts: None,
             in_flight: 0,
             waiting: 0,
             expected_wait_ms: None,
@@ -119,6 +123,16 @@ mod tests {
             instances(&function),
             "2 ready, 1 frozen, 1 aside, 1 starting, 3 stopping"
         );
+        function.states = States {
+            starting: 5,
+            ..States::default()
+        };
+        function.held_starts = Some(HeldStarts {
+            count: 3,
+            reason: "memory".to_owned(),
+        });
+        assert_eq!(instances(&function), "5 starting, 3 of them wait (memory)");
+        function.held_starts = None;
         assert_eq!(waiting_in_words(0, Some(9.0)), "0");
         assert_eq!(waiting_in_words(3, None), "3");
         assert_eq!(waiting_in_words(3, Some(1540.0)), "3 (1.5s)");

@@ -90,6 +90,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_a_dash() {
         let start = StartInfo {
+            gate_ms: 0.0,
             prepare_ms: 0.5,
             spawn_ms: 1.0,
             listen_ms: 10.0,

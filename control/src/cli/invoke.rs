@@ -19,6 +19,8 @@ use super::{Failure, InvokeArgs};
 use crate::client::{ClientError, Target, segment};
 use crate::wire::{FunctionDetail, GatewayInfo};
 
+pub use place::listener;
+
 /// For `--json`, which holds the whole answer; without it, answers are streamed.
 const JSON_BODY_BYTES: usize = 64 << 20;
 

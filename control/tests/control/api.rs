@@ -93,7 +93,13 @@ async fn shows_all_of_a_function() {
     assert_eq!(instance["idle_seconds"], Value::Null);
     assert_eq!(
         instance["start"],
-        json!({"prepare_ms": 0.5, "spawn_ms": 1.0, "listen_ms": 10.0, "total_ms": 11.5})
+        json!({
+            "gate_ms": 0.0,
+            "prepare_ms": 0.5,
+            "spawn_ms": 1.0,
+            "listen_ms": 10.0,
+            "total_ms": 11.5
+        })
     );
     let why = function["decision"]["why"].as_str().unwrap();
     assert!(why.starts_with("1 instance wanted: "), "{why}");

@@ -75,6 +75,7 @@ impl Driver for FakeDriver {
                 return Err(failure("it ended with exit code 3"));
             }
             let timings = StartTimings {
+                gate: Duration::ZERO,
                 prepare: Duration::from_micros(500),
                 spawn: Duration::from_millis(1),
                 listen: Duration::from_millis(10),

@@ -22,6 +22,7 @@ pub(super) struct Gauges {
     backoff: IntGaugeVec,
     spares: IntGaugeVec,
     parents: IntGaugeVec,
+    held: IntGaugeVec,
 }
 
 impl Gauges {
@@ -40,6 +41,11 @@ impl Gauges {
             )?,
             in_flight: families.gauges("stoker_in_flight_requests", "Slots in use now.", own)?,
             desired: families.gauges("stoker_desired_instances", "Instances wanted now.", own)?,
+            held: families.gauges(
+                "stoker_starts_waiting",
+                "Starts that do not begin yet, for there is no room for them.",
+                own,
+            )?,
             backoff: families.gauges(
                 "stoker_start_backoff",
                 "1 while failed starts hold the next one back.",
@@ -69,6 +75,7 @@ impl Gauges {
             &self.backoff,
             &self.spares,
             &self.parents,
+            &self.held,
         ] {
             gauge.reset();
         }
@@ -100,6 +107,7 @@ impl Gauges {
             (&self.in_flight, pool.in_flight),
             (&self.desired, desired),
             (&self.backoff, u32::from(pool.backoff_until.is_some())),
+            (&self.held, view.held.map_or(0, |held| held.count)),
         ] {
             gauge.with_label_values(own).add(value.into());
         }

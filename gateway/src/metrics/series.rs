@@ -30,7 +30,7 @@ pub(super) enum Warmth {
 
 const RESULTS: [&str; 3] = ["ready", "failed", "adopted"];
 const KINDS: [&str; 4] = ["not-executable", "exited", "never-listened", "resources"];
-const PHASES: [&str; 3] = ["prepare", "spawn", "listen"];
+const PHASES: [&str; 4] = ["gate", "prepare", "spawn", "listen"];
 const WANTED: [&str; 2] = ["no", "yes"];
 
 /// The series of one revision of a function. Most appear with the first event that they count.
@@ -169,7 +169,10 @@ impl Series {
             Notice::Relieved { released, .. } if *released > 0 => {
                 self.count(&self.families.releases, *released as u64);
             }
-            Notice::Relieved { .. } | Notice::CannotFreeze { .. } | Notice::Decided(_) => {}
+            Notice::Relieved { .. }
+            | Notice::CannotFreeze { .. }
+            | Notice::Held { .. }
+            | Notice::Decided(_) => {}
         }
     }
 
@@ -286,8 +289,10 @@ impl Series {
 
     fn started(&self, timings: &StartTimings) {
         self.starts(0).inc();
-        let parts = [timings.prepare, timings.spawn, timings.listen];
-        for (phase, time) in PHASES.into_iter().zip(parts) {
+        let parts = [timings.gate, timings.prepare, timings.spawn, timings.listen];
+        // Most starts are not held.
+        let held = usize::from(timings.gate.is_zero());
+        for (phase, time) in PHASES.into_iter().zip(parts).skip(held) {
             let labels = [&*self.function, &*self.revision, phase];
             let histogram = self.families.start.with_label_values(&labels);
             histogram.observe(time.as_secs_f64());

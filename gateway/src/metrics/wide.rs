@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use stoker_config::CertificateSpec;
+use stoker_scaler::HeldBy;
 
 use super::families::Families;
 
@@ -16,6 +17,7 @@ pub(super) struct Wide {
     pub(super) wait_buffer_limit: IntGauge,
     pub(super) handshakes: IntCounterVec,
     pub(super) shed: IntCounterVec,
+    pub(super) held_starts: IntCounterVec,
     expiry: IntGaugeVec,
     open: IntGaugeVec,
     accepted: IntCounterVec,
@@ -81,6 +83,7 @@ impl Wide {
             handshakes,
             expiry,
             shed,
+            held_starts: held_starts(families)?,
             open: families.gauges(
                 "stoker_open_connections",
                 "Callers' connections that are open now.",
@@ -166,6 +169,19 @@ fn edge(
         &["reason"],
     )?;
     Ok((handshakes, expiry, shed))
+}
+
+/// All reasons are there at zero, so that the first one is seen as a rise.
+fn held_starts(families: &Families) -> Result<IntCounterVec, prometheus::Error> {
+    let held = families.counters(
+        "stoker_starts_held_total",
+        "Starts that had to wait before they began, by what they waited for at first.",
+        &["reason"],
+    )?;
+    for by in HeldBy::ALL {
+        held.with_label_values(&[by.name()]);
+    }
+    Ok(held)
 }
 
 impl ListenerMetrics {

@@ -11,7 +11,9 @@ def main():
     """Runs the mode that the command line names; the exit status."""
     # Ours is the directory above this package; the function's own comes first, as for a script.
     runtime = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sys.path[0] = os.getcwd()
+    if sys.path[:1] == [os.path.join(runtime, "stoker_runtime")]:
+        del sys.path[0]
+    sys.path.insert(0, os.getcwd())
     sys.path.append(runtime)
     from stoker_runtime.settings import Settings
 

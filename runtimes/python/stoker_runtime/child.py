@@ -7,14 +7,13 @@ import signal
 import socket
 import time
 
-from . import seeds, warm
+from . import messages, seeds, warm
 from .errors import UnusableHandler, log_exception
 from .load import load
 from .serve import fail, run
 
-# More than a message can be: the kernel's buffer is smaller (net.core.wmem_default).
-ASSIGNMENT_BYTES = 1024 * 1024
-MSG_CMSG_CLOEXEC = 0x40000000
+# The kernel's buffer for what is sent is smaller (net.core.wmem_default).
+ASSIGNMENT_BYTES = 512 * 1024
 MSG_DONTWAIT = 0x40
 PR_SET_PDEATHSIG = 1
 # For the spawner to become the parent, if the process between was killed out of turn.
@@ -39,21 +38,17 @@ class Child:
         try:
             self.control.send(b'{"type":"spare","pid":%d}' % os.getpid())
             try:
-                data, descriptors = self._receive(MSG_DONTWAIT)
+                assignment = messages.receive(self.control, ASSIGNMENT_BYTES, MSG_DONTWAIT)
             except BlockingIOError:
                 # There is time: what the first request touches becomes our own memory now.
-                warm.warm(self.handler)
-                data, descriptors = self._receive(0)
+                warm.warm(self.handler, self.settings.concurrency)
+                assignment = messages.receive(self.control, ASSIGNMENT_BYTES)
         except OSError:
-            data = b""
+            assignment = b"", []
+        data, descriptors = assignment
         if not data:
             os._exit(0)
         return self._become(json.loads(data), descriptors)
-
-    def _receive(self, flags):
-        data, descriptors, _, _ = socket.recv_fds(
-            self.control, ASSIGNMENT_BYTES, 4, flags | MSG_CMSG_CLOEXEC)
-        return data, descriptors
 
     def _settle(self):
         """Becomes a process of its own, which ends with the spawner."""

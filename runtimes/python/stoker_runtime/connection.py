@@ -59,6 +59,7 @@ class Connection:
                 return False
             if not BlockingExchange(self, head, stopping).run(interface):
                 return False
+            self._skip_empty_lines()
             if not self.buffer:
                 return True
 
@@ -66,8 +67,7 @@ class Connection:
         """The next head; `None` if the connection ends before."""
         buffer = self.buffer
         while True:
-            while buffer[:2] == b"\r\n":
-                del buffer[:2]
+            self._skip_empty_lines()
             end = find_head(buffer)
             if end >= 0:
                 head = Head(bytes(buffer[:end]))
@@ -75,6 +75,11 @@ class Connection:
                 return head
             if not self.fill():
                 return None
+
+    def _skip_empty_lines(self):
+        """As some send between requests (RFC 9112 section 2.2)."""
+        while self.buffer[:2] == b"\r\n":
+            del self.buffer[:2]
 
     def _refuse(self, error):
         try:

@@ -36,8 +36,7 @@ class Exchange:
             raise BrokenAnswer("the answer has a body but no status")
         if self.ended:
             raise BrokenAnswer("the answer has ended already")
-        head = b"" if self.sent else self._begin()
-        return head + self.answer.piece(data) if data else head
+        return self._framed(data, False)
 
     def encode_end(self, last=b""):
         """The bytes that carry `last` and what ends the answer."""
@@ -48,7 +47,7 @@ class Exchange:
         if not self.sent and self.answer.left is None and not self.answer.bodiless:
             # All of it is here.
             self.answer.left = len(last)
-        piece = self.encode(last) + self.answer.end()
+        piece = self._framed(last, True)
         self.ended = True
         return piece
 
@@ -58,6 +57,18 @@ class Exchange:
         # Behind the head of an answer it would be taken for its body.
         self.expected = self.expected and self.sent
         return told
+
+    def _framed(self, data, is_last):
+        sent = self.sent
+        try:
+            out = b"" if sent else self._begin()
+            if data:
+                out += self.answer.piece(data)
+            return out + self.answer.end() if is_last else out
+        except BrokenAnswer:
+            # Nothing of it went out, so a failure may be told in its place.
+            self.sent = sent
+            raise
 
     def _begin(self):
         self.sent = True

@@ -10,7 +10,8 @@ from .settings import INTERFACES
 
 # Looked for in a module whose handler is named without an attribute, in this order.
 NAMES = ("handler", "app", "application")
-VARIADIC, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x20, 0x80, 0x200
+# Of code objects: CO_VARARGS, CO_COROUTINE and CO_ASYNC_GENERATOR.
+VARIADIC, COROUTINE, ASYNC_GENERATOR = 0x04, 0x80, 0x200
 
 
 class Handler:
@@ -133,16 +134,17 @@ def function_of(target):
     bound by name. `None` if there is no such function."""
     bound, named = 0, ()
     for _ in range(32):
-        if hasattr(target, "__code__"):
+        if hasattr(target, "__func__"):
+            # Before the code, which methods seem to have too.
+            bound += 1
+            target = target.__func__
+        elif hasattr(target, "__code__"):
             return target, bound, named
-        if hasattr(target, "func") and hasattr(target, "keywords"):
+        elif hasattr(target, "func") and hasattr(target, "keywords"):
             # functools.partial
             bound += len(target.args)
             named += tuple(target.keywords)
             target = target.func
-        elif hasattr(target, "__func__"):
-            bound += 1
-            target = target.__func__
         elif isinstance(target, type):
             bound += 1
             target = target.__init__
@@ -164,8 +166,7 @@ def flags_of(target):
     found = function_of(target)
     if found is None:
         return 0
-    flags = found[0].__code__.co_flags
-    return flags
+    return found[0].__code__.co_flags
 
 
 def arguments_of(target):

@@ -11,14 +11,12 @@ import signal
 import socket
 import sys
 
-from . import child, hygiene, seeds, warm
+from . import child, hygiene, messages, seeds, warm
 from .errors import UnusableHandler, log_exception
 from .load import load
 from .serve import fail
 
 MESSAGE_BYTES = 64 * 1024
-# Linux: close what comes in messages when something is executed.
-MSG_CMSG_CLOEXEC = 0x40000000
 
 
 class Parent:
@@ -29,6 +27,7 @@ class Parent:
         self.control = socket.socket(fileno=descriptor)
         self.control.set_inheritable(False)
         self.handler = None
+        self.on_child_end = None
 
     def run(self):
         """The exit status: the parent's own, or in a forked process the instance's."""
@@ -62,7 +61,16 @@ class Parent:
             sys.stderr.write("stoker: %s\n" % warning)
         # After the import, which may have set its own.
         signal.signal(signal.SIGTERM, leave)
-        warm.warm(self.handler)
+        # For `waitpid`, which an ignored SIGCHLD would make wait for the module's children too.
+        self.on_child_end = signal.getsignal(signal.SIGCHLD)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        seeds.note_numpy()
+        try:
+            warm.warm(self.handler)
+        except Exception as error:  # The module may have replaced parts of the standard library.
+            log_exception(error)
+            return "the runner cannot serve once %s is imported: %s: %s" % (
+                module, type(error).__name__, error)
         # What is here already is never looked through by the collector again, so that its pages
         # stay shared.
         gc.collect()
@@ -73,8 +81,7 @@ class Parent:
         """Forks until the spawner goes; returns only in forked processes."""
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(
-                    self.control, MESSAGE_BYTES, 4, MSG_CMSG_CLOEXEC)
+                data, descriptors = messages.receive(self.control, MESSAGE_BYTES)
             except OSError:
                 leave()
             if not data:
@@ -102,6 +109,8 @@ class Parent:
                 fork_again()
                 os.close(write)
                 self.control.close()
+                if self.on_child_end is not None:
+                    signal.signal(signal.SIGCHLD, self.on_child_end)
                 return child.Child(self.settings, self.handler, descriptor, read)
             # Returns only once the child is the spawner's; the pipe's end tells the child so.
             if os.waitpid(between, 0)[1] != 0:

@@ -10,8 +10,13 @@ import random
 import sys
 import weakref
 
+# Of a seed that numpy took from the system: 128 bits. What a program chooses is shorter.
+CHOSEN_BITS = 64
+
 # Generators made while the handler was imported, without a seed of the program's own choice.
 _unseeded = weakref.WeakSet()
+# The same of numpy, as far as they are kept in modules.
+_numpy_generators = []
 
 
 @contextlib.contextmanager
@@ -34,6 +39,21 @@ def watching():
         random.Random.seed = original
 
 
+def note_numpy():
+    """Notes numpy's generators that modules keep."""
+    kind = getattr(sys.modules.get("numpy.random"), "Generator", None)
+    if kind is None:
+        return
+    for module in list(sys.modules.values()):
+        for value in list(getattr(module, "__dict__", {}).values()):
+            # Not `isinstance`, which asks proxies what they stand for.
+            if type(value) is kind:
+                source = value.bit_generator
+                entropy = getattr(getattr(source, "seed_seq", None), "entropy", None)
+                if isinstance(entropy, int) and entropy.bit_length() > CHOSEN_BITS:
+                    _numpy_generators.append(source)
+
+
 def reseed():
     """Gives this process random numbers of its own."""
     random.seed()
@@ -42,6 +62,8 @@ def reseed():
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
+    for source in _numpy_generators:
+        source.state = type(source)().state
     ssl = sys.modules.get("ssl")
     if ssl is not None:
         ssl.RAND_add(os.urandom(32), 32.0)

@@ -8,11 +8,14 @@ import os
 import select
 import signal
 import threading
+import time
 
 from .connection import DONTWAIT, Connection
 
 # The gateway keeps one per slot; so many may be open at once.
 MAX_CONNECTIONS = 4096
+# Before the next attempt to accept, after one for which there was no descriptor.
+PAUSE_SECONDS = 0.1
 ONCE = select.EPOLLIN | select.EPOLLONESHOT
 
 
@@ -26,6 +29,8 @@ class ThreadServer:
         # Connections that wait for a request, by descriptor. Whoever takes one out owns it.
         self.idle = {}
         self.open = 0
+        # No more is accepted until one of them ends.
+        self.paused = False
         self.lock = threading.Lock()
         self.waiting_threads = 0
         self.threads = []
@@ -38,14 +43,18 @@ class ThreadServer:
 
     def run(self):
         """Serves until SIGTERM, then finishes what is in flight."""
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGTERM, self.stop)
+        signal.signal(signal.SIGINT, self.stop)
         self._work()
         for thread in self.threads:
             thread.join()
         self.listener.close()
+        self.epoll.close()
+        os.close(self.wake_read)
+        os.close(self.wake_write)
 
-    def _stop(self, _signal, _frame):
+    def stop(self, *_):
+        """Ends `run` once what is in flight is answered."""
         self.stopped = True
         os.write(self.wake_write, b"x")
 
@@ -71,14 +80,21 @@ class ThreadServer:
         self._finish()
 
     def _accept(self):
+        socket, lacking = None, False
         try:
             socket, _ = self.listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            pass
         except OSError:
-            socket = None
+            # Descriptors or memory: until a connection ends, or for a moment if there is none.
+            lacking = True
         with self.lock:
             self.open += socket is not None
-            full = self.open >= MAX_CONNECTIONS
-        if not full:
+            self.paused = self.open >= MAX_CONNECTIONS or lacking and self.open > 0
+            paused = self.paused
+        if not paused:
+            if lacking:
+                time.sleep(PAUSE_SECONDS)
             self.epoll.modify(self.listener.fileno(), ONCE)
         if socket is not None:
             socket.setblocking(True)
@@ -117,7 +133,7 @@ class ThreadServer:
         connection.close()
         with self.lock:
             self.open -= 1
-            again = self.open == MAX_CONNECTIONS - 1
+            again, self.paused = self.paused, False
         if again and not self.stopped:
             self.epoll.modify(self.listener.fileno(), ONCE)
 

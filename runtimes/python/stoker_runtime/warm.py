@@ -1,96 +1,104 @@
 """One request to ourselves, with an application of our own in the handler's place.
 
-It imports and touches what the first real request would, without running any code of the user.
+It goes the whole way of the first real request, so that all that imports and touches is there
+then, without running any code of the user.
 """
 
+import json
+import os
+import signal
 import socket
+
+from .load import Handler
 
 REQUEST = (
     b"POST /warm%20up?a=b HTTP/1.1\r\nhost: stoker\r\nx-forwarded-for: 127.0.0.1\r\n"
     b"x-forwarded-proto: http\r\ncontent-type: application/json\r\ncontent-length: 2\r\n"
     b"connection: close\r\n\r\n{}"
 )
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def warm(handler):
-    """Serves one request as `handler` would be served."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(REQUEST)
+def warm(handler, concurrency=1):
+    """Serves one request as `handler` would be served. More than one of `concurrency` may start a
+    thread, which ends."""
+    # A signal that comes meanwhile is for those who handle it afterwards.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    handlers = [signal.getsignal(number) for number in SIGNALS]
+    try:
+        with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as caller:
+            # A name of the kernel's choice, outside of the file system (unix(7), "Autobind").
+            listener.bind("")
+            listener.listen(1)
+            caller.connect(listener.getsockname())
+            caller.sendall(REQUEST)
+            serve(handler, listener, min(concurrency, 2))
+    except OSError:
+        # Such as where sockets are forbidden: the first request pays for it then.
+        pass
+    finally:
+        for number, one in zip(SIGNALS, handlers):
+            signal.signal(number, one)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def serve(handler, listener, concurrency):
+    """Serves until the first request was answered."""
+    def end():
         if handler.is_async:
-            warm_loop(handler, ours, theirs)
+            server.stopped.set()
         else:
-            warm_thread(handler, ours)
+            server.stop()
+
+    # As an assignment does.
+    os.environ.update(json.loads('{"environment":{},"unset":[],"concurrency":1}')["environment"])
+    target = APPLICATIONS[handler.interface, handler.is_async](end)
+    server = Handler(target, handler.interface, handler.is_async).server(listener, concurrency)
+    server.run()
 
 
-def warm_thread(handler, ours):
-    """For applications that block."""
-    from . import threads as _
-    from .connection import Connection
-    from .handler import HandlerInterface
-    from .wsgi import WsgiInterface
-
-    wsgi = handler.interface == "wsgi"
-    interface = WsgiInterface(wsgi_application, 1) if wsgi else HandlerInterface(answer, 1)
-    connection = Connection(ours)
-    connection.fill()
-    connection.serve(interface, lambda: False)
-
-
-def warm_loop(handler, ours, theirs):
-    """For coroutines."""
-    import asyncio
-
-    from .asgi import AsgiInterface
-    from .handler import AsyncHandlerInterface
-    from .loop import HttpConnection
-
-    asgi = handler.interface == "asgi"
-    server = Served(AsgiInterface(asgi_application, 1) if asgi else AsyncHandlerInterface(
-        async_answer, 1))
-
-    async def serve():
-        loop = asyncio.get_running_loop()
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        await loop.connect_accepted_socket(lambda: HttpConnection(server), ours)
-        while await loop.sock_recv(theirs, 4096):
-            pass
-
-    asyncio.run(serve())
-
-
-class Served:
-    """As much of a server as one connection needs."""
-
-    def __init__(self, interface):
-        self.interface = interface
-        self.connections = set()
-
-    def stopping(self):
-        """It never is."""
-        return False
-
-
-def answer(request):
+def blocking_handler(end):
     """A handler."""
-    return request.json()
+    def handler(request):
+        end()
+        return request.json()
+    return handler
 
 
-async def async_answer(request):
+def async_handler(end):
     """A handler that is a coroutine."""
-    return request.json()
+    async def handler(request):
+        end()
+        return request.json()
+    return handler
 
 
-def wsgi_application(environ, start_response):
+def wsgi_application(end):
     """A WSGI application."""
-    environ["wsgi.input"].read()
-    start_response("200 OK", [("content-type", "text/plain")])
-    return [b"warm"]
+    def application(environ, start_response):
+        environ["wsgi.input"].read()
+        start_response("200 OK", [("content-type", "text/plain")])
+        end()
+        return [b"warm"]
+    return application
 
 
-async def asgi_application(scope, receive, send):
+def asgi_application(end):
     """An ASGI application."""
-    await receive()
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"warm"})
+    async def application(scope, receive, send):
+        await receive()
+        if scope["type"] == "lifespan":
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        end()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"warm"})
+    return application
+
+
+APPLICATIONS = {
+    ("handler", False): blocking_handler, ("handler", True): async_handler,
+    ("wsgi", False): wsgi_application, ("asgi", True): asgi_application,
+}

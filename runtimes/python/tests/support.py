@@ -37,12 +37,15 @@ class Site(unittest.TestCase):
         listener.listen(1024)
         return listener, path
 
+    # The runner's command line, before the mode.
+    command = (sys.executable, MAIN)
+
     def start(self, mode, descriptor, environment):
         """Starts the runner with `descriptor` as its third; standard error goes to `self.log`."""
         self.log = os.path.join(self.directory, "log")
         with open(self.log, "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, MAIN, mode],
+                [*self.command, mode],
                 cwd=self.directory,
                 env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **environment},
                 stdout=log, stderr=log, close_fds=False, start_new_session=True,
@@ -51,9 +54,9 @@ class Site(unittest.TestCase):
         self.addCleanup(end, process)
         return process
 
-    def serve(self, source, handler="main", interface="auto", concurrency=1):
+    def serve(self, source, handler="main", interface="auto", concurrency=1, name="main.py"):
         """Serves a module; returns how to reach it."""
-        self.module(source)
+        self.module(source, name)
         listener, path = self.listen()
         process = self.start("serve", listener.fileno(), {
             "STOKER_HANDLER": handler, "STOKER_INTERFACE": interface,

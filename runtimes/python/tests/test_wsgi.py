@@ -124,6 +124,9 @@ class WsgiTests(Site):
                 if path == "/short":
                     start_response("200 OK", [("Content-Length", "5")])
                     return iter([b"abc"])
+                if path == "/brief":
+                    start_response("200 OK", [("Content-Length", "5")])
+                    return [b"abc"]
                 if path == "/header":
                     start_response("200 OK", [("X", "a\\r\\nInjected: 1")])
                 if path == "/status":
@@ -138,7 +141,7 @@ class WsgiTests(Site):
         self.assertEqual((replaced.status, replaced.text), (503, "replaced"))
         self.assertEqual(("x-new" in replaced.headers, "x-old" in replaced.headers), (True, False))
         self.assertEqual(instance.get("/status").text, "fine")
-        for path in ("/twice", "/long", "/header", "/str", "/none"):
+        for path in ("/twice", "/long", "/brief", "/header", "/str", "/none"):
             with self.subTest(path=path):
                 answer = instance.get(path)
                 self.assertEqual((answer.status, answer.text), (500, "the function failed\n"))
@@ -150,7 +153,7 @@ class WsgiTests(Site):
                 self.assertEqual(caller.exactly(len(begun)), begun)
                 self.assertTrue(caller.ended())
 
-    @unittest.skipUnless(importlib.util.find_spec("flask"), "flask is not installed")
+    @unittest.skipUnless(importlib.util.find_spec("flask"), "scripts/setup-tests installs it")
     def test_flask(self):
         instance = self.serve("""
             from flask import Flask, request, jsonify, Response

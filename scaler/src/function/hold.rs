@@ -143,7 +143,7 @@ impl<C: Send + 'static> Function<C> {
 
     /// Learns how much memory instances take, from some that are up.
     pub(super) fn measure(&self) {
-        if !self.shared.gate.watches_memory() {
+        if !self.is_measured_now() {
             return;
         }
         let pids: Vec<u32> = {
@@ -159,9 +159,14 @@ impl<C: Send + 'static> Function<C> {
     /// Learns how much memory an instance has taken that is about to end.
     pub(super) fn measure_at_end(&self, instance: &Instance<C>) {
         if let Some(pid) = instance.pid()
-            && self.shared.gate.watches_memory()
+            && self.is_measured_now()
         {
             self.footprint.measure(pid);
         }
+    }
+
+    fn is_measured_now(&self) -> bool {
+        let now = self.shared.clock.now();
+        self.shared.gate.watches_memory() && self.footprint.is_due(now)
     }
 }

@@ -82,6 +82,7 @@ impl Shared {
                 user: spec.user.clone(),
                 rlimits: spec.rlimits.clone(),
                 resources: spec.resources.clone(),
+                isolation: spec.isolation.clone(),
             },
             runtime,
             spares,

@@ -136,6 +136,7 @@ impl<'a> Attempt<'a> {
             user: spec.user.clone(),
             rlimits: spec.rlimits.clone(),
             resources: spec.resources.clone(),
+            isolation: spec.isolation.clone(),
         };
         let request = Request::Start(Box::new(StartRequest {
             id: self.id.as_raw(),

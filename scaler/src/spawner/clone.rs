@@ -17,8 +17,11 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::cgroup::Entry;
 
 mod child;
+mod confine;
 mod filter;
 mod raw;
+
+pub(super) use confine::{Confinement, Mounts, Step, raise_loopback};
 
 /// The child calls a few functions deep; a debug build needs about 4 KiB.
 const STACK: usize = 64 * 1024;
@@ -37,6 +40,8 @@ pub(super) struct Prepared {
     pub(super) identity: Option<Identity>,
     /// Install the filter that reports `listen`.
     pub(super) observe: bool,
+    /// How it is kept apart; none: not at all.
+    pub(super) confinement: Option<Confinement>,
 }
 
 /// A user as the kernel knows it.
@@ -79,6 +84,9 @@ pub(super) enum Stage {
     ParentDeath,
     /// Into the control group.
     Enter,
+    /// A [`Step`] of keeping it apart.
+    Confine,
+    Filter,
     Execute,
 }
 
@@ -94,10 +102,7 @@ pub(super) struct CloneError {
 impl CloneError {
     /// The control group was refused, not the program.
     pub(super) fn is_about_group(&self) -> bool {
-        let refused = matches!(
-            self.error,
-            rustix::io::Errno::ACCESS | rustix::io::Errno::PERM
-        );
+        let refused = self.error == rustix::io::Errno::ACCESS;
         self.stage == Stage::Enter || (self.stage == Stage::Clone && refused)
     }
 }
@@ -134,6 +139,8 @@ struct Plan<'a> {
     processes: Option<RawFd>,
     /// And to each of these.
     tasks: Vec<RawFd>,
+    /// The filter for a program that is kept from system calls. Made here, for it takes memory.
+    denials: &'a [libc::sock_filter],
     parent: c_int,
     stage: AtomicI32,
     errno: AtomicI32,
@@ -183,6 +190,7 @@ impl Cloner {
             // Before the null at the end.
             environment.insert(environment.len() - 1, listen_pid.as_ptr().cast());
         }
+        let flags = program.confinement.as_ref().map_or(0, |own| own.flags);
         let mut plan = Plan {
             program,
             ignored: &self.ignored,
@@ -196,10 +204,15 @@ impl Cloner {
             stderr: streams.stderr.as_raw_fd(),
             listener: streams.listener.map(|fd| fd.as_raw_fd()),
             processes: None,
+            denials: filter::denials(),
             tasks: entry.map_or_else(Vec::new, |entry| {
                 entry.tasks.iter().map(|(_, fd)| fd.as_raw_fd()).collect()
             }),
-            parent: rustix::process::getpid().as_raw_nonzero().get(),
+            parent: match flags & libc::CLONE_NEWPID {
+                0 => rustix::process::getpid().as_raw_nonzero().get(),
+                // Not to be seen from there.
+                _ => 0,
+            },
             stage: AtomicI32::new(0),
             errno: AtomicI32::new(0),
             index: AtomicUsize::new(0),
@@ -211,14 +224,15 @@ impl Cloner {
             Some(_) => None,
             None => entry.and_then(Entry::processes),
         };
-        let mut cloned = raw::clone(&mut self.stack, &plan, directory);
+        let mut cloned = raw::clone(&mut self.stack, &plan, flags, directory);
         if let Err(error) = cloned
             && directory.is_some()
             && raw::is_unknown(error)
         {
-            self.into_cgroup = false;
             plan.processes = entry.and_then(Entry::processes);
-            cloned = raw::clone(&mut self.stack, &plan, None);
+            cloned = raw::clone(&mut self.stack, &plan, flags, None);
+            // Otherwise it was something else that was not allowed.
+            self.into_cgroup = cloned.is_err();
         }
         let pid = cloned.map_err(|error| CloneError {
             stage: Stage::Clone,
@@ -268,6 +282,8 @@ impl Plan<'_> {
             7 => Stage::User,
             8 => Stage::ParentDeath,
             9 => Stage::Enter,
+            10 => Stage::Confine,
+            11 => Stage::Filter,
             _ => Stage::Execute,
         };
         let error = rustix::io::Errno::from_raw_os_error(self.errno.load(Ordering::Relaxed));

@@ -7,14 +7,28 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::clone::{CloneError, Prepared, Stage};
-use super::prepare;
 use super::protocol::{Fault, Program};
+use super::{confine, prepare};
 
 /// The sentence for `error`, and whether it may pass.
 pub(super) fn explain(error: CloneError, program: &Program, prepared: &Prepared) -> Fault {
     let cause = words(error.error);
     let detail = match error.stage {
+        Stage::Clone if error.error == Errno::PERM && !program.isolation.namespaces.is_empty() => {
+            let names = confine::names(&program.isolation);
+            let hint = if names.contains("user") {
+                "the kernel or a container around the gateway does not allow it"
+            } else {
+                "without root they take the namespace \"user\", too"
+            };
+            format!("cannot make the namespaces {names}: {cause} ({hint})")
+        }
         Stage::Clone => format!("cannot clone a process: {cause}"),
+        Stage::Confine => {
+            let what = confine::explain(error.index, &program.isolation);
+            format!("{what}: {cause}")
+        }
+        Stage::Filter => format!("cannot keep it from system calls: {cause}"),
         Stage::Group => format!("cannot make a process group: {cause}"),
         Stage::Enter => format!("cannot enter its control group: {cause}"),
         Stage::NoNewPrivileges => format!("cannot give up privileges: {cause}"),
@@ -41,8 +55,10 @@ pub(super) fn explain(error: CloneError, program: &Program, prepared: &Prepared)
         Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::TXTBSY
     );
     let transient = match error.stage {
-        Stage::Clone | Stage::Group | Stage::NoNewPrivileges | Stage::ParentDeath => true,
+        Stage::Clone => error.error != Errno::PERM,
+        Stage::Group | Stage::NoNewPrivileges | Stage::ParentDeath => true,
         Stage::Descriptors | Stage::Enter => true,
+        Stage::Confine | Stage::Filter => passing,
         Stage::Directory | Stage::Limit | Stage::User | Stage::Execute => passing,
     };
     Fault {

@@ -5,17 +5,24 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::clone::Prepared;
 use super::protocol::{Fault, Program, Readiness};
-use super::user;
+use super::{confine, user};
 use crate::driver::Rlimit;
 
 /// Where programs are looked up if their environment has no PATH.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Everything in the kernel's terms, or why it cannot be run.
-pub(super) fn prepare(program: &Program, readiness: Readiness) -> Result<Prepared, Fault> {
+/// Everything in the kernel's terms, or why it cannot be run. `function` names the host where it has
+/// a name of its own.
+pub(super) fn prepare(
+    program: &Program,
+    readiness: Readiness,
+    function: &str,
+) -> Result<Prepared, Fault> {
     let Some(name) = program.command.first().filter(|name| !name.is_empty()) else {
         return Err(Fault::lasting("cannot execute an empty command".to_owned()));
     };
+    let identity = program.user.as_deref().map(user::identity).transpose()?;
+    let identity = identity.flatten();
     Ok(Prepared {
         candidates: candidates(name, path(program))?,
         arguments: strings(&program.command, "an argument")?,
@@ -26,12 +33,8 @@ pub(super) fn prepare(program: &Program, readiness: Readiness) -> Result<Prepare
             .iter()
             .map(|&(limit, value)| (resource(limit), value))
             .collect(),
-        identity: program
-            .user
-            .as_deref()
-            .map(user::identity)
-            .transpose()?
-            .flatten(),
+        confinement: confine::prepare(program, function, identity.is_some())?,
+        identity,
         observe: readiness == Readiness::Observed,
     })
 }

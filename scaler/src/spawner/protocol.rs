@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::CgroupSettings;
-use crate::driver::{Endpoint, Prepared, Resources, Rlimit, RuntimeLaunch, StartKind};
+use crate::driver::{Endpoint, Isolation, Prepared, Resources, Rlimit, RuntimeLaunch, StartKind};
 
 /// Spoken by both sides; another number on the other side means another release.
 pub(crate) const VERSION: u32 = 3;
@@ -136,6 +136,8 @@ pub(crate) struct Program {
     pub(crate) rlimits: Vec<(Rlimit, u64)>,
     /// For all of its processes together.
     pub(crate) resources: Resources,
+    /// How it is kept apart.
+    pub(crate) isolation: Isolation,
 }
 
 /// How the spawner learns that a worker takes requests.

@@ -102,8 +102,8 @@ impl Server {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(BATCH);
         loop {
-            // Control groups are made ahead when there is nothing else to do.
-            let idle = self.workers.cgroups.is_short().then(Instant::now);
+            // Control groups and networks are made ahead when there is nothing else to do.
+            let idle = self.workers.is_short().then(Instant::now);
             let deadline = idle.or_else(|| self.next_deadline());
             let timeout = deadline.map(|deadline| {
                 let left = deadline.saturating_duration_since(Instant::now());
@@ -118,7 +118,7 @@ impl Server {
                 Err(error) => return Err(error.into()),
             }
             if events.is_empty() && idle.is_some() {
-                self.workers.cgroups.fill();
+                self.workers.stock_up();
             }
             for event in &events {
                 self.handle(event.data.u64(), event.flags);

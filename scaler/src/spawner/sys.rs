@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::io::Errno;
+use rustix::thread::UnshareFlags;
 
 use super::protocol::Ending;
 
@@ -82,6 +83,16 @@ pub(super) fn take_signals() -> io::Result<OwnedFd> {
         let fd = check(libc::signalfd(-1, watched.as_ptr(), flags))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
+}
+
+/// Moves this process, which has one thread, into new namespaces that share no memory.
+pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
+    debug_assert!(
+        !flags.contains(UnshareFlags::FILES),
+        "descriptors are shared"
+    );
+    // SAFETY: the table of descriptors stays as it is.
+    unsafe { rustix::thread::unshare_unsafe(flags) }
 }
 
 /// The signals that this process ignores: a program would inherit that.

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal};
 
 use super::cgroup::{Cgroup, Cgroups};
 use super::clone::{Cloned, Cloner, Identity, Prepared, Streams};
+use super::confine::Networks;
 use super::explain::{explain, words};
 use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest};
 use super::{listening, prepare};
@@ -71,6 +72,7 @@ pub(super) enum Role {
 pub(super) struct Workers {
     cloner: Cloner,
     pub(super) cgroups: Cgroups,
+    networks: Networks,
     pub(super) table: HashMap<u64, Worker>,
     /// By first process, until it is reaped.
     pub(super) leaders: HashMap<i32, u64>,
@@ -90,6 +92,7 @@ impl Workers {
         Workers {
             cloner,
             cgroups,
+            networks: Networks::default(),
             table: HashMap::new(),
             leaders: HashMap::new(),
             watched: HashSet::new(),
@@ -118,7 +121,11 @@ impl Workers {
         listener: Option<OwnedFd>,
     ) -> Result<(Event, Vec<OwnedFd>), Fault> {
         self.check_room(&request)?;
-        let prepared = prepare::prepare(&request.program, request.readiness)?;
+        let mut prepared =
+            prepare::prepare(&request.program, request.readiness, &request.function)?;
+        if let Some(confinement) = &mut prepared.confinement {
+            self.networks.supply(confinement);
+        }
         give_directory(&request, &prepared)?;
         let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;
         let (stderr, stderr_end) = pipe(prepared.identity.as_ref())?;
@@ -128,9 +135,7 @@ impl Workers {
             stderr: stderr_end.as_fd(),
             listener: listener.as_ref().map(AsFd::as_fd),
         };
-        let resources = request.program.resources.clone();
-        let (cloned, cgroup) =
-            self.clone_into((&request.program, &prepared), &streams, &resources)?;
+        let (cloned, cgroup) = self.run(&request.program, &prepared, &streams)?;
         let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
         self.leaders.insert(cloned.pid, request.id);
         let started = Event::Started {
@@ -159,31 +164,45 @@ impl Workers {
         Ok((started, beside))
     }
 
-    /// Executes a program in a group with these limits, which comes back with it.
-    fn clone_into(
+    /// Clones it into a control group, if there are any.
+    fn run(
         &mut self,
-        (program, prepared): (&Program, &Prepared),
+        program: &Program,
+        prepared: &Prepared,
         streams: &Streams<'_>,
-        resources: &Resources,
     ) -> Result<(Cloned, Option<Cgroup>), Fault> {
-        let (cgroup, entry) = self.cgroups.take(resources)?.unzip();
-        let mut cgroup = cgroup;
-        let mut cloned = self.cloner.run(prepared, streams, entry.as_ref());
-        if cloned.is_err()
-            && let Some(cgroup) = cgroup.take()
-        {
+        let (cgroup, entry) = self.cgroups.take(&program.resources)?.unzip();
+        let error = match self.cloner.run(prepared, streams, entry.as_ref()) {
+            Ok(cloned) => return Ok((cloned, cgroup)),
+            Err(error) => error,
+        };
+        let refused = cgroup.is_some() && error.is_about_group();
+        if let Some(cgroup) = cgroup {
             self.cgroups.give_back(cgroup);
         }
-        if let Err(error) = cloned
-            && error.is_about_group()
-            && *resources == Resources::default()
-        {
-            let why = explain(error, program, prepared).detail;
-            self.cgroups.give_up(why);
-            cloned = self.cloner.run(prepared, streams, None);
+        let why = explain(error, program, prepared);
+        if !refused || program.resources != Resources::default() {
+            return Err(why);
         }
-        let cloned = cloned.map_err(|error| explain(error, program, prepared))?;
-        Ok((cloned, cgroup))
+        self.cgroups.give_up(why.detail);
+        match self.cloner.run(prepared, streams, None) {
+            Ok(cloned) => Ok((cloned, None)),
+            Err(error) => Err(explain(error, program, prepared)),
+        }
+    }
+
+    /// Whether something can be made ahead for later starts.
+    pub(super) fn is_short(&self) -> bool {
+        self.cgroups.is_short() || self.networks.is_short()
+    }
+
+    /// Makes one thing ahead.
+    pub(super) fn stock_up(&mut self) {
+        if self.cgroups.is_short() {
+            self.cgroups.fill();
+        } else if self.networks.is_short() {
+            self.networks.fill();
+        }
     }
 
     /// Whether another one with this id can be started.

@@ -1,17 +1,36 @@
 //! The memory that an instance of a function is known to take.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use stoker_core::Timestamp;
 
 use super::memory;
 
-/// In bytes, as measured last; zero until then.
+/// At least so long between two measurements of one function, for each reads files.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What instances of one function take.
 #[derive(Debug, Default)]
-pub(crate) struct Footprint(AtomicU64);
+pub(crate) struct Footprint {
+    /// As measured last; zero until then.
+    bytes: AtomicU64,
+    /// When the next measurement is due, in nanoseconds of the scaler's clock.
+    due: AtomicU64,
+}
 
 impl Footprint {
-    /// What the next instance is expected to take.
+    /// What the next instance is expected to take, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// True if it is time to measure, once.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        let due = self.due.load(Ordering::Relaxed);
+        let next = (now + INTERVAL).as_nanos();
+        let order = Ordering::Relaxed;
+        due <= now.as_nanos() && self.due.compare_exchange(due, next, order, order).is_ok()
     }
 
     /// Learns from a process. A smaller one is believed by half, for it may be young; only the
@@ -24,7 +43,7 @@ impl Footprint {
 
     fn learn(&self, bytes: u64) {
         let known = self.bytes();
-        self.0.store(bytes.max(known / 2), Ordering::Relaxed);
+        self.bytes.store(bytes.max(known / 2), Ordering::Relaxed);
     }
 }
 
@@ -41,6 +60,16 @@ mod tests {
         assert_eq!(footprint.bytes(), 50);
         footprint.learn(80);
         assert_eq!(footprint.bytes(), 80);
+    }
+
+    #[test]
+    fn it_is_measured_now_and_then() {
+        let footprint = Footprint::default();
+        let mut now = Timestamp::from_nanos(5);
+        assert!(footprint.is_due(now));
+        assert!(!footprint.is_due(now));
+        now = now + INTERVAL;
+        assert!(footprint.is_due(now));
     }
 
     #[test]

@@ -27,6 +27,18 @@ pub(super) fn target(gateway: &GatewayInfo, client: &Client) -> Result<Target, F
         })
 }
 
+/// Where the gateway can be reached by plain HTTP from here: the path of a socket, or
+/// `http://HOST:PORT`.
+///
+/// # Errors
+/// If it listens nowhere where that goes, in words.
+pub fn listener(gateway: &GatewayInfo, client: &Client) -> Result<String, String> {
+    match target(gateway, client) {
+        Ok(target) => Ok(target.to_string()),
+        Err(failure) => Err(failure.to_string()),
+    }
+}
+
 /// How to reach an address of this machine, or of the one that is `elsewhere`.
 fn reach(address: Address, elsewhere: Option<&str>) -> Option<Target> {
     let address = match (address, elsewhere) {

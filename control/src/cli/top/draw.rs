@@ -22,7 +22,7 @@ const HELP: &str = "\
  P50, P99         warm requests, from the arrival to the first byte
  COLD             requests per second that waited for a start, and their median
  FLIGHT, WAIT     requests in instances, and waiting for one
- INSTANCES        ready ~set aside of them +starting -draining or stopping /wanted
+ INSTANCES        ready ~set aside of them +starting (without room yet) -ending /wanted
  TREND            requests per second, scaled to their highest";
 
 /// Draws all of it.
@@ -148,7 +148,8 @@ fn function<'a>(model: &Model, row: &'a Row) -> Cells<'a> {
     ])
 }
 
-/// `3*2~1+1-2/4`: ready, of them frozen, of them set aside or on trial, starting, draining or stopping, wanted.
+/// `3*2~1+5(2)-2/4`: ready, of them frozen, of them set aside or on trial, starting, of them waiting
+/// for room, draining or stopping, wanted.
 fn instances(row: &Row) -> String {
     let states = &row.states;
     let mut text = states.ready.to_string();
@@ -160,6 +161,9 @@ fn instances(row: &Row) -> String {
     }
     if states.starting > 0 {
         text.push_str(&format!("+{}", states.starting));
+    }
+    if let Some(held) = &row.held_starts {
+        text.push_str(&format!("({})", held.count));
     }
     let leaving = states.draining + states.stopping;
     if leaving > 0 {
@@ -208,6 +212,10 @@ fn detail(frame: &mut Frame<'_>, model: &Model, name: &str, area: Rect) {
     }
     if let Some(held) = summary.scale_override {
         lines.push(format!("held at {held} by an operator"));
+    }
+    if let Some(held) = &summary.held_starts {
+        let count = held.count;
+        lines.push(format!("{count} starts wait for room: {}", held.reason));
     }
     if let Some(decision) = &detail.decision {
         lines.push(format!("decision {}: {}", decision.desired, decision.why));

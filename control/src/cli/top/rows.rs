@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::poll::Sample;
-use crate::wire::{FunctionStats, FunctionSummary, States};
+use crate::wire::{FunctionStats, FunctionSummary, HeldStarts, States};
 
 /// What a function did between two samples, and how it is now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -24,6 +24,8 @@ pub(super) struct Row {
     pub(super) in_flight: u32,
     pub(super) waiting: u32,
     pub(super) states: States,
+    /// Starting ones that do not begin yet.
+    pub(super) held_starts: Option<HeldStarts>,
     pub(super) desired: u32,
     pub(super) policy: String,
     /// The number that an operator holds it at.
@@ -184,6 +186,7 @@ fn row(summary: &FunctionSummary, done: &FunctionStats, seconds: f64) -> Row {
         in_flight: summary.in_flight,
         waiting: summary.waiting,
         states: summary.states,
+        held_starts: summary.held_starts.clone(),
         desired: summary.desired,
         policy: summary.policy.clone(),
         scale_override: summary.scale_override,
@@ -204,6 +207,7 @@ fn nobody(name: &str) -> FunctionSummary {
         min_scale: 0,
         max_scale: 0,
         states: States::default(),
+        held_starts: None,
         in_flight: 0,
         waiting: 0,
         expected_wait_ms: None,

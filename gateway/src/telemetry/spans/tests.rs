@@ -10,6 +10,7 @@ fn journal() -> Journal {
     let mut journal = line_journal();
     journal.id.set_traced();
     journal.start = Some(StartTimings {
+        gate: Duration::ZERO,
         prepare: Duration::from_millis(1),
         spawn: Duration::from_millis(2),
         listen: Duration::from_millis(4),

@@ -8,6 +8,7 @@ use std::mem::size_of;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
+use super::confine;
 use super::filter::FILTER;
 use super::*;
 
@@ -39,6 +40,10 @@ fn execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     check(result).map_err(at(Stage::NoNewPrivileges))?;
     // While the descriptors of the parent are still where they were.
     enter_groups(plan).map_err(at(Stage::Enter))?;
+    let confinement = plan.program.confinement.as_ref();
+    if let Some(confinement) = confinement {
+        confine::arrange(confinement).map_err(|(errno, step)| (Stage::Confine, errno, step))?;
+    }
     if plan.program.observe {
         // Before the limits, for it needs a free descriptor beside those of the parent.
         observe(plan);
@@ -52,6 +57,10 @@ fn execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
     die_with_parent(plan).map_err(at(Stage::ParentDeath))?;
     complete_listen_pid(plan.listen_pid);
     restore_signals(plan);
+    if confinement.is_some_and(|confinement| confinement.seccomp) {
+        // Last, for it would refuse what was done before.
+        deny(plan.denials).map_err(at(Stage::Filter))?;
+    }
     Err(try_candidates(plan))
 }
 
@@ -63,6 +72,23 @@ fn enter_groups(plan: &Plan<'_>) -> Result<(), c_int> {
         check(unsafe { libc::syscall(libc::SYS_write, file, itself.as_ptr(), itself.len()) })?;
     }
     Ok(())
+}
+
+/// Installs the filter that refuses calls.
+fn deny(filter: &[libc::sock_filter]) -> Result<(), c_int> {
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies the filter.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+            &raw const program,
+        )
+    })
 }
 
 /// Installs the filter and hands its listener over. Failing is no reason not to run: the parent
@@ -269,7 +295,7 @@ fn try_candidates(plan: &Plan<'_>) -> Failure {
 }
 
 /// The error of a call that returned -1.
-fn check(result: c_long) -> Result<(), c_int> {
+pub(super) fn check(result: c_long) -> Result<(), c_int> {
     if result == -1 { Err(errno()) } else { Ok(()) }
 }
 

@@ -8,6 +8,8 @@ use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 
+use libc::c_int;
+
 use super::{Plan, child};
 
 /// CLONE_INTO_CGROUP of `linux/sched.h`.
@@ -30,15 +32,16 @@ struct Arguments {
     cgroup: u64,
 }
 
-/// Makes a child that runs [`child::main`] with `plan` on `stack`, in the control group of v2 whose
-/// directory is `cgroup`; its pid, or the error. Returns when the child has executed its program or
+/// Makes a child that runs [`child::main`] with `plan` on `stack`, in the new namespaces that `flags`
+/// name and in the control group of v2 whose directory is `cgroup`; its pid, or the error. Returns when the child has executed its program or
 /// has ended.
 pub(super) fn clone(
     stack: &mut [u128],
     plan: &Plan<'_>,
+    flags: c_int,
     cgroup: Option<RawFd>,
 ) -> Result<i32, i32> {
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK;
+    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK;
     let Some(cgroup) = cgroup else {
         let top = stack.as_mut_ptr_range().end.cast();
         let plan = ptr::from_ref(plan).cast_mut().cast();

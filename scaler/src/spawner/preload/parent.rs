@@ -37,25 +37,25 @@ impl Pool {
     }
 
     fn try_launch(&mut self, desk: &mut Desk, site: &mut Site<'_>) -> Result<Parent, Fault> {
-        let program = desk.program(&self.program, &self.runtime, Mode::Parent)?;
+        let mut program = desk.program(&self.program, &self.runtime, Mode::Parent)?;
         let (control, theirs) =
             channel::pair(Language::Python).map_err(|error| no_socket(&error))?;
-        // Its forks are in its group until they speak: neither their number nor their time is to be
-        // that of one instance.
-        let resources = Resources {
-            memory_bytes: program.resources.memory_bytes,
-            ..Resources::default()
-        };
-        let executed = site.workers.execute(&program, theirs.as_fd(), &resources)?;
-        let id = desk.register(&self.key, &control, site.epoll);
-        let raw = executed.pid.as_raw_nonzero().get();
-        desk.processes.insert(raw, self.key.clone());
         let name = self.wants.keys().next().cloned().or_else(|| {
             let waiting = self.waiting.front()?;
             let request = &waiting.request;
             Some((request.function.clone(), request.revision.clone()))
         });
         let name = name.unwrap_or_default();
+        // Its forks are in its group until they speak: neither their number nor their time is to be
+        // that of one instance.
+        program.resources = Resources {
+            memory_bytes: program.resources.memory_bytes,
+            ..Resources::default()
+        };
+        let executed = site.workers.execute((&program, &name.0), theirs.as_fd())?;
+        let id = desk.register(&self.key, &control, site.epoll);
+        let raw = executed.pid.as_raw_nonzero().get();
+        desk.processes.insert(raw, self.key.clone());
         self.identity = executed.identity.clone();
         let pid = executed.pid;
         site.workers.add_parent(id, name, executed);

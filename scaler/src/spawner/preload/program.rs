@@ -100,7 +100,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::Resources;
+    use crate::driver::{Isolation, Resources};
 
     fn program(environment: &[(&str, &str)], user: Option<&str>) -> Program {
         Program {
@@ -113,6 +113,7 @@ mod tests {
             user: user.map(str::to_owned),
             rlimits: Vec::new(),
             resources: Resources::default(),
+            isolation: Isolation::default(),
         }
     }
 

@@ -18,6 +18,9 @@ const MAX_COMING: usize = 256;
 const AFTER_FORK: Duration = Duration::from_millis(5);
 const AFTER_BOOT: Duration = Duration::from_millis(25);
 
+/// What a cell is called where a program is called by its function: it has none yet.
+const CELL: &str = "cell";
+
 /// A process must speak within this time after it was asked for.
 const FORK_WAIT: Duration = Duration::from_secs(10);
 const BOOT_WAIT: Duration = Duration::from_secs(60);
@@ -106,9 +109,7 @@ impl Pool {
     fn boot(&mut self, desk: &mut Desk, site: &mut Site<'_>) -> Result<(), Fault> {
         let program = desk.program(&self.program, &self.runtime, Mode::Cell)?;
         let (control, theirs) = channel::pair(Language::Node).map_err(|error| no_socket(&error))?;
-        let executed = site
-            .workers
-            .execute(&program, theirs.as_fd(), &program.resources)?;
+        let executed = site.workers.execute((&program, CELL), theirs.as_fd())?;
         let token = desk.register(&self.key, &control, site.epoll);
         let raw = executed.pid.as_raw_nonzero().get();
         desk.processes.insert(raw, self.key.clone());

@@ -31,11 +31,13 @@ impl Workers {
     /// noted in [`Workers::ended`].
     pub(in crate::spawner) fn execute(
         &mut self,
-        program: &Program,
+        (program, name): (&Program, &str),
         channel: BorrowedFd<'_>,
-        resources: &Resources,
     ) -> Result<Executed, Fault> {
-        let prepared = prepare::prepare(program, Readiness::Inherited)?;
+        let mut prepared = prepare::prepare(program, Readiness::Inherited, name)?;
+        if let Some(confinement) = &mut prepared.confinement {
+            self.networks.supply(confinement);
+        }
         let (stdout, stdout_end) = pipe(prepared.identity.as_ref())?;
         let (stderr, stderr_end) = pipe(prepared.identity.as_ref())?;
         let streams = Streams {
@@ -43,7 +45,7 @@ impl Workers {
             stderr: stderr_end.as_fd(),
             listener: Some(channel),
         };
-        let (cloned, cgroup) = self.clone_into((program, &prepared), &streams, resources)?;
+        let (cloned, cgroup) = self.run(program, &prepared, &streams)?;
         self.watched.insert(cloned.pid);
         Ok(Executed {
             pid: Pid::from_raw(cloned.pid).expect("a cloned child has a pid"),

@@ -170,6 +170,7 @@ fn a_function_is_looked_at_more_closely() {
             in_use: 2,
             served: 1000,
             start: Some(StartInfo {
+                gate_ms: 0.0,
                 prepare_ms: 1.0,
                 spawn_ms: 2.0,
                 listen_ms: 30.0,

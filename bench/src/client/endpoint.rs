@@ -1,0 +1,115 @@
+//! Where connections go.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+use super::{Fault, Trust, Url, connector};
+
+/// What a connection can do, of whichever kind it is.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+/// Where connections go. Names are resolved once, so that no sample holds a lookup.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    place: Place,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Tcp(Vec<SocketAddr>),
+    Unix(PathBuf),
+}
+
+impl Endpoint {
+    /// The one that `url` names, or the Unix socket in its place.
+    ///
+    /// # Errors
+    /// If its host has no address or its authorities cannot be read, in words.
+    pub(crate) fn resolve(
+        url: &Url,
+        unix: Option<PathBuf>,
+        trust: &Trust,
+    ) -> Result<Endpoint, String> {
+        let place = match unix {
+            Some(path) => Place::Unix(path),
+            None => {
+                let found = (url.host.as_str(), url.port).to_socket_addrs();
+                let found = found.map_err(|error| {
+                    format!("{:?} has no address that could be found: {error}", url.host)
+                })?;
+                Place::Tcp(found.collect())
+            }
+        };
+        let tls = match url.tls {
+            true => {
+                let name = ServerName::try_from(url.host.clone())
+                    .map_err(|error| format!("{:?} is no name for TLS: {error}", url.host))?;
+                Some((connector(trust)?, name))
+            }
+            false => None,
+        };
+        Ok(Endpoint { place, tls })
+    }
+
+    /// Whether both lead to the same server, so that they may share connections.
+    pub(crate) fn is_same(&self, other: &Endpoint) -> bool {
+        let name = |endpoint: &Endpoint| endpoint.tls.as_ref().map(|(_, name)| name.clone());
+        self.place == other.place && name(self) == name(other)
+    }
+
+    pub(super) async fn connect(&self) -> Result<Box<dyn Io>, Fault> {
+        let stream: Box<dyn Io> = match &self.place {
+            Place::Tcp(addresses) => {
+                let stream = TcpStream::connect(&addresses[..]).await;
+                let stream = stream.map_err(Fault::Connect)?;
+                stream.set_nodelay(true).map_err(Fault::Connect)?;
+                Box::new(stream)
+            }
+            Place::Unix(path) => Box::new(UnixStream::connect(path).await.map_err(Fault::Connect)?),
+        };
+        let Some((connector, name)) = &self.tls else {
+            return Ok(stream);
+        };
+        let secured = connector.connect(name.clone(), stream).await;
+        Ok(Box::new(secured.map_err(Fault::Connect)?))
+    }
+
+    /// Tries it once, so that a wrong address is told before anything is measured.
+    ///
+    /// # Errors
+    /// If nobody accepts there.
+    pub(crate) async fn probe(&self) -> Result<(), io::Error> {
+        match self.connect().await {
+            Err(Fault::Connect(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Tcp(addresses) => match addresses.first() {
+                Some(address) => address.fmt(f),
+                None => f.write_str("no address"),
+            },
+            Place::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
