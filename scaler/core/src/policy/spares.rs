@@ -18,6 +18,8 @@ pub struct SpareObservations {
     pub idle_for: Option<Duration>,
     /// The revision was replaced, or the gateway ends.
     pub retired: bool,
+    /// The machine is short of memory, and no request has come since it was.
+    pub forgone: bool,
 }
 
 /// The answer.
@@ -45,6 +47,8 @@ pub enum SpareWhy {
     Idle(Duration),
     /// The revision was replaced, or the gateway ends.
     Retired,
+    /// The machine is short of memory.
+    Memory,
 }
 
 /// The number of spares: the largest burst of starts that was seen lately, at least
@@ -54,6 +58,7 @@ pub fn decide_spares(spec: &SpareSpec, seen: SpareObservations) -> SpareDecision
     let none = |why| SpareDecision { spares: None, why };
     match seen.idle_for {
         _ if seen.retired => return none(SpareWhy::Retired),
+        _ if seen.forgone => return none(SpareWhy::Memory),
         None if !spec.eager => return none(SpareWhy::Unused),
         Some(idle) if idle >= spec.idle_timeout && !spec.eager => {
             return none(SpareWhy::Idle(spec.idle_timeout));
@@ -80,6 +85,7 @@ impl fmt::Display for SpareWhy {
             SpareWhy::Unused => f.write_str("no request has come yet"),
             SpareWhy::Idle(time) => write!(f, "no request has come for {time:?}"),
             SpareWhy::Retired => f.write_str("the revision is retired"),
+            SpareWhy::Memory => f.write_str("the machine is short of memory"),
         }
     }
 }
@@ -108,6 +114,7 @@ mod tests {
             span: Duration::from_millis(10),
             idle_for,
             retired: false,
+            forgone: false,
         }
     }
 

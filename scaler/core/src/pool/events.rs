@@ -61,6 +61,7 @@ impl Pool {
                 self.phase = Phase::ShuttingDown;
                 Follow::Settle
             }
+            Event::ForgoSpares => self.on_forgo_spares(),
             Event::Pressure { release } => self.on_pressure(release, effects),
             Event::FreezeRefused => {
                 self.unfreezable = true;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::pool::events::Follow;
 use crate::pool::{Phase, Pool};
 use crate::{
     Effect, Effects, RollingMax, SpareDecision, SpareObservations, SpareSpec, SpareWhy, Timestamp,
@@ -20,6 +21,8 @@ pub(super) struct Spares {
     bursts: RollingMax,
     /// An instance was started or taken over.
     used: bool,
+    /// Given up for want of memory, until the next request.
+    forgone: bool,
     /// What the shell was last told.
     wanted: Option<u32>,
     /// When to look again though nothing happened.
@@ -32,6 +35,7 @@ impl Spares {
             recent: VecDeque::new(),
             bursts: RollingMax::default(),
             used: false,
+            forgone: false,
             wanted: None,
             look_at: Timestamp::MAX,
         })
@@ -39,7 +43,7 @@ impl Spares {
 
     /// Nothing is kept, for the function was not used; the next request changes that.
     fn is_released(&self) -> bool {
-        self.used && self.wanted.is_none()
+        (self.used || self.forgone) && self.wanted.is_none()
     }
 
     /// Counts a start, and the others that came within `span`.
@@ -70,6 +74,15 @@ impl Pool {
         }
     }
 
+    /// The machine is short of memory: what is kept for an idle function goes.
+    pub(super) fn on_forgo_spares(&mut self) -> Follow {
+        let idle = self.level == 0;
+        if let Some(spares) = self.spares.as_mut().filter(|_| idle) {
+            spares.forgone = true;
+        }
+        Follow::Settle
+    }
+
     /// There are instances of the revision already.
     pub(super) fn note_use(&mut self) {
         if let Some(spares) = &mut self.spares {
@@ -98,6 +111,8 @@ impl Pool {
         let (now, last_active) = (self.now, self.last_active);
         let timeout = spec.idle_timeout.max(LEAST_TIMEOUT);
         let spares = self.spares.get_or_insert_with(Spares::new);
+        spares.forgone &= !active;
+        let forgone = spares.forgone;
         let idle_for = match active {
             true => Duration::ZERO,
             false => now.since(last_active),
@@ -109,6 +124,7 @@ impl Pool {
                 span,
                 idle_for: spares.used.then_some(idle_for),
                 retired: self.phase != Phase::Serving,
+                forgone,
             },
         );
         spares.look_at = match (decision.spares, spec.eager || !spares.used) {

@@ -183,7 +183,10 @@ impl<'a> World<'a> {
             Happening::Admit(instance) => self.admit(instance),
             Happening::Reclaim => self.apply(Event::Reclaim),
             Happening::Hold(desired) => self.apply(Event::Scale { desired }),
-            Happening::Pressure(release) => self.apply(Event::Pressure { release }),
+            Happening::Pressure(release) => {
+                self.apply(Event::ForgoSpares)?;
+                self.apply(Event::Pressure { release })
+            }
             Happening::TakeOver => self.take_over(),
             Happening::End if self.scenario.shut_down => self.apply(Event::ShutDown),
             Happening::End => self.apply(Event::Retire),

@@ -111,3 +111,22 @@ fn other_settings_hold_at_once() {
     let without = story.apply(Event::Reconfigure(Box::new(spec())));
     assert_eq!(without, ["prepare nothing"]);
 }
+
+#[test]
+fn want_of_memory_ends_it_until_the_next_request() {
+    let mut story = Story::new(with(SPARES));
+    story.acquire(1);
+    story.ready(1);
+    assert_eq!(story.apply(Event::ForgoSpares), NONE, "a request runs");
+    story.release(1);
+    assert_eq!(story.apply(Event::ForgoSpares), ["prepare nothing"]);
+    assert_eq!(story.acquire(2), ["grant 2 at 1", "prepare 1"]);
+    let eager = SpareSpec {
+        eager: true,
+        ..SPARES
+    };
+    let mut story = Story::new(with(eager));
+    assert_eq!(story.apply(Event::ForgoSpares), ["prepare nothing"]);
+    assert_eq!(story.wait(3_600_000), NONE);
+    assert_eq!(story.acquire(1), ["start 1", "prepare 1"]);
+}

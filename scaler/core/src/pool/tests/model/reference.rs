@@ -180,6 +180,7 @@ impl Reference {
             | Event::Forgo { .. }
             | Event::Reclaim
             | Event::Scale { .. }
+            | Event::ForgoSpares
             | Event::Pressure { .. }
             | Event::FreezeRefused
             | Event::Retire
