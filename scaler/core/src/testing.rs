@@ -113,15 +113,19 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 },
                 drain_timeout: Duration::from_secs(drain),
                 stop_grace: Duration::from_secs(grace),
-                spares: (idle % 2 == 1).then_some(SpareSpec {
-                    least: min,
-                    most: min + more,
-                    idle_timeout: Duration::from_secs(idle),
-                    eager: slow == 0,
-                    refill: Duration::from_millis(10),
-                }),
+                spares: (idle % 2 == 1).then(|| spares((min, more), idle, slow == 0)),
                 ..spec()
             }
         },
     )
+}
+
+fn spares((least, more): (u32, u32), idle: u64, eager: bool) -> SpareSpec {
+    SpareSpec {
+        least,
+        most: least + more,
+        idle_timeout: Duration::from_secs(idle),
+        eager,
+        refill: Duration::from_millis(10),
+    }
 }

@@ -22,24 +22,12 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             observed,
             kind,
         } => {
-            let id = InstanceId::from_raw(id);
-            let Some((function, inherited)) = shared.table.describe(id) else {
-                // Asked for before a former spawner died, and given up then.
-                shared.signal(id, true);
-                return;
-            };
-            if !descriptors.is_empty() && shared.table.begin_reading(id) {
-                hand_out(shared, &function, id, descriptors);
-            }
-            let started = Report::Started {
+            let report = Report::Started {
                 pid,
                 observed,
                 kind,
             };
-            shared.table.report(id, started);
-            if let Some(endpoint) = inherited {
-                shared.table.promote(id, endpoint);
-            }
+            started(shared, InstanceId::from_raw(id), report, descriptors);
         }
         Event::StartFailed { id, fault: why } => {
             let id = InstanceId::from_raw(id);
@@ -95,6 +83,22 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
         Event::Prepared(prepared) => shared.preparations.note(*prepared),
         // Said once, before the driver listens.
         Event::Welcome { .. } | Event::Refused { .. } => {}
+    }
+}
+
+/// The program of an instance was executed, or a process that was prepared is it now.
+fn started(shared: &Arc<Shared>, id: InstanceId, report: Report, descriptors: Vec<OwnedFd>) {
+    let Some((function, inherited)) = shared.table.describe(id) else {
+        // Asked for before a former spawner died, and given up then.
+        shared.signal(id, true);
+        return;
+    };
+    if !descriptors.is_empty() && shared.table.begin_reading(id) {
+        hand_out(shared, &function, id, descriptors);
+    }
+    shared.table.report(id, report);
+    if let Some(endpoint) = inherited {
+        shared.table.promote(id, endpoint);
     }
 }
 

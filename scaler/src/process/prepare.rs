@@ -8,6 +8,9 @@ use super::environment::common;
 use crate::driver::{LaunchSpec, Prepared};
 use crate::spawner::protocol::{PrepareRequest, Program, Request};
 
+/// Of a function and its revision.
+type Name = (Arc<str>, Arc<str>);
+
 /// What is to be kept, and what is.
 #[derive(Debug, Default)]
 pub(super) struct Preparations {
@@ -17,7 +20,7 @@ pub(super) struct Preparations {
 #[derive(Debug, Default)]
 struct State {
     /// By function and revision, for a spawner that takes the place of one that died.
-    wanted: HashMap<(Arc<str>, Arc<str>), (Arc<LaunchSpec>, u32)>,
+    wanted: HashMap<Name, (Arc<LaunchSpec>, u32)>,
     /// By number.
     kept: HashMap<u64, Prepared>,
 }

@@ -94,7 +94,7 @@ pub(super) struct Site<'a> {
 #[derive(Debug)]
 struct Waiting {
     from: u32,
-    request: StartRequest,
+    request: Box<StartRequest>,
     listener: OwnedFd,
 }
 
@@ -175,7 +175,7 @@ impl Preload {
         }
         let waiting = Waiting {
             from,
-            request,
+            request: Box::new(request),
             listener,
         };
         self.pool(&key, &program, runtime);
@@ -254,7 +254,7 @@ impl Preload {
             self.changed = None;
             self.report();
         }
-        if !self.next_due().is_some_and(|due| site.now >= due) {
+        if self.next_due().is_none_or(|due| site.now < due) {
             return;
         }
         let keys: Vec<Key> = self.pools.keys().cloned().collect();

@@ -101,13 +101,13 @@ impl Pool {
             } = assigned;
             let kind = self.kind(false);
             let (id, cgroup) = (request.id, spare.cgroup.take());
-            let (event, beside) = site.workers.take_in(request, (pid, kind), (pipes, cgroup));
+            let (event, beside) = site.workers.take_in(*request, (pid, kind), (pipes, cgroup));
             return desk.news.push(News::Started(from, id, event, beside));
         }
         match self.waiting.pop_front() {
             None => self.spares.push_back(spare),
             Some(waiting) => {
-                if let Err(waiting) = self.assign(spare, waiting, false, desk, site) {
+                if let Err(waiting) = self.assign(spare, (waiting, false), desk, site) {
                     self.waiting.push_front(waiting);
                 }
             }
@@ -118,8 +118,7 @@ impl Pool {
     pub(super) fn assign(
         &mut self,
         mut spare: Spare,
-        waiting: Waiting,
-        waited: bool,
+        (waiting, waited): (Waiting, bool),
         desk: &mut Desk,
         site: &mut Site<'_>,
     ) -> Result<(), Waiting> {
@@ -152,7 +151,7 @@ impl Pool {
         let Waiting { from, request, .. } = waiting;
         let (id, kind) = (request.id, self.kind(waited));
         let cgroup = spare.cgroup.take();
-        let (event, beside) = site.workers.take_in(request, (pid, kind), (pipes, cgroup));
+        let (event, beside) = site.workers.take_in(*request, (pid, kind), (pipes, cgroup));
         desk.news.push(News::Started(from, id, event, beside));
         Ok(())
     }
@@ -228,7 +227,9 @@ impl Desk {
 pub(super) fn execute_sentence(socket: &OwnedFd, workers: &Workers) -> bool {
     match channel::receive(socket) {
         Received::Message(Message::Spare, sender) => {
-            ours(sender, workers).map(pool::kill);
+            if let Some(pid) = ours(sender, workers) {
+                pool::kill(pid);
+            }
             true
         }
         Received::Gone => true,

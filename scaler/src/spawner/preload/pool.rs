@@ -100,7 +100,7 @@ pub(super) struct Spare {
 #[derive(Debug)]
 pub(super) struct Assigned {
     pub(super) from: u32,
-    pub(super) request: StartRequest,
+    pub(super) request: Box<StartRequest>,
     pub(super) pipes: [OwnedFd; 2],
 }
 
@@ -207,12 +207,16 @@ impl Pool {
         if let Some(place) = self.spares.iter().position(has_it) {
             if let Some(spare) = self.spares.remove(place) {
                 desk.tokens.remove(&spare.token);
-                spare.cgroup.map(|cgroup| site.workers.give_back(cgroup));
+                if let Some(cgroup) = spare.cgroup {
+                    site.workers.give_back(cgroup);
+                }
             }
         } else if let Some(place) = self.coming.iter().position(has_it) {
             let spare = self.coming.remove(place);
             desk.tokens.remove(&spare.token);
-            spare.cgroup.map(|cgroup| site.workers.give_back(cgroup));
+            if let Some(cgroup) = spare.cgroup {
+                site.workers.give_back(cgroup);
+            }
             let lines = spare.pipes.map(|[_, stderr]| words::last_lines(&stderr));
             let how = words::ended(ending, "", &lines.unwrap_or_default());
             self.failures
@@ -256,7 +260,6 @@ impl Pool {
         } = waiting;
         let falls_back = request.runtime.as_ref().is_some_and(|it| it.fallback);
         if falls_back && !fault.transient {
-            let request = Box::new(request);
             return desk.news.push(News::Execute(from, request, listener));
         }
         let event = Event::StartFailed {

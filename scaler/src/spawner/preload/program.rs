@@ -57,8 +57,8 @@ pub(super) fn of_pool(program: &Program, runtime: &RuntimeLaunch) -> Program {
 }
 
 fn affects_boot(name: &str) -> bool {
-    let begins = |beginning: &&str| name.starts_with(beginning);
-    BOOT_NAMES.contains(&name) || BOOT_BEGINNINGS.iter().any(|beginning| begins(&beginning))
+    let mut beginnings = BOOT_BEGINNINGS.iter();
+    BOOT_NAMES.contains(&name) || beginnings.any(|beginning| name.starts_with(beginning))
 }
 
 impl Desk {

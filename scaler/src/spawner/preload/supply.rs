@@ -29,7 +29,7 @@ impl Pool {
     /// Makes an instance of the oldest spare, or waits for one.
     pub(super) fn start(&mut self, mut waiting: Waiting, desk: &mut Desk, site: &mut Site<'_>) {
         while let Some(spare) = self.spares.pop_front() {
-            match self.assign(spare, waiting, true, desk, site) {
+            match self.assign(spare, (waiting, true), desk, site) {
                 Ok(()) => {
                     self.refill_at = Some(site.now + self.pause());
                     return;
