@@ -34,6 +34,7 @@ impl Driver for Idle {
                 endpoint,
                 pid: None,
                 timings: Default::default(),
+                kind: None,
             })
         })
     }

@@ -2,6 +2,7 @@
 //! on other files or on the place of the file.
 
 mod machine;
+pub(crate) mod runtime;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::spec::{
     ResourcesSpec, RetrySpec, TracesSpec,
 };
 
+use runtime::RuntimeDraft;
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
 
 /// A gateway file.
@@ -105,6 +107,7 @@ pub(crate) struct RateLimitDraft {
 pub(crate) struct FunctionDraft {
     pub(crate) name: Option<String>,
     pub(crate) command: Vec<String>,
+    pub(crate) runtime: RuntimeDraft,
     pub(crate) contract: Contract,
     pub(crate) listen: Listen,
     pub(crate) routes: Vec<RouteDraft>,
@@ -245,6 +248,7 @@ impl FunctionDraft {
         Self {
             name: None,
             command: Vec::new(),
+            runtime: RuntimeDraft::blank(),
             contract: Contract::Http,
             listen: Listen::Port,
             routes: Vec::new(),
@@ -327,6 +331,7 @@ fn blank_scaling() -> ScaleSpec {
         },
         drain_timeout: Duration::ZERO,
         stop_grace: Duration::ZERO,
+        spares: None,
     }
 }
 

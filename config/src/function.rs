@@ -11,6 +11,7 @@ use crate::draft::{FunctionDraft, RouteDraft};
 use crate::error::ConfigError;
 use crate::isolation;
 use crate::page::{Page, Rules, locate};
+use crate::runtime;
 use crate::schema::{self, manifest, rules};
 use crate::spec::{AccessSpec, FunctionSpec, RouteSpec};
 use crate::units::format_duration;
@@ -55,6 +56,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     let name = name(&mut rules, &mut draft, place.absolute);
     scaling(&mut rules, &mut draft);
     deadlines(&mut rules, &mut draft);
+    runtime::function(&mut rules, &mut draft);
     program(&mut rules, &mut draft, place.absolute);
     isolation::function(&mut rules, &mut draft);
     access::function(&mut rules, &mut draft);
@@ -157,15 +159,19 @@ fn program(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft, file: &Path) {
         });
         draft.working_directory = Some(directory);
     }
+    let key = match draft.runtime.language {
+        Some(_) => "interpreter",
+        None => "command[0]",
+    };
     let Some(program) = draft.command.first_mut() else {
         return;
     };
-    rules.require(!program.is_empty(), "command[0]", &["command"], || {
+    rules.require(!program.is_empty(), key, &["command"], || {
         "a program; its name is empty".to_owned()
     });
     if program.contains('/') {
         let path = absolute(home, Path::new(program.as_str()));
-        rules.require(path.to_str().is_some(), "command[0]", &["command"], || {
+        rules.require(path.to_str().is_some(), key, &["command"], || {
             format!(
                 "a program below a directory whose path is UTF-8; {} is not",
                 path.display()
@@ -203,17 +209,20 @@ fn finish(
     manifest: &Path,
 ) -> FunctionSpec {
     let home = directory(manifest);
+    let mut scaling = draft.scaling;
+    scaling.spares = draft.runtime.spares();
     FunctionSpec {
         name,
         manifest: manifest.to_owned(),
         command: draft.command,
+        runtime: draft.runtime.spec(),
         contract: draft.contract,
         listen: draft.listen,
         routes,
         environment: draft.environment,
         working_directory: draft.working_directory.unwrap_or_else(|| home.to_owned()),
         user: draft.user,
-        scaling: Arc::new(draft.scaling),
+        scaling: Arc::new(scaling),
         limits: draft.limits,
         resources: draft.resources,
         isolation: draft.isolation,

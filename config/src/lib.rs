@@ -19,6 +19,7 @@ mod isolation;
 mod load;
 mod page;
 mod reference;
+mod runtime;
 mod schema;
 mod spec;
 mod tls;

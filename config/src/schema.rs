@@ -11,6 +11,7 @@ mod load;
 pub(crate) mod manifest;
 mod rows;
 pub(crate) mod rules;
+mod runtime;
 mod scaling;
 mod show;
 mod starts;

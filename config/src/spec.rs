@@ -6,6 +6,7 @@ mod isolation;
 mod listener;
 mod pattern;
 mod revision;
+mod runtime;
 mod starts;
 mod telemetry;
 mod tls;
@@ -17,6 +18,7 @@ pub use access::{
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
+pub use runtime::{Interface, Language, RuntimeSpec};
 pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
@@ -258,8 +260,10 @@ pub struct FunctionSpec {
     pub name: Arc<str>,
     /// Where its manifest is.
     pub manifest: PathBuf,
-    /// The program and its arguments; at least one.
+    /// The program and its arguments; at least one. The interpreter alone if there is a `runtime`.
     pub command: Vec<String>,
+    /// The handler that a runner of Stoker's runs, if that is what the function is.
+    pub runtime: Option<RuntimeSpec>,
     /// How it is spoken to.
     pub contract: Contract,
     /// How it gets its listening socket.

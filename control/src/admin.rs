@@ -9,6 +9,7 @@ mod gateway;
 mod keys;
 mod listen;
 mod logs;
+mod prepared;
 mod problem;
 mod query;
 mod readiness;

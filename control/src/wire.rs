@@ -43,6 +43,9 @@ pub struct FunctionSummary {
     pub scale_override: Option<u32>,
     /// The last failed start since the last good one.
     pub last_failure: Option<Failure>,
+    /// Processes that wait to become an instance of it; Node functions may share them.
+    #[serde(default)]
+    pub spares: u32,
 }
 
 impl FunctionSummary {
@@ -168,6 +171,37 @@ pub struct InstanceInfo {
     pub served: u64,
     /// Where the time of its start went; `null` if it is not up yet or was adopted.
     pub start: Option<StartInfo>,
+    /// How it came to be: `exec`, `fork`, `spare` or `cell`; `null` in the same cases.
+    #[serde(default)]
+    pub start_kind: Option<String>,
+}
+
+/// A process that is kept ready for the next starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreparedInfo {
+    /// `parent` forks; a `spare` or a `cell` waits to become an instance.
+    pub kind: String,
+    /// Whose instances it is for; Node functions may share cells.
+    pub functions: Vec<String>,
+    /// `python` or `node`.
+    pub runtime: String,
+    /// `loading`, `ready`, `waiting`; `failed` if there is no process for this cause.
+    pub state: String,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Its own memory and its part of what it shares, as far as the kernel tells.
+    pub memory_bytes: Option<u64>,
+    /// Why it failed last.
+    pub failure: Option<String>,
+}
+
+/// Instances, and what is kept ready for more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Processes {
+    /// Oldest first.
+    pub instances: Vec<InstanceInfo>,
+    /// By function.
+    pub prepared: Vec<PreparedInfo>,
 }
 
 /// The answer to an eviction.

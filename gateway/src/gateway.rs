@@ -175,6 +175,7 @@ impl Gateway {
     pub fn encode_metrics(&self) -> Result<String, prometheus::Error> {
         let snapshot = self.snapshot.load();
         self.metrics.encode(Now {
+            prepared: self.scaler.prepared(),
             revisions: self.revisions(),
             functions: snapshot.functions.len(),
             waiting: self.commons.waiters.level().0,

@@ -2,7 +2,9 @@
 
 use stoker_config::{FunctionSpec, IsolationSpec, Listen, Namespace as Own, StartsSpec};
 use stoker_scaler::StartSettings;
-use stoker_scaler::driver::{Isolation, LaunchSpec, Namespace, Resources, Rlimit, SocketKind};
+use stoker_scaler::driver::{
+    Isolation, Language, LaunchSpec, Namespace, Resources, Rlimit, RuntimeLaunch, SocketKind,
+};
 
 /// How much the scaler may start.
 pub(crate) fn start_settings(spec: &StartsSpec) -> StartSettings {
@@ -34,6 +36,17 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
         function: spec.name.clone(),
         revision: spec.revision().into(),
         command: spec.command.clone(),
+        runtime: spec.runtime.as_ref().map(|runtime| RuntimeLaunch {
+            language: match runtime.language {
+                stoker_config::Language::Python => Language::Python,
+                stoker_config::Language::Node => Language::Node,
+            },
+            handler: runtime.handler.clone(),
+            interface: runtime.interface.name().to_owned(),
+            concurrency: spec.scaling.concurrency,
+            preload: runtime.preload,
+            fallback: runtime.fallback,
+        }),
         environment: spec
             .environment
             .iter()

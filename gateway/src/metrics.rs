@@ -18,7 +18,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use prometheus::{Encoder, Registry, TextEncoder};
 use stoker_config::CertificateSpec;
-use stoker_scaler::driver::LaunchSpec;
+use stoker_scaler::driver::{LaunchSpec, Prepared};
 use stoker_scaler::{FunctionView, Notice};
 
 use crate::overload::Shed;
@@ -56,6 +56,8 @@ pub struct Metrics {
 pub(crate) struct Now<'a> {
     /// Every revision that is registered, retired ones too.
     pub(crate) revisions: Vec<(Name, FunctionView)>,
+    /// What is kept ready for starts.
+    pub(crate) prepared: Vec<Prepared>,
     /// Functions of the configuration.
     pub(crate) functions: usize,
     /// Requests that wait in the whole gateway.
@@ -111,6 +113,11 @@ impl Metrics {
                 let series = self.board.series(&name.0, &name.1);
                 self.gauges
                     .add(&[&series.function, &series.revision], &view);
+                let of_it = |prepared: &&Prepared| prepared.functions.contains(&name);
+                for prepared in now.prepared.iter().filter(of_it) {
+                    self.gauges
+                        .add_prepared(&[&series.function, &series.revision], prepared);
+                }
             }
             alive.insert(name);
         }

@@ -1,5 +1,9 @@
 //! What starts and stops instances.
 
+mod runtime;
+
+pub use runtime::{Language, Prepared, RuntimeLaunch, StartKind};
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -91,6 +95,15 @@ pub trait Driver: Send + Sync + 'static {
     /// there after all.
     fn forget(&self, _id: InstanceId) {}
 
+    /// Keeps so many processes ready to become instances of this revision, or (`None`) nothing of it
+    /// any more. Returns at once; the last call holds.
+    fn prepare(&self, _spec: &Arc<LaunchSpec>, _spares: Option<u32>) {}
+
+    /// What is kept ready now.
+    fn prepared(&self) -> Vec<Prepared> {
+        Vec::new()
+    }
+
     /// Leaves an instance whose start this gateway has finished to the one that leads since.
     fn give(&self, _id: InstanceId) {}
 }
@@ -105,6 +118,8 @@ pub struct LaunchSpec {
     /// The program and its arguments; at least one. A bare name is looked up on the PATH of
     /// `environment`, or `/usr/local/bin:/usr/bin:/bin`.
     pub command: Vec<String>,
+    /// The handler, if a runner of ours runs one: then `command` is the interpreter alone.
+    pub runtime: Option<RuntimeLaunch>,
     /// Set by the operator. The driver adds the contract's variables and nothing else.
     pub environment: Vec<(String, String)>,
     /// Absolute.
@@ -171,6 +186,8 @@ pub struct Started {
     pub pid: Option<u32>,
     /// Where the time went.
     pub timings: StartTimings,
+    /// How it came to be; none if it was adopted.
+    pub kind: Option<StartKind>,
 }
 
 /// Who is told how a start has ended that [`Driver::begin`] began.

@@ -164,6 +164,12 @@ impl<C: Send + 'static> Function<C> {
         }
     }
 
+    /// Processes are kept ready for its starts.
+    pub(crate) fn has_spares(&self) -> bool {
+        let runtime = self.launch.runtime.as_ref();
+        runtime.is_some_and(|runtime| runtime.preload)
+    }
+
     /// True when it is retired and nothing of it is left.
     pub(crate) fn is_finished(&self) -> bool {
         self.lock().pool.is_finished()

@@ -168,6 +168,7 @@ mod tests {
             rlimits: Vec::new(),
             resources: Resources::default(),
             isolation: Default::default(),
+            runtime: None,
             start_timeout: Duration::from_secs(1),
         };
         StartRecord::new(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use stoker_core::{InstanceId, InstanceView, StartFailure, Timestamp};
 use tokio::sync::{Notify, watch};
 
-use crate::driver::{Endpoint, LaunchSpec, StartTimings, Started};
+use crate::driver::{Endpoint, LaunchSpec, StartKind, StartTimings, Started};
 use crate::{FirstAnswer, StartCause, StartRecord};
 use frost::Frost;
 
@@ -315,6 +315,8 @@ pub struct InstanceStatus {
     pub endpoint: Option<Endpoint>,
     /// Where the time of its start went.
     pub timings: Option<StartTimings>,
+    /// How it came to be, if that is known.
+    pub kind: Option<StartKind>,
 }
 
 impl InstanceStatus {
@@ -325,6 +327,7 @@ impl InstanceStatus {
             pid: started.and_then(|started| started.pid),
             endpoint: instance.and_then(|instance| instance.reachable.get().cloned()),
             timings: started.map(|started| started.timings),
+            kind: started.and_then(|started| started.kind),
         }
     }
 }

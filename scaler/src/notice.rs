@@ -6,7 +6,7 @@ use std::time::Duration;
 use stoker_core::{Decision, InstanceId, StartFailure};
 
 use crate::HeldBy;
-use crate::driver::{LaunchSpec, StartTimings};
+use crate::driver::{LaunchSpec, StartKind, StartTimings};
 
 /// Receives every notice with the function and the revision that it is about, on whichever thread
 /// it arises; must not block.
@@ -23,6 +23,8 @@ pub enum Notice<'a> {
         pid: Option<u32>,
         /// Where the time went.
         timings: StartTimings,
+        /// How it came to be.
+        kind: StartKind,
     },
     /// An instance of the former gateway was taken over.
     Adopted {

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::driver::{
-    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, StartEnd, Started, Stop,
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, Prepared, StartEnd, Started, Stop,
 };
 use crate::spawner::Connection;
 use crate::spawner::lock::StateLock;
@@ -39,6 +39,7 @@ mod frost;
 mod handover;
 mod place;
 mod ports;
+mod prepare;
 mod probe;
 mod reclaim;
 mod sockets;
@@ -49,6 +50,7 @@ mod words;
 
 use client::Client;
 use ports::Ports;
+use prepare::Preparations;
 use sockets::Sockets;
 use table::Table;
 
@@ -133,6 +135,7 @@ struct Shared {
     sockets: Sockets,
     table: Table,
     client: Client,
+    preparations: Preparations,
     output: OutputHook,
     /// One message for each instance that ended: as many as instances, so bounded by them.
     exits: mpsc::UnboundedSender<Exit>,
@@ -174,6 +177,7 @@ impl ProcessDriver {
             grace: spawner_settings.grace,
             table: Table::default(),
             client: Client::default(),
+            preparations: Preparations::default(),
             output,
             exits,
             late,
@@ -297,6 +301,14 @@ impl Driver for ProcessDriver {
             entry.leave();
             self.shared.signal(id, true);
         }
+    }
+
+    fn prepare(&self, spec: &Arc<LaunchSpec>, spares: Option<u32>) {
+        self.shared.prepare(spec, spares);
+    }
+
+    fn prepared(&self) -> Vec<Prepared> {
+        self.shared.preparations.kept()
     }
 
     fn give(&self, id: InstanceId) {

@@ -13,7 +13,7 @@ use stoker_core::{Event, InstanceId, ScaleSpec};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::driver::{Driver, Exit, LaunchSpec, Observed, Stop};
+use crate::driver::{Driver, Exit, LaunchSpec, Observed, Prepared, Stop};
 use crate::history::History;
 use crate::starts::Gate;
 use crate::timer::Timer;
@@ -133,6 +133,11 @@ impl<C: Send + 'static> Scaler<C> {
     /// Remembers at most so many starts from now on; a thousand before that is said.
     pub fn remember_starts(&self, limit: usize) {
         self.shared.history.set_limit(limit);
+    }
+
+    /// What the driver keeps ready for starts.
+    pub fn prepared(&self) -> Vec<Prepared> {
+        self.shared.driver.prepared()
     }
 
     /// A new revision, with the instances of the same revision that the former gateway left.

@@ -28,10 +28,12 @@ pub(crate) mod lock;
 mod orphans;
 pub(crate) mod packet;
 mod pipes;
+mod preload;
 pub(crate) mod prepare;
 pub(crate) mod proc;
 pub(crate) mod protocol;
 mod reap;
+mod runners;
 mod server;
 #[allow(
     unsafe_code,

@@ -27,6 +27,8 @@ mod joining;
 mod limiting;
 #[path = "process/measuring.rs"]
 mod measuring;
+#[path = "process/preload.rs"]
+mod preload;
 #[path = "process/ready.rs"]
 mod ready;
 #[path = "process/unprivileged.rs"]

@@ -35,7 +35,9 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
         metrics.note(launch, &notice);
         let function = &*launch.function;
         match notice {
-            Notice::Started { id, pid, timings } => {
+            Notice::Started {
+                id, pid, timings, ..
+            } => {
                 let took = timings.total();
                 logs.note(
                     function,

@@ -2,7 +2,7 @@
 
 use super::Field::{Choice, Flag, List as Texts, Seconds, Size, Span, Text, Whole};
 use super::Preset::{Else, Required, Value};
-use super::{Content, Key, List, Name, Section, Table, access, key, load, rules, scaling};
+use super::{Content, Key, List, Name, Section, Table, access, key, load, rules, runtime, scaling};
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::spec::{Contract, Listen, PathPattern};
 use crate::units::{DAY, HOUR, MIB, MILLI, SECOND, TIB, ZERO};
@@ -65,6 +65,12 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(load::HEALTH),
     },
     Section {
+        name: "preload",
+        meaning: "Processes that are kept ready to become instances of a function with a \
+            `runtime`.",
+        content: Content::Keys(runtime::PRELOAD),
+    },
+    Section {
         name: "retry",
         meaning: "Requests that are sent again. One of which nothing was taken always may be; any \
             other one only where `idempotent` allows it.",
@@ -110,7 +116,7 @@ const TOP: &[Key<Draft>] = &[
     ),
     key(
         "command",
-        Required,
+        Else("required without `runtime`"),
         Texts(List {
             rule: "a program or an argument",
             least: 1,
@@ -120,6 +126,10 @@ const TOP: &[Key<Draft>] = &[
         "The program and its arguments. A program with a slash is relative to the manifest's \
          directory, or absolute; one without is looked up on `PATH` when an instance starts.",
     ),
+    runtime::RUNTIME,
+    runtime::HANDLER,
+    runtime::INTERFACE,
+    runtime::INTERPRETER,
     key(
         "contract",
         Value("'http'"),

@@ -78,6 +78,13 @@ pub(crate) fn is_function_name(text: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// Whatever names a handler; what it means is for the runner to say.
+pub(crate) fn handler(text: &str) -> Option<String> {
+    let visible = |c: char| !c.is_whitespace() && !c.is_control();
+    ((1..=255).contains(&text.chars().count()) && text.chars().all(visible))
+        .then(|| text.to_owned())
+}
+
 /// As `useradd` takes them, with the dots of directory services.
 pub(crate) fn is_user(text: &str) -> bool {
     (1..=32).contains(&text.len())

@@ -5,25 +5,29 @@ mod tests;
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{Contract, FunctionLimits, FunctionSpec, IsolationSpec, Listen, ResourcesSpec};
+use super::{
+    Contract, FunctionLimits, FunctionSpec, IsolationSpec, Listen, ResourcesSpec, RuntimeSpec,
+};
 
 impl FunctionSpec {
     /// Sixteen hex digits over all that an instance is started with; the same in every process.
-    /// Routes, access, scaling, deadlines and `limits.body-bytes` are the gateway's business and may
-    /// change under running instances.
+    /// Routes, access, scaling, the number of spares, deadlines and `limits.body-bytes` are the
+    /// gateway's business and may change under running instances; the concurrency may not if there
+    /// is a `runtime`, whose runner goes by it.
     pub fn revision(&self) -> String {
         // Taken apart by name, so that a new field cannot be forgotten here.
         let Self {
             name,
             manifest: _,
             command,
+            runtime,
             contract,
             listen,
             routes: _,
             environment,
             working_directory,
             user,
-            scaling: _,
+            scaling,
             limits,
             resources,
             isolation,
@@ -58,6 +62,11 @@ impl FunctionSpec {
         hash.number(u64::try_from(timeouts.start.as_nanos()).unwrap_or(u64::MAX));
         hash.resources(resources);
         hash.isolation(isolation);
+        // Without one it is what it was before there were runtimes.
+        if let Some(runtime) = runtime {
+            hash.runtime(runtime);
+            hash.number(scaling.concurrency.into());
+        }
         format!("{:016x}", hash.0)
     }
 }
@@ -92,6 +101,21 @@ impl Fnv {
         if let Some(value) = value {
             write(self, value);
         }
+    }
+
+    fn runtime(&mut self, runtime: &RuntimeSpec) {
+        let RuntimeSpec {
+            language,
+            handler,
+            interface,
+            preload,
+            fallback,
+        } = runtime;
+        self.text(language.name().as_bytes());
+        self.text(handler.as_bytes());
+        self.text(interface.name().as_bytes());
+        self.number(u64::from(*preload));
+        self.number(u64::from(*fallback));
     }
 
     /// Nothing if there are none, as in releases that knew none: instances are adopted by the hash.

@@ -12,6 +12,7 @@ mod isolation;
 mod load;
 mod manifest;
 mod revision;
+mod runtime;
 mod speed;
 mod telemetry;
 mod tls;

@@ -11,9 +11,10 @@ use stoker_core::{
     Decision, FailureKind, InstanceState, Mode, Policy, PoolView, Standing, StartFailure, Timestamp,
 };
 use stoker_gateway::{Entry, Snapshot};
-use stoker_scaler::driver::Endpoint;
+use stoker_scaler::driver::{Endpoint, Prepared};
 use stoker_scaler::{FunctionView, InstanceStatus};
 
+use super::prepared::spares_of;
 use super::problem::{Problem, find};
 use super::starts::phases;
 use super::{App, aside};
@@ -24,9 +25,10 @@ use crate::wire::{
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     aside(move || {
         let snapshot = app.state.gateway.snapshot();
+        let prepared = app.state.gateway.scaler().prepared();
         let entries = snapshot.functions.values();
         let list: Vec<_> = entries
-            .map(|entry| summary(&snapshot, entry, &entry.function.view()))
+            .map(|entry| summary(&snapshot, entry, &entry.function.view(), &prepared))
             .collect();
         Json(list).into_response()
     })
@@ -44,7 +46,12 @@ pub(super) async fn show(
     let spec = &entry.spec;
     let pool = &view.pool;
     Ok(Json(FunctionDetail {
-        summary: summary(&snapshot, entry, &view),
+        summary: summary(
+            &snapshot,
+            entry,
+            &view,
+            &app.state.gateway.scaler().prepared(),
+        ),
         manifest: spec.manifest.display().to_string(),
         command: spec.command.clone(),
         routes: spec.routes.iter().map(route).collect(),
@@ -77,7 +84,12 @@ pub(super) async fn instances(State(app): State<Arc<App>>) -> Result<Response, P
 }
 
 /// What a list shows of a function.
-pub(super) fn summary(snapshot: &Snapshot, entry: &Entry, view: &FunctionView) -> FunctionSummary {
+pub(super) fn summary(
+    snapshot: &Snapshot,
+    entry: &Entry,
+    view: &FunctionView,
+    prepared: &[Prepared],
+) -> FunctionSummary {
     let FunctionView { pool, held, .. } = view;
     let scaling = &entry.spec.scaling;
     let name = &entry.spec.name;
@@ -103,6 +115,7 @@ pub(super) fn summary(snapshot: &Snapshot, entry: &Entry, view: &FunctionView) -
             .map_or(0, |decision| decision.desired),
         scale_override: pool.scale_override,
         last_failure: pool.last_failure.as_ref().map(failure),
+        spares: spares_of(prepared, name, &entry.function.launch().revision),
     }
 }
 
@@ -129,6 +142,7 @@ pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -
         in_use: view.in_use,
         served: view.served,
         start: status.timings.as_ref().and_then(phases),
+        start_kind: status.kind.map(|kind| kind.name().to_owned()),
     }
 }
 

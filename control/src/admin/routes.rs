@@ -12,7 +12,9 @@ use axum::routing::{delete, get, post};
 use serde_json::json;
 
 use super::problem::{Kind, Problem};
-use super::{App, aside, evict, functions, gateway, keys, logs, scale, starts, stats, upgrade};
+use super::{
+    App, aside, evict, functions, gateway, keys, logs, prepared, scale, starts, stats, upgrade,
+};
 
 /// What Prometheus expects of the text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
@@ -33,6 +35,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/functions/{name}/evict", post(evict::one))
         .route("/v1/evict", post(evict::all))
         .route("/v1/instances", get(functions::instances))
+        .route("/v1/prepared", get(prepared::list))
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/keys/{id}/rotate", post(keys::rotate))

@@ -23,7 +23,13 @@ pub(super) async fn scale(
     let entry = find(&snapshot, &name)?;
     let desired = desired(&body, entry.spec.scaling.max_scale)?;
     entry.function.scale(desired);
-    Ok(Json(summary(&snapshot, entry, &entry.function.view())))
+    let prepared = app.state.gateway.scaler().prepared();
+    Ok(Json(summary(
+        &snapshot,
+        entry,
+        &entry.function.view(),
+        &prepared,
+    )))
 }
 
 /// What the body asks for; `None` hands the function back to its policy.

@@ -41,6 +41,9 @@ pub struct PsArgs {
     /// The last starts in place of the instances, newest first, with where their time went
     #[arg(long)]
     pub starts: bool,
+    /// Also the processes that are kept ready to become instances
+    #[arg(long)]
+    pub all: bool,
     /// Which gateway.
     #[command(flatten)]
     pub connection: Connection,

@@ -72,6 +72,9 @@ pub(super) fn instances(function: &FunctionSummary) -> String {
     if let Some(held) = &function.held_starts {
         words.push(format!("{} of them wait ({})", held.count, held.reason));
     }
+    if function.spares > 0 {
+        words.push(format!("{} spare", function.spares));
+    }
     if let Some(held) = function.scale_override {
         words.push(format!("held at {held}"));
     }
@@ -104,6 +107,7 @@ mod tests {
             desired: 0,
             scale_override: None,
             last_failure: None,
+            spares: 0,
         };
         assert_eq!(instances(&function), "0");
         assert!(!function.is_active());
@@ -142,5 +146,7 @@ mod tests {
         };
         function.last_failure = Some(failure);
         assert_eq!(instances(&function), "0, held at 4, 7 failed");
+        function.spares = 2;
+        assert_eq!(instances(&function), "0, 2 spare, held at 4, 7 failed");
     }
 }

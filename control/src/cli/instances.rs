@@ -6,7 +6,7 @@ use super::output::{Output, span_of};
 use super::table::Table;
 use super::{Failure, PsArgs};
 use crate::client::segment;
-use crate::wire::{FunctionDetail, InstanceInfo};
+use crate::wire::{FunctionDetail, InstanceInfo, PreparedInfo, Processes};
 
 pub(super) async fn list(arguments: PsArgs, output: &mut Output) -> Result<ExitCode, Failure> {
     let client = arguments.connection.client().await?;
@@ -17,12 +17,45 @@ pub(super) async fn list(arguments: PsArgs, output: &mut Output) -> Result<ExitC
         }
         None => client.get("/v1/instances").await?.json()?,
     };
+    if !arguments.all {
+        match arguments.connection.json {
+            true => output.json(&instances)?,
+            false => output.text(&table(instances))?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut prepared: Vec<PreparedInfo> = client.get("/v1/prepared").await?.json()?;
+    if let Some(function) = &arguments.function {
+        prepared.retain(|it| it.functions.contains(function));
+    }
     if arguments.connection.json {
-        output.json(&instances)?;
+        output.json(&Processes {
+            instances,
+            prepared,
+        })?;
     } else {
-        output.text(&table(instances))?;
+        output.text(&format!("{}\n{}", table(instances), ready(prepared)))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is kept ready, for people.
+fn ready(prepared: Vec<PreparedInfo>) -> String {
+    let mut table = Table::new(&["KIND", "FUNCTION", "STATE", "PID", "MEMORY", "FAILURE"]);
+    for process in prepared {
+        table.row([
+            process.kind,
+            process.functions.join(","),
+            process.state,
+            process.pid.map(|pid| pid.to_string()).unwrap_or_default(),
+            process
+                .memory_bytes
+                .map(|bytes| format!("{:.1}MiB", bytes as f64 / f64::from(1 << 20)))
+                .unwrap_or_default(),
+            process.failure.unwrap_or_default(),
+        ]);
+    }
+    table.render()
 }
 
 /// For people.
@@ -77,6 +110,7 @@ mod tests {
             in_use: 0,
             served: 9,
             start: Some(start),
+            start_kind: Some("exec".to_owned()),
         };
         let starting = InstanceInfo {
             id: "1-3".to_owned(),
@@ -84,6 +118,7 @@ mod tests {
             pid: None,
             idle_seconds: None,
             start: None,
+            start_kind: None,
             ..ready.clone()
         };
         assert_eq!(
@@ -91,6 +126,24 @@ mod tests {
             "ID   FUNCTION  STATE     PID  AGE    IDLE   IN-USE  SERVED  START ms\n\
              1-2  f         ready     42   1m15s  250ms  0       9       11.5\n\
              1-3  f         starting  -    1m15s  -      0       9       -\n"
+        );
+    }
+
+    #[test]
+    fn what_is_kept_ready_has_a_table_of_its_own() {
+        let process = PreparedInfo {
+            kind: "cell".to_owned(),
+            functions: vec!["f".to_owned(), "g".to_owned()],
+            runtime: "node".to_owned(),
+            state: "waiting".to_owned(),
+            pid: Some(7),
+            memory_bytes: Some(3 << 19),
+            failure: None,
+        };
+        assert_eq!(
+            ready(vec![process]),
+            "KIND  FUNCTION  STATE    PID  MEMORY  FAILURE\n\
+             cell  f,g       waiting  7    1.5MiB  -\n"
         );
     }
 }

@@ -86,6 +86,7 @@ impl Driver for FakeDriver {
                 endpoint,
                 pid: Some(1000 + id.count()),
                 timings,
+                kind: None,
             })
         })
     }

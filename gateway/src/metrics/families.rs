@@ -92,6 +92,7 @@ pub(super) struct PerRevision {
     pub(super) queue: HistogramVec,
     pub(super) start: HistogramVec,
     pub(super) starts: IntCounterVec,
+    pub(super) start_kinds: IntCounterVec,
     pub(super) start_failures: IntCounterVec,
     pub(super) exits: IntCounterVec,
     pub(super) evictions: IntCounterVec,
@@ -102,6 +103,7 @@ impl PerRevision {
     pub(super) fn new(families: &Families) -> Result<Self> {
         let own: &[&str] = &["function", "revision"];
         let by_start: &[&str] = &["function", "revision", "start"];
+        let [starts, start_kinds, start_failures] = starts(families)?;
         Ok(PerRevision {
             requests: families.counters(
                 "stoker_requests_total",
@@ -138,22 +140,10 @@ impl PerRevision {
                 "From the arrival of a request to its slot.",
                 by_start,
             )?,
-            start: families.parts(
-                "stoker_start_duration_seconds",
-                "Parts of cold starts: of the starts of instances, and of the requests that waited \
-                 for one.",
-                &["function", "revision", "phase"],
-            )?,
-            starts: families.counters(
-                "stoker_starts_total",
-                "Starts of instances, by result.",
-                &["function", "revision", "result"],
-            )?,
-            start_failures: families.counters(
-                "stoker_start_failures_total",
-                "Starts that failed, by kind.",
-                &["function", "revision", "kind"],
-            )?,
+            start: parts_of_starts(families)?,
+            starts,
+            start_kinds,
+            start_failures,
             exits: families.counters(
                 "stoker_exits_total",
                 "Instances that ended, by whether Stoker wanted it.",
@@ -167,4 +157,33 @@ impl PerRevision {
             frost: Frost::new(families)?,
         })
     }
+}
+
+/// Starts by result, by kind, and those that failed.
+fn starts(families: &Families) -> Result<[IntCounterVec; 3]> {
+    Ok([
+        families.counters(
+            "stoker_starts_total",
+            "Starts of instances, by result.",
+            &["function", "revision", "result"],
+        )?,
+        families.counters(
+            "stoker_starts_by_kind_total",
+            "Starts of instances that came up, by how they were made: exec, fork, spare, cell.",
+            &["function", "revision", "kind"],
+        )?,
+        families.counters(
+            "stoker_start_failures_total",
+            "Starts that failed, by kind.",
+            &["function", "revision", "kind"],
+        )?,
+    ])
+}
+
+fn parts_of_starts(families: &Families) -> Result<HistogramVec> {
+    families.parts(
+        "stoker_start_duration_seconds",
+        "Parts of cold starts: of the starts of instances, and of the requests that waited for one.",
+        &["function", "revision", "phase"],
+    )
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use prometheus::IntGaugeVec;
 use stoker_scaler::FunctionView;
+use stoker_scaler::driver::Prepared;
 
 use super::families::Families;
 
@@ -19,6 +20,8 @@ pub(super) struct Gauges {
     in_flight: IntGaugeVec,
     desired: IntGaugeVec,
     backoff: IntGaugeVec,
+    spares: IntGaugeVec,
+    parents: IntGaugeVec,
     held: IntGaugeVec,
 }
 
@@ -48,6 +51,17 @@ impl Gauges {
                 "1 while failed starts hold the next one back.",
                 own,
             )?,
+            spares: families.gauges(
+                "stoker_spares",
+                "Processes that wait now to become an instance; those that functions share count \
+                 for each.",
+                own,
+            )?,
+            parents: families.gauges(
+                "stoker_parents",
+                "Processes now that have the handler loaded and fork instances.",
+                own,
+            )?,
         })
     }
 
@@ -59,10 +73,20 @@ impl Gauges {
             &self.in_flight,
             &self.desired,
             &self.backoff,
+            &self.spares,
+            &self.parents,
             &self.held,
         ] {
             gauge.reset();
         }
+    }
+
+    /// Adds what is kept ready for a revision.
+    pub(super) fn add_prepared(&self, own: &[&str; 2], prepared: &Prepared) {
+        let spares = i64::try_from(prepared.spares.len()).unwrap_or(i64::MAX);
+        self.spares.with_label_values(own).add(spares);
+        let loaded = prepared.parent.is_some_and(|(_, loaded)| loaded);
+        self.parents.with_label_values(own).add(loaded.into());
     }
 
     /// Adds a revision; several may share a name.

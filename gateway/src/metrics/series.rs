@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use prometheus::{Histogram, IntCounter};
 use stoker_core::FailureKind;
 use stoker_scaler::Notice;
-use stoker_scaler::driver::StartTimings;
+use stoker_scaler::driver::{StartKind, StartTimings};
 
 use super::families::PerRevision;
 
@@ -152,7 +152,11 @@ impl Series {
     /// Counts what the scaler tells.
     pub(super) fn note(&self, notice: &Notice<'_>) {
         match notice {
-            Notice::Started { timings, .. } => self.started(timings),
+            Notice::Started { timings, kind, .. } => {
+                self.started(timings);
+                let labels = [&*self.function, &*self.revision, kind.name()];
+                self.families.start_kinds.with_label_values(&labels).inc();
+            }
             Notice::StartFailed { failure, .. } => {
                 self.starts(1).inc();
                 let labels = [&*self.function, &*self.revision, kind(failure.kind)];
@@ -211,6 +215,10 @@ impl Series {
         }
         for (family, values) in [
             (&families.starts, &RESULTS[..]),
+            (
+                &families.start_kinds,
+                &StartKind::ALL.map(StartKind::name)[..],
+            ),
             (&families.start_failures, &KINDS[..]),
             (&families.exits, &WANTED[..]),
         ] {

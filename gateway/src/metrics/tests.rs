@@ -13,6 +13,7 @@ fn name(text: &str) -> Arc<str> {
 
 fn nothing() -> Now<'static> {
     Now {
+        prepared: Vec::new(),
         revisions: Vec::new(),
         functions: 0,
         waiting: 0,

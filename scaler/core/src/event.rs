@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Decision, InstanceId, Legacy, ScaleSpec, Timestamp, WaiterId};
+use crate::{Decision, InstanceId, Legacy, ScaleSpec, SpareDecision, Timestamp, WaiterId};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -94,6 +94,9 @@ pub enum Event {
     /// The gateway ends: like `Retire`, but nothing starts any more. Waiters that no instance can
     /// serve are rejected, and so is every later `Acquire`.
     ShutDown,
+    /// The machine is short of memory: what is kept ready for starts goes if the function has no
+    /// request, until the next one.
+    ForgoSpares,
     /// The machine runs short of memory. If idle instances may be frozen ([`crate::Freeze`]), all
     /// are but [`crate::Freeze::keep_hot`], whatever their clocks, and give their memory back; and
     /// those that have done so already go, the idlest first, as far as the policy does not want
@@ -181,6 +184,8 @@ pub enum Effect {
     WakeAt(Timestamp),
     /// The policy's answer changed; for logs and `explain`.
     Decided(Box<Decision>),
+    /// Another number of spares is wanted than before, which was none at first.
+    Prepare(Box<SpareDecision>),
 }
 
 /// Why a waiter got no slot.

@@ -3,9 +3,11 @@
 mod kpa;
 mod on_arrival;
 mod rolling;
+mod spares;
 mod why;
 
 pub use rolling::RollingMax;
+pub use spares::{SpareDecision, SpareObservations, SpareWhy, decide_spares};
 pub use why::{Clamp, Why};
 
 use std::time::Duration;

@@ -11,6 +11,7 @@ mod legacy;
 mod lifecycle;
 mod plan;
 mod room;
+mod spares;
 mod waiters;
 
 pub use check::Violation;
@@ -31,6 +32,7 @@ use check::Ceilings;
 use events::Follow;
 use failures::Failures;
 use fleet::Fleet;
+use spares::Spares;
 use waiters::Waiters;
 
 /// The state machine of one revision's instances, slots and waiters.
@@ -80,6 +82,8 @@ pub struct Pool {
     /// What the shell was last told about it.
     armed: Timestamp,
     ceilings: Ceilings,
+    /// Of a function that has spares.
+    spares: Option<Box<Spares>>,
 }
 
 /// How far the revision is in its own life.
@@ -173,6 +177,8 @@ pub struct PoolView {
     pub backoff_until: Option<Timestamp>,
     /// Retired or shutting down.
     pub retired: bool,
+    /// Spares that are wanted for the next starts; none if nothing is kept ready.
+    pub wanted_spares: Option<u32>,
 }
 
 impl Pool {
@@ -204,6 +210,7 @@ impl Pool {
             due: Timestamp::MAX,
             armed: Timestamp::MAX,
             ceilings: Ceilings::of(&spec),
+            spares: spec.spares.map(|_| Spares::new()),
             spec,
         }
     }
@@ -274,6 +281,7 @@ impl Pool {
                 .map(|(last, count)| (last.clone(), count)),
             backoff_until: self.failures.backoff_until(now),
             retired: self.phase != Phase::Serving,
+            wanted_spares: self.wanted_spares(),
         }
     }
 

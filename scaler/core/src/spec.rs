@@ -70,6 +70,23 @@ pub struct ScaleSpec {
     pub drain_timeout: Duration,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+    /// Processes that are kept ready to become instances; none if its instances are not made so.
+    pub spares: Option<SpareSpec>,
+}
+
+/// How many processes are kept ready to become instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpareSpec {
+    /// At least so many while the function is used.
+    pub least: u32,
+    /// At most so many, no less than `least`.
+    pub most: u32,
+    /// Nothing is kept for a function that had no request for this long.
+    pub idle_timeout: Duration,
+    /// Kept from the registration on and whether the function is used or not.
+    pub eager: bool,
+    /// About how long it takes until a spare that was taken is replaced.
+    pub refill: Duration,
 }
 
 /// When an idle instance is frozen: it keeps its memory and gets no CPU until a request comes.

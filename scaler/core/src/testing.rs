@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
+use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 
 /// On arrival, one request per instance, at most four instances, everything else out of the way.
 pub(crate) fn spec() -> ScaleSpec {
@@ -46,6 +46,7 @@ pub(crate) fn spec() -> ScaleSpec {
         },
         drain_timeout: Duration::from_secs(30),
         stop_grace: Duration::from_secs(5),
+        spares: None,
     }
 }
 
@@ -112,8 +113,19 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 },
                 drain_timeout: Duration::from_secs(drain),
                 stop_grace: Duration::from_secs(grace),
+                spares: (idle % 2 == 1).then(|| spares((min, more), idle, slow == 0)),
                 ..spec()
             }
         },
     )
+}
+
+fn spares((least, more): (u32, u32), idle: u64, eager: bool) -> SpareSpec {
+    SpareSpec {
+        least,
+        most: least + more,
+        idle_timeout: Duration::from_secs(idle),
+        eager,
+        refill: Duration::from_millis(10),
+    }
 }

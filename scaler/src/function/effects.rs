@@ -54,19 +54,7 @@ impl<C: Send + 'static> Function<C> {
                         todo.push(Todo::Reject(sender, cause));
                     }
                 }
-                Effect::Start { instance: id } => {
-                    let cause = match state.waiting.is_empty() {
-                        true => StartCause::Policy,
-                        false => StartCause::Request,
-                    };
-                    let now = self.shared.clock.now();
-                    let instance = Arc::new(Instance::asked_for(id, now, cause));
-                    state.instances.insert(id, Arc::clone(&instance));
-                    let early = self.launch.socket == SocketKind::Inherit
-                        && state.pool.may_begin(state.begun);
-                    state.begun += u32::from(early);
-                    todo.push(Todo::Start(instance, early));
-                }
+                Effect::Start { instance } => todo.push(self.resolve_start(state, instance)),
                 Effect::Freeze { instance } => {
                     if let Some(instance) = state.instances.get(&instance) {
                         instance.set_frozen(true);
@@ -100,9 +88,27 @@ impl<C: Send + 'static> Function<C> {
                     }
                 }
                 Effect::Decided(decision) => todo.push(Todo::Decided(decision)),
+                // Under the lock, so that the last word is the last one that the driver hears.
+                Effect::Prepare(decision) => {
+                    self.shared.driver.prepare(&self.launch, decision.spares);
+                }
             }
         }
         todo
+    }
+
+    /// Makes an instance known that is to be started.
+    fn resolve_start(&self, state: &mut State<C>, id: InstanceId) -> Todo<C> {
+        let cause = match state.waiting.is_empty() {
+            true => StartCause::Policy,
+            false => StartCause::Request,
+        };
+        let now = self.shared.clock.now();
+        let instance = Arc::new(Instance::asked_for(id, now, cause));
+        state.instances.insert(id, Arc::clone(&instance));
+        let early = self.launch.socket == SocketKind::Inherit && state.pool.may_begin(state.begun);
+        state.begun += u32::from(early);
+        Todo::Start(instance, early)
     }
 
     /// Does it, without the lock: a lease that nobody takes gives itself back, which locks.

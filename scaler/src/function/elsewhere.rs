@@ -154,6 +154,7 @@ impl<C: Send + 'static> Function<C> {
                     endpoint: granted.endpoint,
                     pid: None,
                     timings: Default::default(),
+                    kind: None,
                 });
                 instance.set_lent();
                 Arc::new(instance)
@@ -196,6 +197,7 @@ impl<C: Send + 'static> Function<C> {
                     endpoint: observed.endpoint.clone(),
                     pid: observed.pid,
                     timings: Default::default(),
+                    kind: None,
                 });
             }
             if it.state == InstanceState::Stopping {
@@ -266,6 +268,7 @@ impl<C: Send + 'static> Function<C> {
                     endpoint: observed.endpoint.clone(),
                     pid: observed.pid,
                     timings: Default::default(),
+                    kind: None,
                 };
                 self.started(&instance, started);
             }

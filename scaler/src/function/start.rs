@@ -47,6 +47,7 @@ impl<C: Send + 'static> Function<C> {
             endpoint: observed.endpoint.clone(),
             pid: observed.pid,
             timings: Default::default(),
+            kind: None,
         });
         self.lock().instances.insert(observed.id, instance);
     }
@@ -109,6 +110,7 @@ impl<C: Send + 'static> Function<C> {
             started.timings.decide = decide.saturating_sub(started.timings.gate);
         }
         let (pid, timings) = (started.pid, started.timings);
+        let kind = started.kind.unwrap_or_default();
         let record = instance.start_record(&self.launch, (timings, timings.total()), Ok(pid));
         self.shared.history.add(record);
         instance.set_started(started);
@@ -119,6 +121,7 @@ impl<C: Send + 'static> Function<C> {
             id: instance.id(),
             pid,
             timings,
+            kind,
         });
         self.shared.started();
         if instance.is_stopping() {

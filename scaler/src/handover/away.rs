@@ -58,6 +58,7 @@ impl Heir {
             | Event::Reconfigure(_)
             | Event::Retire
             | Event::ShutDown
+            | Event::ForgoSpares
             | Event::Pressure { .. }
             | Event::FreezeRefused
             | Event::Tick => return,

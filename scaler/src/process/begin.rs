@@ -11,7 +11,7 @@ use super::start::{not_executed_within, request, timings};
 use super::table::{Begun, Entry, Phase};
 use super::words::failure;
 use super::{Shared, accept};
-use crate::driver::{Endpoint, FailedStart, LaunchSpec, SocketKind, StartEnd, Started};
+use crate::driver::{Endpoint, FailedStart, LaunchSpec, SocketKind, StartEnd, StartKind, Started};
 use crate::spawner::protocol::StartTimes;
 
 /// Begins the start of an instance that inherits its socket; see
@@ -94,7 +94,12 @@ fn fail_overdue(shared: &Shared, now: Instant) {
 }
 
 /// The program of a start that was begun is executed.
-pub(super) fn end(shared: &Arc<Shared>, id: InstanceId, begun: Begun, pid: u32, times: StartTimes) {
+pub(super) fn end(
+    shared: &Arc<Shared>,
+    id: InstanceId,
+    begun: Begun,
+    (pid, times, kind): (u32, StartTimes, StartKind),
+) {
     if let Endpoint::Unix(path) = &begun.endpoint {
         accept::watch(shared, id, path.clone(), begun.timeout);
     }
@@ -102,5 +107,6 @@ pub(super) fn end(shared: &Arc<Shared>, id: InstanceId, begun: Begun, pid: u32, 
         endpoint: begun.endpoint,
         pid: Some(pid),
         timings: timings((begun.called, begun.sent), times),
+        kind: Some(kind),
     }));
 }

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::table::{Entry, Phase, Report};
 use super::words::{ending, failure, fault};
 use super::{Output, OutputStream, Shared, begin};
-use crate::driver::{Exit, FailedStart, Observed};
+use crate::driver::{Exit, FailedStart, Observed, StartKind};
 use crate::spawner::protocol::{Ending, Event, StartTimes};
 
 /// Handles one event.
@@ -21,14 +21,16 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             pid,
             observed,
             times,
+            kind,
         } => {
             let report = Report::Started {
                 pid,
                 observed,
                 times,
+                kind,
             };
-            let id = InstanceId::from_raw(id);
-            executed(shared, id, (pid, times), report, descriptors);
+            let how = (pid, times, kind);
+            executed(shared, InstanceId::from_raw(id), how, report, descriptors);
         }
         Event::StartFailed { id, fault: why } => {
             let id = InstanceId::from_raw(id);
@@ -75,22 +77,21 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
             shared.table.with_frost(id, |frost| frost.settle(freezer));
         }
         Event::NoFreezer { id, why } => {
-            let id = InstanceId::from_raw(id);
-            shared
-                .table
-                .with_frost(id, |frost| frost.settle(Err(why.into())));
+            let table = &shared.table;
+            table.with_frost(InstanceId::from_raw(id), |it| it.settle(Err(why.into())));
         }
         Event::ListEnd => shared.table.end_list(),
+        Event::Prepared(prepared) => shared.preparations.note(*prepared),
         // Said once, before the driver listens.
         Event::Welcome { .. } | Event::Refused { .. } => {}
     }
 }
 
-/// The program of an instance was executed.
+/// The program of an instance was executed, or a process that was prepared is it now.
 fn executed(
     shared: &Arc<Shared>,
     id: InstanceId,
-    (pid, times): (u32, StartTimes),
+    (pid, times, kind): (u32, StartTimes, StartKind),
     report: Report,
     descriptors: Vec<OwnedFd>,
 ) {
@@ -101,7 +102,7 @@ fn executed(
     };
     if let Some(begun) = shared.table.end_begun(id) {
         // First, for an answer of the program may wait for it to be told.
-        begin::end(shared, id, *begun, pid, times);
+        begin::end(shared, id, *begun, (pid, times, kind));
     }
     if !descriptors.is_empty() && shared.table.begin_reading(id) {
         hand_out(shared, &function, id, descriptors);

@@ -17,7 +17,7 @@ use super::table::{Entry, Phase, Report};
 use super::words::{self, failure};
 use super::{Shared, accept};
 use crate::clock::instant_at;
-use crate::driver::{Endpoint, LaunchSpec, SocketKind, StartTimings, Started};
+use crate::driver::{Endpoint, LaunchSpec, SocketKind, StartKind, StartTimings, Started};
 use crate::spawner::protocol::{
     self, Ending, Program, Readiness, Request, StartRequest, StartTimes,
 };
@@ -37,7 +37,7 @@ pub(super) async fn start(
     let called = Instant::now();
     let mut attempt = Attempt::begin(shared, id, spec, called)?;
     let sent = Instant::now();
-    let (pid, observed, times) = attempt.executed().await?;
+    let (pid, observed, (times, kind)) = attempt.executed().await?;
     let endpoint = attempt.ready(observed).await?;
     if let (SocketKind::Inherit, Endpoint::Unix(path)) = (spec.socket, &endpoint) {
         accept::watch(&attempt.shared, id, path.clone(), spec.start_timeout);
@@ -49,6 +49,7 @@ pub(super) async fn start(
         endpoint,
         pid: Some(pid),
         timings,
+        kind: Some(kind),
     })
 }
 
@@ -104,6 +105,8 @@ pub(super) fn request(
         endpoint: endpoint.clone(),
         readiness,
         program,
+        runtime: spec.runtime.clone(),
+        received: 0,
     }))
 }
 
@@ -186,15 +189,16 @@ impl<'a> Attempt<'a> {
             .send(&request, listener.into_iter().collect())
     }
 
-    /// The program's process, whether it is observed, and when what happened, as soon as it is
-    /// executed.
-    async fn executed(&mut self) -> Result<(u32, bool, StartTimes), StartFailure> {
+    /// The program's process, whether it is observed, and when what happened and how it came to be,
+    /// as soon as it is executed.
+    async fn executed(&mut self) -> Result<(u32, bool, (StartTimes, StartKind)), StartFailure> {
         match tokio::time::timeout_at(self.deadline, self.reports.recv()).await {
             Ok(Some(Report::Started {
                 pid,
                 observed,
                 times,
-            })) => Ok((pid, observed, times)),
+                kind,
+            })) => Ok((pid, observed, (times, kind))),
             Ok(Some(Report::Failed(why))) => Err(self.settle(why)),
             Ok(_) => Err(self.settle(failure(FailureKind::Resources, "the spawner died"))),
             Err(_) => {

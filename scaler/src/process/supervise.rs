@@ -50,7 +50,10 @@ pub(super) fn begin(
             shared.client.disconnect();
             clear(&shared, &settings, child, pid).await;
             match relaunch(&shared, &settings).await {
-                Some(launched) => (socket, child, pid) = launched,
+                Some(launched) => {
+                    (socket, child, pid) = launched;
+                    shared.prepare_again();
+                }
                 None => {
                     shared.release();
                     return shared.client.set_closed();

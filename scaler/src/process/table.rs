@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::frost::Frost;
 use super::place::Place;
-use crate::driver::{Endpoint, Observed, StartEnd};
+use crate::driver::{Endpoint, Observed, StartEnd, StartKind};
 use crate::spawner::protocol::{self, Ending, StartTimes};
 
 /// Behind one lock that is held for a few instructions.
@@ -89,6 +89,8 @@ pub(super) enum Report {
         observed: bool,
         /// When what happened.
         times: StartTimes,
+        /// How it came to be.
+        kind: StartKind,
     },
     /// It listens, but not where it should.
     Elsewhere(protocol::Place),

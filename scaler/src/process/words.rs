@@ -38,10 +38,12 @@ pub(super) fn failure(kind: FailureKind, detail: impl Into<Arc<str>>) -> StartFa
 
 /// The failure that the spawner reported.
 pub(super) fn fault(fault: Fault) -> StartFailure {
-    let kind = if fault.transient {
-        FailureKind::Resources
-    } else {
-        FailureKind::NotExecutable
+    let kind = match fault {
+        Fault { exited: true, .. } => FailureKind::Exited,
+        Fault {
+            transient: true, ..
+        } => FailureKind::Resources,
+        Fault { .. } => FailureKind::NotExecutable,
     };
     failure(kind, fault.detail)
 }

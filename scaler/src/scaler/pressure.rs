@@ -37,7 +37,8 @@ pub enum Reclaim {
 }
 
 impl<C: Send + 'static> Scaler<C> {
-    /// Looks at the machine's memory from now on, as long as a function has idle instances frozen,
+    /// Looks at the machine's memory from now on, as long as a function has idle instances frozen or
+    /// processes kept ready,
     /// and calls [`Scaler::relieve`] while it is short. To be called once.
     pub fn watch_memory(&self, settings: PressureSettings) {
         self.shared.set_reclaim(settings.reclaim);
@@ -47,7 +48,8 @@ impl<C: Send + 'static> Scaler<C> {
             loop {
                 tokio::time::sleep(settings.interval).await;
                 // Without the kernel's word there is no reason to act.
-                let available = match shared.functions().iter().any(|it| it.may_freeze()) {
+                let concerns = |it: &Arc<Function<C>>| it.may_freeze() || it.has_spares();
+                let available = match shared.functions().iter().any(concerns) {
                     true => available_percentage().unwrap_or(100.0),
                     false => 100.0,
                 };
@@ -64,7 +66,7 @@ impl<C: Send + 'static> Scaler<C> {
     /// Memory is short: `available_percentage` of it is available. Every function whose idle
     /// instances are frozen at times has them frozen now and give their memory back. If `further`,
     /// a quarter of those that had done so before goes, at least one, those first that are idle for
-    /// the longest time.
+    /// the longest time; and what is kept ready for the starts of functions without requests goes.
     pub fn relieve(&self, further: bool, available_percentage: f64) {
         self.shared.relieve(further, available_percentage);
     }
@@ -91,6 +93,11 @@ impl<C: Send + 'static> Shared<C> {
             let count = frozen.len().div_ceil(RELEASED_PART);
             for (_, number) in frozen.into_iter().take(count) {
                 *release.entry(number).or_default() += 1;
+            }
+        }
+        if further {
+            for function in functions.iter().filter(|it| it.has_spares()) {
+                function.apply(stoker_core::Event::ForgoSpares);
             }
         }
         for function in freezing() {

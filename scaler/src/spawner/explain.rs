@@ -61,7 +61,11 @@ pub(super) fn explain(error: CloneError, program: &Program, prepared: &Prepared)
         Stage::Confine | Stage::Filter => passing,
         Stage::Directory | Stage::Limit | Stage::User | Stage::Execute => passing,
     };
-    Fault { transient, detail }
+    Fault {
+        transient,
+        exited: false,
+        detail,
+    }
 }
 
 /// An error as a lower-case phrase, without its number.

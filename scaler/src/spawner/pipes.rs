@@ -63,6 +63,20 @@ impl Pipes {
     }
 }
 
+/// One pipe, whose writer belongs to `owner`.
+pub(super) fn pipe(owner: Option<&Identity>) -> Result<(OwnedFd, OwnedFd), Fault> {
+    let make = || -> rustix::io::Result<_> {
+        let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
+        if let Some(owner) = owner {
+            let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+            rustix::fs::fchown(&writer, Some(uid), Some(gid))?;
+        }
+        Ok((reader, writer))
+    };
+    make().map_err(|error| Fault::transient(format!("cannot make a pipe: {}", words(error))))
+}
+
 /// Another descriptor for the same pipe.
 pub(super) fn duplicate(pipe: &OwnedFd) -> Result<OwnedFd, Fault> {
     pipe.try_clone().map_err(|error: io::Error| {

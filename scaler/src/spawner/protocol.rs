@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::CgroupSettings;
-use crate::driver::{Endpoint, Isolation, Resources, Rlimit};
+use crate::driver::{Endpoint, Isolation, Prepared, Resources, Rlimit, RuntimeLaunch, StartKind};
 
 /// Spoken by both sides; another number on the other side means another release.
 pub(crate) const VERSION: u32 = 3;
@@ -16,8 +16,9 @@ pub(crate) const VERSION: u32 = 3;
 /// an administrator changed it.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
-/// The most descriptors beside one message: both output pipes, or both files of a freezer.
-pub(crate) const MAX_DESCRIPTORS: usize = 2;
+/// The most descriptors beside one message: both output pipes or both files of a freezer, and to a
+/// process that was prepared both pipes and a listener.
+pub(crate) const MAX_DESCRIPTORS: usize = 3;
 
 /// From the gateway to the spawner.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,6 +80,8 @@ pub(crate) enum Request {
         /// Where it takes them.
         endpoint: Endpoint,
     },
+    /// Keeps processes ready to become instances of a revision, or nothing any more.
+    Prepare(Box<PrepareRequest>),
     /// Asks for every worker that has no other gateway.
     List,
     /// Stops everything, then ends. Only the gateway that leads may ask for it.
@@ -102,10 +105,30 @@ pub(crate) struct StartRequest {
     pub(crate) readiness: Readiness,
     /// What to execute.
     pub(crate) program: Program,
+    /// The handler that a runner of ours is to run; then the program is the interpreter alone.
+    pub(crate) runtime: Option<RuntimeLaunch>,
+    /// When the spawner had it, in nanoseconds of CLOCK_MONOTONIC; known to the spawner only.
+    #[serde(skip)]
+    pub(crate) received: u64,
+}
+
+/// What to keep ready.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PrepareRequest {
+    /// The function's name.
+    pub(crate) function: Arc<str>,
+    /// The revision's name.
+    pub(crate) revision: Arc<str>,
+    /// The interpreter, with the environment of all instances.
+    pub(crate) program: Program,
+    /// The handler.
+    pub(crate) runtime: RuntimeLaunch,
+    /// Processes that wait; none: nothing is kept.
+    pub(crate) spares: Option<u32>,
 }
 
 /// What to execute.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Program {
     /// The program and its arguments.
     pub(crate) command: Vec<String>,
@@ -162,6 +185,8 @@ pub(crate) enum Event {
         /// When what happened.
         #[serde(default)]
         times: StartTimes,
+        /// How it came to be.
+        kind: StartKind,
     },
     /// Nothing was executed.
     StartFailed {
@@ -227,6 +252,8 @@ pub(crate) enum Event {
     },
     /// No more of them.
     ListEnd,
+    /// What is kept ready has changed; without functions it is gone.
+    Prepared(Box<Prepared>),
 }
 
 /// What freezes a worker.
@@ -275,6 +302,8 @@ pub(crate) enum Place {
 pub(crate) struct Fault {
     /// The machine lacks something now; the program may be fine.
     pub(crate) transient: bool,
+    /// Something was executed and has ended: what the instance was to be made from.
+    pub(crate) exited: bool,
     /// One lower-case sentence.
     pub(crate) detail: String,
 }
@@ -284,6 +313,7 @@ impl Fault {
     pub(crate) fn lasting(detail: String) -> Fault {
         Fault {
             transient: false,
+            exited: false,
             detail,
         }
     }
@@ -292,6 +322,16 @@ impl Fault {
     pub(crate) fn transient(detail: String) -> Fault {
         Fault {
             transient: true,
+            exited: false,
+            detail,
+        }
+    }
+
+    /// What the instance was to be made from has ended.
+    pub(crate) fn exited(detail: String) -> Fault {
+        Fault {
+            transient: false,
+            exited: true,
             detail,
         }
     }

@@ -43,6 +43,13 @@ impl Workers {
             let Some(pid) = Pid::from_raw(raw) else {
                 return false;
             };
+            if self.watched.remove(&raw) {
+                rustix::process::kill_process_group(pid, Signal::KILL).ok();
+                self.ended.push((raw, ending));
+                if let Some(cgroup) = self.condemned.remove(&raw) {
+                    self.give_back(cgroup);
+                }
+            }
             if let Some(id) = self.leaders.remove(&raw) {
                 // While its first process is unreaped, the group cannot be another's.
                 rustix::process::kill_process_group(pid, Signal::KILL).ok();
@@ -138,6 +145,9 @@ impl Workers {
             if let Some(cgroup) = worker.cgroup {
                 self.cgroups.give_back(cgroup);
             }
+        }
+        for (_, cgroup) in std::mem::take(&mut self.condemned) {
+            self.cgroups.give_back(cgroup);
         }
         self.cgroups.close();
     }

@@ -15,12 +15,15 @@ use rustix::process::Signal;
 
 use super::link::{Link, Terms};
 use super::packet::Inbox;
+use super::preload::Preload;
 use super::protocol::{Event, Fault, Request, StartRequest};
 use super::sys;
-use super::worker::Workers;
+use super::worker::{Worker, Workers};
 use crate::clock::monotonic_nanos;
+use preload::is_instance;
 
 mod gateway;
+mod preload;
 mod setup;
 
 /// Between SIGKILL for everything and the end of this process, come what may.
@@ -89,6 +92,7 @@ struct Server {
     /// destroy that answer.
     refused: VecDeque<Link>,
     workers: Workers,
+    preload: Preload,
     phase: Phase,
     adoption: Option<Duration>,
     grace: Duration,
@@ -132,6 +136,7 @@ impl Server {
         match token {
             SIGNALS => self.take_signals(),
             LISTENER => self.accept(),
+            token if Preload::is_token(token) => self.attend_prepared(token),
             LAST_LINK..=LINKS => self.take_request((LINKS - token) as u32, flags),
             id if flags.contains(EventFlags::IN) => {
                 if let Some(event) = self.workers.attend(id) {
@@ -150,6 +155,7 @@ impl Server {
             self.stop();
         }
         while self.workers.reap(Instant::now()) {}
+        self.bury_prepared();
         self.bury();
     }
 
@@ -198,6 +204,7 @@ impl Server {
                 self.greet(from, terms, heir);
             }
             Request::Start(request) => self.start(from, *request, descriptors.pop()),
+            Request::Signal { id, .. } if self.cancel(id) => {}
             Request::Signal { id, kill } => {
                 self.workers
                     .signal(id, if kill { Signal::KILL } else { Signal::TERM });
@@ -209,8 +216,10 @@ impl Server {
             }
             Request::Thaw { id } => self.workers.thaw(id),
             Request::Ready { id, endpoint } => self.workers.set_ready(id, endpoint),
+            Request::Prepare(request) => self.prepare(from, *request),
             Request::List => {
-                for id in self.workers.running(|worker| worker.owner.is_none()) {
+                let free = |worker: &Worker| worker.owner.is_none() && is_instance(worker);
+                for id in self.workers.running(free) {
                     self.hand(id, from);
                 }
                 self.tell(Some(from), &Event::ListEnd, Vec::new());
@@ -223,23 +232,38 @@ impl Server {
         }
     }
 
-    fn start(&mut self, from: u32, request: StartRequest, listener: Option<OwnedFd>) {
-        let (id, received) = (request.id, monotonic_nanos());
+    fn start(&mut self, from: u32, mut request: StartRequest, listener: Option<OwnedFd>) {
+        let id = request.id;
+        request.received = monotonic_nanos();
         if matches!(self.phase, Phase::Stopping(_) | Phase::Killing(_)) {
             let fault = Fault::transient("the spawner is stopping".to_owned());
             self.tell(Some(from), &Event::StartFailed { id, fault }, Vec::new());
             return;
         }
-        let (event, beside) = self.workers.start(request, listener, received);
+        match request.runtime {
+            Some(_) => self.start_handler(from, request, listener),
+            None => self.execute(from, request, listener),
+        }
+    }
+
+    fn execute(&mut self, from: u32, request: StartRequest, listener: Option<OwnedFd>) {
+        let id = request.id;
+        let (event, beside) = self.workers.start(request, listener);
         self.observe(id);
+        match event {
+            Event::Started { .. } => self.started(from, id, &event, beside),
+            failed => self.tell(Some(from), &failed, Vec::new()),
+        }
+    }
+
+    /// A worker is this gateway's, who may also read its output.
+    fn started(&mut self, from: u32, id: u64, event: &Event, beside: Vec<OwnedFd>) {
         let reads = self.leader == Some(from);
-        if matches!(event, Event::Started { .. })
-            && let Some(worker) = self.workers.table.get_mut(&id)
-        {
+        if let Some(worker) = self.workers.table.get_mut(&id) {
             worker.owner = Some(from);
             worker.reader = reads.then_some(from);
         }
-        self.tell(Some(from), &event, if reads { beside } else { Vec::new() });
+        self.tell(Some(from), event, if reads { beside } else { Vec::new() });
         if let Some(leader) = self.leader.filter(|_| !reads) {
             self.have_read(id, leader);
         }
@@ -265,6 +289,7 @@ impl Server {
             self.bury();
         }
         self.look_after_links(now);
+        self.look_after_prepared();
         match self.phase {
             Phase::Alone(until) if now >= until => self.stop(),
             Phase::Stopping(until) if now >= until => {
@@ -284,6 +309,7 @@ impl Server {
         if self.listener.take().is_some() {
             std::fs::remove_file(&self.path).ok();
         }
+        self.end_prepared();
         self.workers.signal_all(Signal::TERM);
         self.phase = Phase::Stopping(Instant::now() + self.grace);
     }
@@ -296,7 +322,7 @@ impl Server {
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
+    fn next_deadline(&mut self) -> Option<Instant> {
         let phase = match self.phase {
             Phase::Serving => None,
             Phase::Alone(until) | Phase::Stopping(until) | Phase::Killing(until) => Some(until),
@@ -307,7 +333,9 @@ impl Server {
         });
         let link = links.min();
         let refused = self.refused.front().and_then(|link| link.greet_by);
-        [phase, link, refused, self.workers.next_burial()]
+        let burial = self.workers.next_burial();
+        let refused = refused.into_iter().chain(self.preload.next_deadline());
+        [phase, link, refused.min(), burial]
             .into_iter()
             .flatten()
             .min()

@@ -16,7 +16,9 @@ use super::pipes::{Pipes, duplicate};
 use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest, StartTimes};
 use super::{confine, listening, prepare};
 use crate::clock::monotonic_nanos;
-use crate::driver::{Endpoint, Resources};
+use crate::driver::{Endpoint, Resources, StartKind};
+
+mod prepared;
 
 /// Workers at once; each takes three descriptors of this process.
 const MAX_WORKERS: usize = 100_000;
@@ -40,7 +42,7 @@ pub(super) struct Worker {
     /// The link of the gateway that has its pipes.
     pub(super) reader: Option<u32>,
     /// Read ends of output and error output, kept for the next gateway.
-    pipes: [OwnedFd; 2],
+    pub(super) pipes: [OwnedFd; 2],
     /// Where the kernel reports calls of `listen`. Kept open, for else they would fail.
     observer: Option<OwnedFd>,
     reports: u8,
@@ -48,6 +50,21 @@ pub(super) struct Worker {
     pub(super) cgroup: Option<Cgroup>,
     /// Its first process is gone; how, and until when its group is waited for.
     pub(super) ending: Option<(Ending, Instant)>,
+    /// What it is.
+    pub(super) role: Role,
+}
+
+/// What a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It takes requests, or will.
+    Instance,
+    /// Instances are forked from it. Its output is nobody's until it is loaded, so that its last
+    /// words can be told.
+    Parent {
+        /// It is loaded.
+        loaded: bool,
+    },
 }
 
 /// All of them.
@@ -66,6 +83,12 @@ pub(super) struct Workers {
     /// When all children were last looked at, and when they are to be next, if that was put off.
     pub(super) looked: Option<Instant>,
     pub(super) look_at: Option<Instant>,
+    /// First processes of what instances are made from, and those that wait to become one.
+    pub(super) watched: HashSet<i32>,
+    /// The control groups of those of them that were killed, until they are reaped.
+    pub(super) condemned: HashMap<i32, Cgroup>,
+    /// Those of them that have ended since this was last looked at.
+    pub(super) ended: Vec<(i32, Ending)>,
     /// A child was just being executed when it was asked for its name: when to ask again.
     pub(super) unsure: Option<Instant>,
 }
@@ -83,20 +106,21 @@ impl Workers {
             dying: HashSet::new(),
             looked: None,
             look_at: None,
+            watched: HashSet::new(),
+            condemned: HashMap::new(),
+            ended: Vec::new(),
             unsure: None,
         }
     }
 
-    /// Starts one that was asked for at `received`, by [`monotonic_nanos`], and returns the news of
-    /// it, with its pipes beside it if it runs.
+    /// Starts one and returns the news of it, with its pipes beside it if it runs.
     pub(super) fn start(
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
-        received: u64,
     ) -> (Event, Vec<OwnedFd>) {
         let id = request.id;
-        match self.try_start(request, listener, received) {
+        match self.try_start(request, listener) {
             Ok(started) => started,
             Err(fault) => (Event::StartFailed { id, fault }, Vec::new()),
         }
@@ -106,7 +130,6 @@ impl Workers {
         &mut self,
         request: StartRequest,
         listener: Option<OwnedFd>,
-        received: u64,
     ) -> Result<(Event, Vec<OwnedFd>), Fault> {
         self.check_room(&request)?;
         let mut prepared =
@@ -127,7 +150,7 @@ impl Workers {
         };
         let (cloned, cgroup) = self.run(&request.program, &prepared, &streams)?;
         let times = StartTimes {
-            received,
+            received: request.received,
             cloned: cloned.about_to_execute,
             executed: monotonic_nanos(),
         };
@@ -138,6 +161,7 @@ impl Workers {
             pid: cloned.pid.unsigned_abs(),
             observed: cloned.observer.is_some(),
             times,
+            kind: StartKind::Exec,
         };
         let worker = Worker {
             pid,
@@ -153,6 +177,7 @@ impl Workers {
             reports: 0,
             cgroup,
             ending: None,
+            role: Role::Instance,
         };
         self.table.insert(request.id, worker);
         Ok((started, pipes.duplicates.into()))
@@ -208,7 +233,7 @@ impl Workers {
     }
 
     /// Whether another one with this id can be started.
-    fn check_room(&self, request: &StartRequest) -> Result<(), Fault> {
+    pub(super) fn check_room(&self, request: &StartRequest) -> Result<(), Fault> {
         if self.table.contains_key(&request.id) {
             return Err(Fault::transient(format!(
                 "instance {} runs already",

@@ -198,6 +198,29 @@ impl Outputs {
         eventually("the pipes are handed out", handed_out).await;
     }
 
+    /// All that a parent that has ended wrote.
+    pub(crate) async fn of_parent(&self) -> String {
+        let is_its =
+            |output: &Output| output.instance.pool() == 0 && output.stream == OutputStream::Stderr;
+        eventually("its pipes are handed out", || {
+            self.0.lock().unwrap().iter().any(is_its)
+        })
+        .await;
+        let pipe = {
+            let outputs = self.0.lock().unwrap();
+            outputs
+                .iter()
+                .find(|it| is_its(it))
+                .unwrap()
+                .pipe
+                .try_clone()
+                .unwrap()
+        };
+        let mut text = String::new();
+        fs::File::from(pipe).read_to_string(&mut text).unwrap();
+        text
+    }
+
     fn pipe(&self, count: u32, stream: OutputStream) -> OwnedFd {
         let outputs = self.0.lock().unwrap();
         let mut found = outputs.iter().rev();
@@ -221,6 +244,7 @@ pub(crate) fn spec(socket: SocketKind, command: &[&str]) -> LaunchSpec {
         function: Arc::from("greet"),
         revision: Arc::from("r1"),
         command: command.iter().map(ToString::to_string).collect(),
+        runtime: None,
         environment: Vec::new(),
         working_directory: PathBuf::from("/"),
         socket,

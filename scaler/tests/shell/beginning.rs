@@ -66,6 +66,7 @@ impl Beginner {
             endpoint: endpoint(id),
             pid: Some(7),
             timings: StartTimings::default(),
+            kind: None,
         }));
     }
 

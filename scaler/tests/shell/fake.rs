@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use stoker_core::{FailureKind, InstanceId, StartFailure};
 use stoker_scaler::driver::{
-    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, StartTimings, Started, Stop,
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, StartKind, StartTimings, Started, Stop,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -181,6 +181,7 @@ impl Driver for Fake {
                 endpoint: endpoint(id),
                 pid: Some(id.count()),
                 timings: StartTimings::default(),
+                kind: Some(StartKind::Exec),
             })
         })
     }

@@ -15,6 +15,7 @@ pub(crate) fn launch(function: &str, revision: &str) -> LaunchSpec {
         function: function.into(),
         revision: revision.into(),
         command: vec!["program".to_owned()],
+        runtime: None,
         environment: Vec::new(),
         working_directory: PathBuf::from("/"),
         socket: SocketKind::Unix,
@@ -76,6 +77,7 @@ pub(crate) fn spec() -> ScaleSpec {
             reject_after: 3,
         },
         drain_timeout: NEVER,
+        spares: None,
         stop_grace: NEVER,
     }
 }

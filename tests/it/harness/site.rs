@@ -42,6 +42,10 @@ impl Site {
     pub(crate) fn function(self, name: &str, function: &Function) -> Site {
         fs::create_dir_all(self.directory.join("functions").join(name)).expect("can be made");
         fs::write(self.manifest(name), function.manifest()).expect("the manifest can be written");
+        if let Some(handler) = &function.handler {
+            let file = self.manifest(name).with_file_name(handler.file());
+            fs::write(file, &handler.text).expect("the handler can be written");
+        }
         self
     }
 
@@ -81,12 +85,29 @@ impl Drop for Site {
     }
 }
 
+/// What a runner of Stoker's runs.
+#[derive(Clone)]
+struct Handler {
+    runtime: &'static str,
+    text: String,
+}
+
+impl Handler {
+    fn file(&self) -> &'static str {
+        match self.runtime {
+            "python" => "main.py",
+            _ => "main.mjs",
+        }
+    }
+}
+
 /// A function to be.
 #[derive(Clone)]
 pub(crate) struct Function {
     command: Vec<String>,
     listen: &'static str,
     contract: &'static str,
+    handler: Option<Handler>,
     environment: Vec<(String, String)>,
     tables: String,
 }
@@ -111,8 +132,18 @@ impl Function {
             command,
             listen,
             contract: "http",
+            handler: None,
             environment: Vec::new(),
             tables: String::new(),
+        }
+    }
+
+    /// A handler in `python` (called `handler`) or for `node` (the default export).
+    pub(crate) fn handler(runtime: &'static str, text: &str) -> Function {
+        let text = text.to_owned();
+        Function {
+            handler: Some(Handler { runtime, text }),
+            ..Function::new("inherit", &[])
         }
     }
 
@@ -154,10 +185,19 @@ impl Function {
 
     /// The manifest's text.
     pub(crate) fn manifest(&self) -> String {
-        let mut text = format!(
-            "command = {:?}\nlisten = {:?}\ncontract = {:?}\n",
-            self.command, self.listen, self.contract
-        );
+        let mut text = match &self.handler {
+            None => format!("command = {:?}\n", self.command),
+            Some(it) if it.runtime == "python" => {
+                "runtime = \"python\"\nhandler = \"main:handler\"\n".to_owned()
+            }
+            Some(_) => "runtime = \"node\"\nhandler = \"main.mjs\"\n".to_owned(),
+        };
+        writeln!(
+            text,
+            "listen = {:?}\ncontract = {:?}",
+            self.listen, self.contract
+        )
+        .expect("a text takes all");
         text.push_str("[environment]\n");
         for (name, value) in &self.environment {
             writeln!(text, "{name} = {value:?}").expect("a text takes all");

@@ -214,6 +214,7 @@ fn nobody(name: &str) -> FunctionSummary {
         desired: 0,
         scale_override: None,
         last_failure: None,
+        spares: 0,
     }
 }
 

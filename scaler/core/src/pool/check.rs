@@ -116,6 +116,15 @@ impl Pool {
                 "more instances are set aside than may be",
             ),
             (
+                self.wanted_spares().is_none_or(|count| {
+                    self.phase == Phase::Serving
+                        && self.spec.spares.is_some_and(|spec| {
+                            (spec.least..=spec.most.max(spec.least)).contains(&count)
+                        })
+                }),
+                "spares are wanted that nobody needs",
+            ),
+            (
                 self.level == self.fleet.count().leases + self.waiters.len(),
                 "the load is not what was measured",
             ),

@@ -61,6 +61,7 @@ impl Pool {
                 self.phase = Phase::ShuttingDown;
                 Follow::Settle
             }
+            Event::ForgoSpares => self.on_forgo_spares(),
             Event::Pressure { release } => self.on_pressure(release, effects),
             Event::FreezeRefused => {
                 self.unfreezable = true;
@@ -211,6 +212,7 @@ impl Pool {
         }
         let mut instance = Instance::new(id, InstanceState::Ready, self.failures.round(), self.now);
         instance.proven = true;
+        self.note_use();
         instance.ready_event = self.events;
         self.fleet.insert(instance, self.now);
         self.ceilings.raise(&self.fleet, &self.waiters);
@@ -318,6 +320,7 @@ impl Pool {
     /// when less is wanted is asked each time.
     fn follow_load(&self) -> Follow {
         match self.phase {
+            Phase::Serving if self.has_released_spares() => Follow::Settle,
             Phase::Serving if self.spec.scale_down_delay.is_zero() => Follow::Rest,
             _ => Follow::Settle,
         }

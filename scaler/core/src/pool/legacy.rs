@@ -103,6 +103,9 @@ impl Pool {
             service: legacy.learned.service.checked(),
             start: legacy.learned.start.checked(),
         };
+        if self.learned.start.count > 0 || !legacy.instances.is_empty() {
+            self.note_use();
+        }
         // The revision is not new.
         self.initial_given_up = true;
         if let Some(policy) = &mut self.policy {

@@ -41,6 +41,9 @@ impl Pool {
             self.want(time);
         }
         self.announce(effects);
+        if self.spares.is_some() || self.spec.spares.is_some() {
+            self.plan_spares(effects);
+        }
     }
 
     /// Gives free slots to the oldest waiters.
@@ -190,6 +193,7 @@ impl Pool {
             let round = self.failures.round();
             let instance = Instance::new(id, InstanceState::Starting, round, self.now);
             self.fleet.insert(instance, self.now);
+            self.note_start();
             effects.push(Effect::Start { instance: id });
         }
     }
@@ -337,6 +341,9 @@ impl Pool {
             due = due.min(time);
         }
         due = due.min(self.fleet.next_refresh());
+        if let Some(spares) = &self.spares {
+            due = due.min(spares.look_at);
+        }
         let count = self.fleet.count();
         if count.draining + count.stopping > 0 {
             for (_, instance) in self.fleet.iter() {

@@ -13,6 +13,7 @@ mod room;
 mod scaling;
 mod slots;
 mod slow_start;
+mod spares;
 mod timing;
 
 use std::time::Duration;
@@ -228,6 +229,10 @@ fn in_words(effect: &Effect) -> Option<String> {
         Effect::Drain { instance } => format!("drain {}", instance.count()),
         Effect::Stop { instance } => format!("stop {}", instance.count()),
         Effect::Kill { instance } => format!("kill {}", instance.count()),
+        Effect::Prepare(decision) => match decision.spares {
+            Some(count) => format!("prepare {count}"),
+            None => "prepare nothing".into(),
+        },
         Effect::WakeAt(_) | Effect::Decided(_) => return None,
     })
 }

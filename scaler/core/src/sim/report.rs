@@ -115,6 +115,10 @@ impl Report {
             Effect::Freeze { instance } => (10, instance.as_raw(), 0),
             Effect::Thaw { instance } => (11, instance.as_raw(), 0),
             Effect::Reclaim { instance } => (12, instance.as_raw(), 0),
+            Effect::Prepare(decision) => {
+                let spares = decision.spares;
+                (13, spares.map_or(0, |spares| 1 + u64::from(spares)), 0)
+            }
         };
         for part in [now.as_nanos(), kind, first, second] {
             for byte in part.to_le_bytes() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sim::{Arrival, Faults, Random, Spread, burst, poisson};
-use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, Timestamp};
+use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec, Timestamp};
 
 /// One revision, the requests for it, and the world round it.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,6 +138,14 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         },
         drain_timeout: seconds(random, 6),
         stop_grace: seconds(random, 4),
+        // Without a draw of its own, so that the stories of all seeds stay what they were.
+        spares: concurrency.is_multiple_of(2).then_some(SpareSpec {
+            least: min_scale,
+            most: min_scale + concurrency,
+            idle_timeout: Duration::from_secs(3),
+            eager: concurrency == 4,
+            refill: Duration::from_millis(10),
+        }),
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::sim::{Defect, Random, Report, Scenario};
 use crate::{
-    Effect, Event, FailureKind, InstanceId, Outcome, Pool, RejectCause, StartFailure, Timestamp,
-    WaiterId,
+    Effect, Event, FailureKind, InstanceId, Outcome, Pool, RejectCause, SpareDecision,
+    StartFailure, Timestamp, WaiterId,
 };
 
 /// A pool that lives longer than this after its retirement does not end at all.
@@ -67,6 +67,8 @@ pub(super) struct World<'a> {
     sick: BTreeSet<InstanceId>,
     /// Instances that get no CPU, and since when.
     frozen: BTreeMap<InstanceId, Timestamp>,
+    /// The number that the pool wants, if it wants any kept.
+    spares: Option<u32>,
     report: Report,
 }
 
@@ -89,6 +91,7 @@ impl<'a> World<'a> {
             stopping: BTreeSet::new(),
             sick: BTreeSet::new(),
             frozen: BTreeMap::new(),
+            spares: None,
             report: Report::default(),
         };
         for (number, arrival) in scenario.arrivals.iter().enumerate() {
@@ -180,7 +183,10 @@ impl<'a> World<'a> {
             Happening::Admit(instance) => self.admit(instance),
             Happening::Reclaim => self.apply(Event::Reclaim),
             Happening::Hold(desired) => self.apply(Event::Scale { desired }),
-            Happening::Pressure(release) => self.apply(Event::Pressure { release }),
+            Happening::Pressure(release) => {
+                self.apply(Event::ForgoSpares)?;
+                self.apply(Event::Pressure { release })
+            }
             Happening::TakeOver => self.take_over(),
             Happening::End if self.scenario.shut_down => self.apply(Event::ShutDown),
             Happening::End => self.apply(Event::Retire),
@@ -195,6 +201,8 @@ impl<'a> World<'a> {
         let legacy = self.pool.legacy();
         self.pools += 1;
         self.pool = Pool::new(self.scenario.spec.clone(), self.pools, self.now);
+        // It begins with none.
+        self.spares = None;
         // Ticks of the former one are void.
         self.wakes += 1;
         self.apply(Event::Inherited(Box::new(legacy)))
@@ -325,8 +333,22 @@ impl<'a> World<'a> {
                 }
             }
             Effect::Decided(_) => self.report.decisions += 1,
+            Effect::Prepare(decision) => self.prepare(&decision)?,
         }
         Ok(())
+    }
+
+    fn prepare(&mut self, decision: &SpareDecision) -> Result<(), Defect> {
+        if self.spares == decision.spares {
+            return self.defect("the same number of spares was asked for twice");
+        }
+        self.spares = decision.spares;
+        let spec = self.scenario.spec.spares;
+        match (decision.spares, spec) {
+            (Some(count), Some(spec)) if (spec.least..=spec.most).contains(&count) => Ok(()),
+            (None, _) => Ok(()),
+            _ => self.defect("spares were asked for that the settings do not allow"),
+        }
     }
 
     fn grant(&mut self, waiter: WaiterId, instance: InstanceId, cold: bool) -> Result<(), Defect> {

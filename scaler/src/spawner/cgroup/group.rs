@@ -145,7 +145,6 @@ impl Cgroup {
     }
 
     /// Moves a process that runs already into it. All threads go with it.
-    #[allow(dead_code, reason = "for processes that are not executed here")]
     pub(in crate::spawner) fn attach(&self, pid: Pid) -> io::Result<()> {
         let pid = pid.as_raw_nonzero().to_string();
         for directory in self.entered() {

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::SocketFlags;
 
+use super::preload::{is_instance, is_readable};
 use super::{LINKS, Phase, Server};
 use crate::spawner::link::{Link, Terms};
 use crate::spawner::protocol::{Event, VERSION};
+use crate::spawner::worker::Worker;
 
 /// A gateway that connects must say hello within this time.
 const GREETING: Duration = Duration::from_secs(5);
@@ -103,7 +105,12 @@ impl Server {
         let welcome = Event::Welcome {
             version: VERSION,
             pid: std::process::id(),
-            workers: self.workers.table.len(),
+            workers: self
+                .workers
+                .table
+                .values()
+                .filter(|it| is_instance(it))
+                .count(),
         };
         self.tell(Some(from), &welcome, Vec::new());
     }
@@ -141,7 +148,7 @@ impl Server {
             if ids.contains(&id) {
                 // Its former gateway says whether it is frozen.
                 self.pass_on(id, from);
-            } else {
+            } else if self.workers.table.get(&id).is_some_and(is_readable) {
                 self.have_read(id, from);
             }
         }
@@ -202,7 +209,7 @@ impl Server {
         let reads = |number: u32| number == leader || heirs.contains(&number);
         for id in self
             .workers
-            .running(|worker| !worker.reader.is_some_and(reads))
+            .running(|worker| !worker.reader.is_some_and(reads) && is_readable(worker))
         {
             self.have_read(id, leader);
         }
@@ -253,6 +260,7 @@ impl Server {
             // Its heir, if it has one, need not wait for anything more.
             self.promote();
         }
+        self.lose_prepared(number, now);
         for worker in self.workers.table.values_mut() {
             if worker.owner == Some(number) {
                 worker.owner = None;
@@ -263,7 +271,8 @@ impl Server {
         }
         match self.leader {
             Some(leader) => {
-                for id in self.workers.running(|worker| worker.owner.is_none()) {
+                let free = |worker: &Worker| worker.owner.is_none() && is_instance(worker);
+                for id in self.workers.running(free) {
                     self.hand(id, leader);
                 }
                 self.have_all_read();

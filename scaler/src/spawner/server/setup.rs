@@ -17,6 +17,7 @@ use crate::spawner::cgroup::Cgroups;
 use crate::spawner::clone::Cloner;
 use crate::spawner::launch::socket_path;
 use crate::spawner::packet::Inbox;
+use crate::spawner::preload::Preload;
 use crate::spawner::sys;
 use crate::spawner::worker::Workers;
 
@@ -36,6 +37,8 @@ impl Server {
         rustix::process::set_child_subreaper(Some(Pid::INIT))?;
         let files = raise_file_limit();
         let path = socket_path(&state_dir);
+        let cgroups = Cgroups::new(&state_dir);
+        let preload = Preload::new(state_dir);
         let listener = listen(&path)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(
@@ -60,7 +63,8 @@ impl Server {
             next_link: 0,
             leader: None,
             refused: VecDeque::new(),
-            workers: Workers::new(Cloner::new(ignored, files)?, Cgroups::new(&state_dir)),
+            preload,
+            workers: Workers::new(Cloner::new(ignored, files)?, cgroups),
             phase: Phase::Serving,
             adoption: None,
             grace: GRACE,

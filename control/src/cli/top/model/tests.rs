@@ -177,6 +177,7 @@ fn a_function_is_looked_at_more_closely() {
                 total_ms: 33.0,
                 ..StartInfo::default()
             }),
+            start_kind: None,
         }],
         oldest_wait_ms: None,
         backoff_ms: None,

@@ -112,7 +112,7 @@ impl Reference {
                 Effect::Kill { instance } => {
                     assert_eq!(self.entry(*instance).state, InstanceState::Stopping);
                 }
-                Effect::WakeAt(_) | Effect::Decided(_) => {}
+                Effect::WakeAt(_) | Effect::Decided(_) | Effect::Prepare(_) => {}
             }
         }
         self.compare(view, now);
@@ -180,6 +180,7 @@ impl Reference {
             | Event::Forgo { .. }
             | Event::Reclaim
             | Event::Scale { .. }
+            | Event::ForgoSpares
             | Event::Pressure { .. }
             | Event::FreezeRefused
             | Event::Retire
