@@ -49,6 +49,9 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it has an address").port()
 }
 
+/// Of the function whose processes are prepared.
+const HANDLER: &str = "def handler(request):\n    return 'hello'\n";
+
 /// A gateway that was asked all that makes series appear, with its admin API on TCP.
 fn gateway() -> (Gateway, SocketAddr) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -66,7 +69,8 @@ fn gateway() -> (Gateway, SocketAddr) {
     let site = Site::new(&lines)
         .function("f", &Function::fixture("inherit").scaling(1, 2, ""))
         .function("broken", &broken)
-        .function("rests", &rests);
+        .function("rests", &rests)
+        .function("python", &Function::handler("python", HANDLER));
     let authority = Authority::new(site.directory(), "ca");
     authority.issue(site.directory(), "a", ("a.test", &["a.test"]));
     let gateway = site.start();
@@ -85,6 +89,7 @@ fn gateway() -> (Gateway, SocketAddr) {
         .get("/nowhere")
         .expect("an answer")
         .problem(404, "not-found");
+    gateway.get("/function/python").good();
     let broken = gateway.get("/function/broken/");
     broken.problem(502, "start-failed");
     command(&gateway, &["evict", "f"]);
