@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 
-from . import messages, seeds, warm
+from . import messages, seeds, threads, warm
 from .errors import UnusableHandler, log_exception
 from .load import load
 from .serve import fail, run
@@ -42,13 +42,23 @@ class Child:
             except BlockingIOError:
                 # There is time: what the first request touches becomes our own memory now.
                 warm.warm(self.handler, self.settings.concurrency)
+                if self.settings.concurrency > 1 and not self.handler.is_async:
+                    threads.Reserve.prepare()
                 assignment = messages.receive(self.control, ASSIGNMENT_BYTES)
         except OSError:
             assignment = b"", []
         data, descriptors = assignment
         if not data:
             os._exit(0)
-        return self._become(json.loads(data), descriptors)
+        try:
+            return self._become(json.loads(data), descriptors)
+        except UnusableHandler as error:
+            return fail(str(error))
+        except Exception as error:
+            log_exception(error)
+            return fail("the instance cannot serve: %s" % error)
+        finally:
+            threads.Reserve.dismiss()
 
     def _settle(self):
         """Becomes a process of its own, which ends with the spawner."""
@@ -82,20 +92,12 @@ class Child:
             time.tzset()
         if message.get("directory"):
             os.chdir(message["directory"])
-        try:
-            return self._serve(message, socket.socket(fileno=listener))
-        except UnusableHandler as error:
-            return fail(str(error))
-        except Exception as error:
-            log_exception(error)
-            return fail("the instance cannot serve")
-
-    def _serve(self, message, listener):
         settings, handler = self.settings, self.handler
         name = message.get("handler") or settings.handler
         if name != settings.handler:
             handler = load(name, message.get("interface") or settings.interface)
-        return run(handler, listener, message.get("concurrency") or settings.concurrency)
+        concurrency = message.get("concurrency") or settings.concurrency
+        return run(handler, socket.socket(fileno=listener), concurrency)
 
 
 LIBC = ctypes.CDLL(None, use_errno=True)

@@ -142,9 +142,14 @@ class ThreadServer:
         with self.lock:
             if self.waiting_threads or self.stopped or len(self.threads) + 1 >= self.concurrency:
                 return
-            thread = threading.Thread(target=self._work, name="stoker-%d" % len(self.threads))
+            thread = Reserve.take(self._work)
+            ahead = thread is not None
+            if not ahead:
+                name = "stoker-%d" % len(self.threads)
+                thread = threading.Thread(target=self._work, name=name)
             self.threads.append(thread)
-        thread.start()
+        if not ahead:
+            thread.start()
 
     def _finish(self):
         """Answers what was asked before the end, and closes all that asks nothing. Every thread
@@ -170,3 +175,43 @@ class ThreadServer:
         except BlockingIOError:
             pass
         connection.close()
+
+
+class Reserve:
+    """A thread that is started while nobody waits, for the first request to find: to start one takes
+    until it runs."""
+
+    _waiting = None
+
+    def __init__(self):
+        self.target = None
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.thread = threading.Thread(target=self._run, name="stoker-ahead")
+        self.thread.start()
+
+    def _run(self):
+        with self.gate:
+            target = self.target
+        if target is not None:
+            target()
+
+    @classmethod
+    def prepare(cls):
+        """Starts it."""
+        cls._waiting = cls()
+
+    @classmethod
+    def take(cls, target):
+        """The thread, which runs `target` now; `None` if there is none."""
+        reserve, cls._waiting = cls._waiting, None
+        if reserve is None:
+            return None
+        reserve.target = target
+        reserve.gate.release()
+        return reserve.thread
+
+    @classmethod
+    def dismiss(cls):
+        """Ends it, if it was not taken; the process could not end with it."""
+        cls.take(None)

@@ -287,16 +287,28 @@ class ParentTests(ParentSite):
             self.assertTrue(select.select([wait], [], [], PATIENCE_SECONDS)[0])
             os.close(wait)
 
-    def test_an_unknown_message_is_not_fatal(self):
-        parent = self.parent(WHO)
+    def test_what_cannot_be_done_ends_a_spare_and_not_its_parent(self):
+        parent = self.parent(WHO, STOKER_CONCURRENCY="3")
         parent.said()
         parent.control.send(b'{"type":"unknown"}')
         parent.control.send(b'{"type":"fork","number":1}')
-        spare = parent.fork()
-        spare.said()
-        spare.control.send(b'{"type":"unknown"}')
-        self.assertEqual(os.waitstatus_to_exitcode(spare.wait()), 1)
-        self.assertIn("a message that is no assignment", self.logged())
+        for _ in range(2):
+            spare = parent.fork()
+            spare.said()
+            spare.control.send(b'{"type":"unknown"}')
+            self.assertEqual(os.waitstatus_to_exitcode(spare.wait()), 1)
+            self.assertIn("a message that is no assignment", self.logged())
+            lost = parent.fork()
+            lost.said()
+            lost.assign(directory="/nowhere")
+            self.assertEqual(os.waitstatus_to_exitcode(lost.wait()), 1)
+            with open(os.path.join(self.directory, "err")) as file:
+                self.assertIn("No such file or directory: '/nowhere'", file.read())
+        served = parent.fork()
+        instance = served.assign(concurrency=3)
+        self.assertEqual(instance.get().status, 200)
+        served.said()
+        self.assertEqual(served.stop(), 0)
 
 
 if __name__ == "__main__":
