@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use stoker_core::ScaleSpec;
-
 use crate::MANIFEST;
 use crate::access;
 use crate::error::{ConfigError, Errors};
@@ -245,16 +243,27 @@ pub(crate) fn words(problem: &io::Error) -> String {
     words
 }
 
-/// Most functions scale alike: those that scale as the first one does share what says so.
+/// Most functions are alike in what their manifests leave out: they share it with the first one.
 fn share(functions: Vec<Function>) -> Vec<Arc<FunctionSpec>> {
-    let mut first: Option<Arc<ScaleSpec>> = None;
-    let functions = functions.into_iter().map(|function| {
-        let mut spec = function.spec;
-        let first = first.get_or_insert_with(|| Arc::clone(&spec.scaling));
-        if *first == spec.scaling {
-            spec.scaling = Arc::clone(first);
-        }
+    let mut functions = functions.into_iter().map(|function| function.spec);
+    let Some(first) = functions.next() else {
+        return Vec::new();
+    };
+    let first = Arc::new(first);
+    let others = functions.map(|mut spec| {
+        alike(&first.scaling, &mut spec.scaling);
+        alike(&first.limits, &mut spec.limits);
+        alike(&first.isolation, &mut spec.isolation);
+        alike(&first.timeouts, &mut spec.timeouts);
         Arc::new(spec)
     });
-    functions.collect()
+    let others: Vec<_> = others.collect();
+    std::iter::once(first).chain(others).collect()
+}
+
+/// Shares what is equal.
+fn alike<T: PartialEq>(first: &Arc<T>, mine: &mut Arc<T>) {
+    if *first == *mine {
+        *mine = Arc::clone(first);
+    }
 }

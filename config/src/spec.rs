@@ -279,13 +279,13 @@ pub struct FunctionSpec {
     /// Instances, concurrency, queue.
     pub scaling: Arc<ScaleSpec>,
     /// What a request may send and an instance may use.
-    pub limits: FunctionLimits,
+    pub limits: Arc<FunctionLimits>,
     /// What an instance may use as a whole.
     pub resources: ResourcesSpec,
     /// How an instance is kept apart.
-    pub isolation: IsolationSpec,
+    pub isolation: Arc<IsolationSpec>,
     /// The separate deadlines.
-    pub timeouts: FunctionTimeouts,
+    pub timeouts: Arc<FunctionTimeouts>,
     /// Who may call it.
     pub access: Arc<AccessSpec>,
     /// Answers with status 5xx count as failures of the instance.

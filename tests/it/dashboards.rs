@@ -50,10 +50,17 @@ fn free_port() -> u16 {
 }
 
 /// Of the function whose processes are prepared.
-const HANDLER: &str = "def handler(request):\n    return 'hello'\n";
+const HANDLER: &str = "\
+import time
+
+def handler(request):
+    if 'long' in request.path:
+        time.sleep(1000)
+    return 'hello'
+";
 
 /// A gateway that was asked all that makes series appear, with its admin API on TCP.
-fn gateway() -> (Gateway, SocketAddr) {
+fn gateway() -> (Gateway, SocketAddr, Client) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let lines = format!(
         "[admin]\nlisten = \"{admin}\"\ntoken = \"{TOKEN}\"\n[access-log]\npath = \"access.log\"\n\
@@ -70,7 +77,10 @@ fn gateway() -> (Gateway, SocketAddr) {
         .function("f", &Function::fixture("inherit").scaling(1, 2, ""))
         .function("broken", &broken)
         .function("rests", &rests)
-        .function("python", &Function::handler("python", HANDLER));
+        .function(
+            "python",
+            &Function::handler("python", HANDLER).with("[timeouts]\nstop = '10ms'\n"),
+        );
     let authority = Authority::new(site.directory(), "ca");
     authority.issue(site.directory(), "a", ("a.test", &["a.test"]));
     let gateway = site.start();
@@ -89,7 +99,6 @@ fn gateway() -> (Gateway, SocketAddr) {
         .get("/nowhere")
         .expect("an answer")
         .problem(404, "not-found");
-    gateway.get("/function/python").good();
     let broken = gateway.get("/function/broken/");
     broken.problem(502, "start-failed");
     command(&gateway, &["evict", "f"]);
@@ -100,7 +109,17 @@ fn gateway() -> (Gateway, SocketAddr) {
             exposition(admin).contains("stoker_memory_releases_total{function=\"rests\"")
         });
     }
-    (gateway, admin)
+    // While memory is short, spares are kept only for functions that are in use.
+    gateway.get("/function/python").good();
+    let mut caller = gateway.connect();
+    caller
+        .request("GET /function/python/long", "", b"")
+        .expect("can be sent");
+    wait_until("spares and parents are told of", || {
+        let text = exposition(admin);
+        text.contains("\nstoker_spares{") && text.contains("\nstoker_parents{")
+    });
+    (gateway, admin, caller)
 }
 
 /// What appears only where instances have control groups.
@@ -183,7 +202,7 @@ fn documented() -> BTreeSet<(String, BTreeSet<String>)> {
 
 #[test]
 fn every_metric_is_documented_and_well_formed() {
-    let (_gateway, admin) = gateway();
+    let (_gateway, admin, _caller) = gateway();
     let text = exposition(admin);
     promtool(&["check", "metrics"], &text);
     let (exposed, mut documented) = (exposed(&text), documented());
@@ -380,7 +399,7 @@ impl Drop for Prometheus {
 
 #[test]
 fn a_real_prometheus_scrapes_and_takes_the_rules_and_queries() {
-    let (gateway, admin) = gateway();
+    let (gateway, admin, _caller) = gateway();
     let prometheus = Prometheus::start(gateway.site().directory(), admin);
     let has = |expression: &str| {
         !prometheus

@@ -66,6 +66,7 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
         ("queue", "GET f"),
         ("start", "GET f"),
         ("decide", "start"),
+        ("gate", "start"),
         ("prepare", "start"),
         ("spawn", "start"),
         ("clone", "start"),
@@ -79,7 +80,7 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
         let within = span.start_nanos >= parent.start_nanos && span.end_nanos <= parent.end_nanos;
         assert!(within, "{name}: {spans:#?}");
     }
-    assert_eq!(spans.len(), 11);
+    assert_eq!(spans.len(), 12);
     let sum = |names: &[&str]| {
         names
             .iter()
@@ -87,7 +88,9 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
             .sum::<u64>()
     };
     assert_eq!(sum(&["queue", "connect", "function"]), nanos(server));
-    let start = sum(&["decide", "prepare", "spawn", "clone", "exec", "listen"]);
+    let start = sum(&[
+        "decide", "gate", "prepare", "spawn", "clone", "exec", "listen",
+    ]);
     assert_eq!(start, nanos(named(&spans, "start")));
     assert!(nanos(named(&spans, "start")) > 0);
     assert_eq!((server.kind, function.kind, function.events), (2, 3, 1));
@@ -197,7 +200,7 @@ fn a_collector_that_refuses_delays_nobody_and_is_told_of() {
             .unwrap_or_default()
     };
     // Eleven spans of the cold one, four of each of the others.
-    wait_until("all spans failed", || failed() == 11 + 19 * 4);
+    wait_until("all spans failed", || failed() == 12 + 19 * 4);
     assert_eq!(gateway.error_count(), 1, "at most one line a minute");
 }
 

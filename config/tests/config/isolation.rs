@@ -14,7 +14,7 @@ fn wrong_with(more: &str) -> Vec<String> {
 fn nothing_is_limited_or_kept_apart_by_default() {
     let function = one("command = [\"x\"]");
     assert_eq!(function.resources, ResourcesSpec::default());
-    assert_eq!(function.isolation, IsolationSpec::default());
+    assert_eq!(*function.isolation, IsolationSpec::default());
     let gateway = Tree::new().load("functions = []").unwrap().gateway;
     assert_eq!(gateway.cgroups.enabled, CgroupUse::Auto);
     assert_eq!((gateway.cgroups.parent, gateway.cgroups.pool), (None, 16));
@@ -40,7 +40,7 @@ fn everything_is_read() {
         writable: vec![PathBuf::from("/var/x")],
         tmp_bytes: Some(1 << 20),
     };
-    assert_eq!(function.isolation, isolation);
+    assert_eq!(*function.isolation, isolation);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) async fn start(
 ) -> Result<Started, StartFailure> {
     let called = Instant::now();
     let mut attempt = Attempt::begin(shared, id, spec, called)?;
-    let sent = Instant::now();
+    let sent = attempt.sent;
     let (pid, observed, (times, kind)) = attempt.executed().await?;
     let endpoint = attempt.ready(observed).await?;
     if let (SocketKind::Inherit, Endpoint::Unix(path)) = (spec.socket, &endpoint) {
@@ -122,6 +122,8 @@ struct Attempt<'a> {
     endpoint: Endpoint,
     reports: mpsc::UnboundedReceiver<Report>,
     deadline: Instant,
+    /// When the spawner was asked.
+    sent: Instant,
     /// The instance runs, or nothing is left of it.
     settled: bool,
 }
@@ -159,6 +161,8 @@ impl<'a> Attempt<'a> {
             endpoint,
             reports,
             deadline,
+            // Before it is, for the spawner may be quicker than this thread.
+            sent: Instant::now(),
             settled: false,
         };
         match attempt.request(listener) {

@@ -48,11 +48,15 @@ impl Pool {
         let name = name.unwrap_or_default();
         // Its forks are in its group until they speak: neither their number nor their time is to be
         // that of one instance.
+        // Its forks would end with a group that they share, so without limits it has none.
+        let limited = program.resources != Resources::default();
         program.resources = Resources {
             memory_bytes: program.resources.memory_bytes,
             ..Resources::default()
         };
-        let executed = site.workers.execute((&program, &name.0), theirs.as_fd())?;
+        let executed = site
+            .workers
+            .execute((&program, &name.0), theirs.as_fd(), limited)?;
         let id = desk.register(&self.key, &control, site.epoll);
         let raw = executed.pid.as_raw_nonzero().get();
         desk.processes.insert(raw, self.key.clone());

@@ -109,7 +109,9 @@ impl Pool {
     fn boot(&mut self, desk: &mut Desk, site: &mut Site<'_>) -> Result<(), Fault> {
         let program = desk.program(&self.program, &self.runtime, Mode::Cell)?;
         let (control, theirs) = channel::pair(Language::Node).map_err(|error| no_socket(&error))?;
-        let executed = site.workers.execute((&program, CELL), theirs.as_fd())?;
+        let executed = site
+            .workers
+            .execute((&program, CELL), theirs.as_fd(), true)?;
         let token = desk.register(&self.key, &control, site.epoll);
         let raw = executed.pid.as_raw_nonzero().get();
         desk.processes.insert(raw, self.key.clone());

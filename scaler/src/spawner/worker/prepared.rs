@@ -12,6 +12,7 @@ use crate::clock::monotonic_nanos;
 use crate::driver::{Endpoint, Resources, StartKind};
 use crate::spawner::cgroup::Cgroup;
 use crate::spawner::clone::{Identity, Streams};
+use crate::spawner::explain::explain;
 use crate::spawner::pipes::pipe;
 use crate::spawner::prepare;
 use crate::spawner::protocol::{Event, Fault, Program, Readiness, StartRequest, StartTimes};
@@ -35,6 +36,7 @@ impl Workers {
         &mut self,
         (program, name): (&Program, &str),
         channel: BorrowedFd<'_>,
+        grouped: bool,
     ) -> Result<Executed, Fault> {
         let mut prepared = prepare::prepare(program, Readiness::Inherited, name)?;
         if let Some(confinement) = &mut prepared.confinement {
@@ -47,7 +49,13 @@ impl Workers {
             stderr: stderr_end.as_fd(),
             listener: Some(channel),
         };
-        let (cloned, cgroup) = self.run(program, &prepared, &streams)?;
+        let (cloned, cgroup) = match grouped {
+            true => self.run(program, &prepared, &streams)?,
+            false => match self.cloner.run(&prepared, &streams, None) {
+                Ok(cloned) => (cloned, None),
+                Err(error) => return Err(explain(error, program, &prepared)),
+            },
+        };
         self.watched.insert(cloned.pid);
         Ok(Executed {
             pid: Pid::from_raw(cloned.pid).expect("a cloned child has a pid"),
@@ -57,7 +65,9 @@ impl Workers {
         })
     }
 
-    /// Moves a process that was forked into a group of its own.
+    /// Moves a process that was forked into a group of its own, if it must have limits. Otherwise it
+    /// is not worth it: the kernel takes tens of milliseconds to move a process, in which nothing
+    /// else is started.
     ///
     /// # Errors
     /// If it cannot have the limits that it must have.
@@ -66,6 +76,9 @@ impl Workers {
         pid: Pid,
         resources: &Resources,
     ) -> Result<Option<Cgroup>, Fault> {
+        if *resources == Resources::default() {
+            return Ok(None);
+        }
         let Some((cgroup, _)) = self.cgroups.take(resources)? else {
             return Ok(None);
         };
@@ -73,13 +86,10 @@ impl Workers {
             Ok(()) => Ok(Some(cgroup)),
             Err(error) => {
                 self.cgroups.give_back(cgroup);
-                match *resources == Resources::default() {
-                    true => Ok(None),
-                    false => Err(Fault::transient(format!(
-                        "cannot move a process into its control group: {}",
-                        error.kind()
-                    ))),
-                }
+                Err(Fault::transient(format!(
+                    "cannot move a process into its control group: {}",
+                    error.kind()
+                )))
             }
         }
     }
