@@ -19,10 +19,11 @@ impl Pool {
             .fleet
             .get(id)
             .is_some_and(|instance| instance.state == InstanceState::Starting);
-        if starting && self.has_surplus() {
-            self.stop(id, effects);
+        if !starting || !self.has_surplus() {
+            return Follow::Rest;
         }
-        Follow::Rest
+        self.stop(id, effects);
+        Follow::Settle
     }
 
     pub(super) fn on_reclaim(&mut self, effects: &mut Effects) -> Follow {
@@ -31,6 +32,8 @@ impl Pool {
             && let Some((id, _)) = self.fleet.idlest()
         {
             self.stop(id, effects);
+            // Fewer may be set aside now.
+            return Follow::Settle;
         }
         Follow::Rest
     }

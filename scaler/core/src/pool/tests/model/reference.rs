@@ -99,7 +99,9 @@ impl Reference {
                 Effect::Start { instance } => self.start(*instance),
                 Effect::Drain { instance } => {
                     let entry = self.entry(*instance);
-                    assert!(entry.state == InstanceState::Ready && entry.in_use > 0);
+                    // One that is reprieved and not needed after all is told again.
+                    let serves = [InstanceState::Ready, InstanceState::Draining];
+                    assert!(serves.contains(&entry.state) && entry.in_use > 0);
                 }
                 Effect::Freeze { instance } => self.freeze(*instance),
                 Effect::Thaw { instance } => {
