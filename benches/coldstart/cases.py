@@ -24,6 +24,13 @@ ISOLATION = """\
 namespaces = ["mount", "pid", "ipc", "uts"]
 seccomp = "default"
 
+# It is process 1 of its namespace, so the kernel keeps from it what it does not handle.
+[timeouts]
+stop = "10ms"
+"""
+
+RESOURCES = """\
+
 [resources]
 memory = "256MiB"
 processes = 64
@@ -65,6 +72,8 @@ class Case:
     evicts: bool = True
     start: str = "cold"
     bar: Bar | None = None
+    # The case whose figures the bar takes for warm; its own next requests if none.
+    beside: str | None = None
     # Copied beside the manifest.
     file: str | None = None
 
@@ -110,13 +119,21 @@ CASES = (
         "the same with namespaces, cgroup, seccomp",
         STATIC,
         tail=ISOLATION,
+        settle_ms=25,
         bar=Bar("median ≤ bare + 600 µs", _isolated),
+    ),
+    Case(
+        "limited",
+        "the same with limits of memory and processes",
+        STATIC,
+        tail=ISOLATION + RESOURCES,
+        settle_ms=25,
     ),
     Case(
         "python-spare",
         "Python handler, spare forked ahead",
         PYTHON,
-        tail="\n[runtime]\nspares = 2\n",
+        tail="\n[preload]\nat = \"start\"\nspares = 2\n",
         settle_ms=60,
         bar=_below(2, 10),
         file="main.py",
@@ -125,7 +142,7 @@ CASES = (
         "python-fork",
         "Python handler, forked on demand",
         PYTHON,
-        tail="\n[runtime]\nspares = 0\nspares-max = 0\n",
+        tail="\n[preload]\nat = \"start\"\nspares = 0\nspares-max = 0\n",
         bar=_below(5),
         file="main.py",
     ),
@@ -133,14 +150,14 @@ CASES = (
         "python-plain",
         "Python handler, interpreter started on demand",
         PYTHON,
-        tail="\n[runtime]\npreload = false\n",
+        tail="\n[preload]\nenabled = false\n",
         file="main.py",
     ),
     Case(
         "node-cell",
         "Node handler, booted runner",
         NODE,
-        tail="\n[runtime]\nspares = 1\n",
+        tail="\n[preload]\nat = \"start\"\nspares = 1\n",
         settle_ms=400,
         bar=_below(15),
         file="main.mjs",
@@ -149,18 +166,27 @@ CASES = (
         "node-plain",
         "Node handler, runtime started on demand",
         NODE,
-        tail="\n[runtime]\npreload = false\n",
+        tail="\n[preload]\nenabled = false\n",
         file="main.mjs",
     ),
     Case(
+        "idle",
+        "warm after a pause of 50 ms",
+        STATIC,
+        settle_ms=50,
+        evicts=False,
+        start="warm",
+    ),
+    Case(
         "frozen",
-        "thaw of a frozen instance",
+        "frozen, after the same pause",
         STATIC,
         'freeze-after = "10ms"\n',
         settle_ms=50,
         evicts=False,
         start="thawed",
-        bar=Bar("median ≤ warm + 200 µs", _thawed),
+        beside="idle",
+        bar=Bar("median ≤ the one above + 200 µs", _thawed),
     ),
 )
 

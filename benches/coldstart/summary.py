@@ -79,7 +79,8 @@ def markdown(samples: Sequence[Sample], cases: Sequence[Case]) -> str:
             # The bars are about the request, so about a connection that is there.
             bar = case.bar if connection == "kept" else None
             cells = _row(case.meaning, connection, known, _rejected(samples, kind), bare, warm)
-            held = "" if bar is None or known is None else ("yes" if bar.holds(known, bare, warm) else "**no**")
+            beside = figures(samples, f"{case.beside}-{connection}") if case.beside else warm
+            held = "" if bar is None or known is None else ("yes" if bar.holds(known, bare, beside) else "**no**")
             lines.append(f"{cells[:-6]} {bar.words if bar else ''} | {held} |")
     lines += _rejections(samples)
     lines += _phases(samples)
