@@ -171,7 +171,12 @@ async fn run(
         let outcome = attempt::attempt(&mut holdings, &binary).await;
         tell(&binary, &outcome);
         let (outcome, heir) = match outcome {
-            Ok((pid, heir)) => (Ok(pid), Some(heir)),
+            Ok((pid, heir)) => {
+                stage.send_replace(Stage::Departed);
+                // Whoever hears of the new process finds it, not this one, where callers connect.
+                holdings.server.left().await;
+                (Ok(pid), Some(heir))
+            }
             Err(error) => (Err(error), None),
         };
         if let Some(reply) = reply {
@@ -182,7 +187,6 @@ async fn run(
             break heir;
         }
     };
-    stage.send_replace(Stage::Departed);
     // Who asks from now on is told so.
     drop(requests);
     let released = || {
