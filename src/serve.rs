@@ -156,6 +156,7 @@ impl Parts {
         let telemetry = Telemetry::start(&config.gateway, &metrics, &runtime)?;
         let listen = bound(&listeners, &config.gateway);
         let (watched, read_at) = (config.watched.clone(), config.read_at);
+        let state_dir = config.gateway.state_dir.clone();
         scaler.watch_memory(pressure_settings(&config.gateway));
         let gateway = Gateway::with_telemetry(config, Arc::clone(&scaler), metrics, telemetry);
         let gateway = Arc::new(gateway);
@@ -172,6 +173,7 @@ impl Parts {
             reloader: reloader.clone(),
             admin: admin_listeners.share()?,
             file,
+            state_dir,
             program: origin.program.clone(),
         });
         let readiness = Readiness::new();

@@ -47,6 +47,8 @@ pub struct Holdings {
     pub admin: SharedListeners,
     /// The gateway's file, as it was named when this process was started.
     pub file: PathBuf,
+    /// The state directory that is in use, whatever the configuration says by now.
+    pub state_dir: PathBuf,
     /// What is executed if nothing else is said.
     pub program: PathBuf,
 }

@@ -116,11 +116,10 @@ fn execute(holdings: &Holdings, binary: &Path) -> Result<Candidate, TakeoverErro
 
 /// Passes what is open.
 fn offer(holdings: &Holdings, sender: &Sender) -> io::Result<()> {
-    let snapshot = holdings.gateway.snapshot();
     let offer = Message::Offer {
         version: VERSION,
         release: env!("CARGO_PKG_VERSION").to_owned(),
-        state_dir: snapshot.gateway.state_dir.clone(),
+        state_dir: holdings.state_dir.clone(),
         origin_nanos: holdings.scaler.clock().origin_nanos(),
     };
     sender.send(&offer, None)?;
