@@ -50,6 +50,7 @@ pub async fn serve(
             tcp.token,
         )),
     };
+    file.claim();
     let app = App::new(state, ending.clone());
     let accepting = app.accepting.subscribe();
     let router = routes::router(app);

@@ -91,6 +91,21 @@ fn another_state_directory_is_refused_whether_or_not_it_was_read_before() {
     gateway.get("/function/f/work").good();
 }
 
+/// It gives up having been given the sockets, whose files are the former one's.
+#[test]
+fn one_that_gives_up_leaves_the_sockets_where_they_are() {
+    let mut gateway = gateway("");
+    let logs = gateway.site().directory().join("state/logs");
+    let aside = logs.with_extension("aside");
+    fs::rename(&logs, &aside).expect("can be moved");
+    fs::write(&logs, "no directory").expect("can be written");
+    fails(&mut gateway, None, "cannot serve");
+    fs::remove_file(&logs).expect("can be removed");
+    fs::rename(&aside, &logs).expect("can be moved");
+    gateway.upgrade();
+    gateway.get("/function/f/work").good();
+}
+
 /// It was given everything and dies before it serves.
 #[test]
 fn one_that_dies_with_everything_in_its_hands_changes_nothing() {
