@@ -60,6 +60,7 @@ fn run_with(file: &Path, config: Config) -> Result<(), Box<dyn Error>> {
         let scaler = Scaler::new(base.scaler_settings()).await;
         let origin = Origin { file, program };
         let parts = Parts::start(&origin, config, (listeners, admin), base, scaler)?;
+        parts.server.accept();
         ready(&parts, file);
         parts.run().await
     })
@@ -163,7 +164,7 @@ impl Parts {
         gateway.keys().load()?;
         let file = origin.file.to_owned();
         let reloader = Reloader::spawn(file.clone(), watched, read_at, Arc::clone(&gateway));
-        let server = Arc::new(Server::start(listeners, &listen, Arc::clone(&gateway))?);
+        let server = Arc::new(Server::prepare(listeners, &listen, Arc::clone(&gateway))?);
         let takeover = Takeover::spawn(Holdings {
             gateway: Arc::clone(&gateway),
             scaler: Arc::clone(&scaler),

@@ -39,6 +39,8 @@ use crate::tls::Handshakes;
 /// The running data plane.
 pub struct Server {
     runtime: Option<Runtime>,
+    /// Begins the accepting.
+    opening: watch::Sender<bool>,
     /// Ends the accepting. Whatever accepts has a receiver, and so has every connection from the
     /// moment on at which it is accepted.
     shutdown: watch::Sender<bool>,
@@ -52,12 +54,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to accept. `specs` say what is asked of connections, in the order of `listeners`; they
-    /// are not taken from `gateway`, whose settings may have changed since the sockets were bound.
+    /// Begins to accept: [`Server::prepare`] and [`Server::accept`] in one.
     ///
     /// # Errors
     /// If there are not enough descriptors.
     pub fn start(
+        listeners: Listeners,
+        specs: &[ListenerSpec],
+        gateway: Arc<Gateway>,
+    ) -> io::Result<Self> {
+        let server = Server::prepare(listeners, specs, gateway)?;
+        server.accept();
+        Ok(server)
+    }
+
+    /// All but accepting. `specs` say what is asked of connections, in the order of `listeners`;
+    /// they are not taken from `gateway`, whose settings may have changed since the sockets were
+    /// bound.
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn prepare(
         listeners: Listeners,
         specs: &[ListenerSpec],
         gateway: Arc<Gateway>,
@@ -101,25 +118,39 @@ impl Server {
             _ => Runtime::new_steal(threads, "gateway"),
         };
         let fds = Arc::new(Mutex::new(fds));
-        let accepting = watch::Sender::new(());
+        let (accepting, opening) = (watch::Sender::new(()), watch::Sender::new(false));
         let watch_memory = overload::watch_memory(Arc::downgrade(&gateway));
         runtime.get_handle().spawn(watch_memory);
         for mut service in services {
             let (fds, watch) = (Arc::clone(&fds), watch.clone());
-            let accepting = accepting.subscribe();
+            let (accepting, mut opening) = (accepting.subscribe(), opening.subscribe());
+            let mut over = watch.clone();
             runtime.get_handle().spawn(async move {
-                service.start_service(Some(fds), watch, 1).await;
+                let opened = tokio::select! {
+                    opened = opening.wait_for(|open| *open) => opened.is_ok(),
+                    _ = over.wait_for(|over| *over) => false,
+                };
+                drop(over);
+                if opened {
+                    service.start_service(Some(fds), watch, 1).await;
+                }
                 drop(accepting);
             });
         }
         Ok(Server {
             runtime: Some(runtime),
+            opening,
             shutdown,
             accepting,
             closing,
             connections,
             listeners: Mutex::new(listeners),
         })
+    }
+
+    /// Begins to accept. Until then callers wait in the queues of the sockets.
+    pub fn accept(&self) {
+        self.opening.send_replace(true);
     }
 
     /// The listening sockets once more, for a gateway that takes over.

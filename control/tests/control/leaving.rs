@@ -29,8 +29,7 @@ async fn who_connects_meanwhile_is_answered_or_left_to_the_other_one() {
         let mut callers = Vec::new();
         for _ in 0..CALLERS {
             let mut caller = TcpStream::connect(address).await.unwrap();
-            let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-            caller.write_all(request).await.unwrap();
+            ask(&mut caller).await;
             callers.push(caller);
         }
         server.leave();
@@ -42,13 +41,47 @@ async fn who_connects_meanwhile_is_answered_or_left_to_the_other_one() {
             if left.contains(&caller.local_addr().unwrap()) {
                 continue;
             }
-            let mut answer = String::new();
-            let read = caller.read_to_string(&mut answer).await;
-            assert!(read.is_ok(), "round {round}: {read:?}");
-            assert!(
-                answer.starts_with("HTTP/1.1 404 "),
-                "round {round}: {answer:?}"
-            );
+            let answered = answered(&mut caller).await;
+            assert!(answered.is_ok(), "round {round}: {answered:?}");
         }
+    }
+}
+
+/// A gateway that takes over and fails may have been prepared by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_accepted_before_it_is_time() {
+    let world = World::with(&[]).await;
+    let specs = &world.gateway.snapshot().gateway.listeners;
+    let any: Address = "127.0.0.1:0".parse().unwrap();
+    let listeners = Listeners::bind(&[any]).unwrap();
+    let other = listeners.duplicate().unwrap().into_bound().remove(0);
+    let other = TcpListener::from(other.socket);
+    let address = other.local_addr().unwrap();
+    let start = |prepared| Server::prepare(prepared, specs, Arc::clone(&world.gateway)).unwrap();
+
+    let failing = start(listeners.duplicate().unwrap());
+    let mut caller = TcpStream::connect(address).await.unwrap();
+    ask(&mut caller).await;
+    failing.shut_down(PATIENCE).await;
+    drop(failing);
+
+    let server = start(listeners);
+    server.accept();
+    answered(&mut caller).await.unwrap();
+}
+
+async fn ask(caller: &mut TcpStream) {
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    caller.write_all(request).await.unwrap();
+}
+
+/// Waits for the answer that there is no such function.
+async fn answered(caller: &mut TcpStream) -> Result<(), String> {
+    let mut answer = String::new();
+    let read = caller.read_to_string(&mut answer).await;
+    read.map_err(|error| error.to_string())?;
+    match answer.starts_with("HTTP/1.1 404 ") {
+        true => Ok(()),
+        false => Err(answer),
     }
 }
