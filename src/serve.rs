@@ -60,6 +60,7 @@ fn run_with(file: &Path, config: Config) -> Result<(), Box<dyn Error>> {
         let scaler = Scaler::new(base.scaler_settings()).await;
         let origin = Origin { file, program };
         let parts = Parts::start(&origin, config, (listeners, admin), base, scaler)?;
+        parts.server.accept();
         ready(&parts, file);
         parts.run().await
     })
@@ -157,13 +158,14 @@ impl Parts {
         let telemetry = Telemetry::start(&config.gateway, &metrics, &runtime)?;
         let listen = bound(&listeners, &config.gateway);
         let (watched, read_at) = (config.watched.clone(), config.read_at);
+        let state_dir = config.gateway.state_dir.clone();
         scaler.watch_memory(pressure_settings(&config.gateway));
         let gateway = Gateway::with_telemetry(config, Arc::clone(&scaler), metrics, telemetry);
         let gateway = Arc::new(gateway);
         gateway.keys().load()?;
         let file = origin.file.to_owned();
         let reloader = Reloader::spawn(file.clone(), watched, read_at, Arc::clone(&gateway));
-        let server = Arc::new(Server::start(listeners, &listen, Arc::clone(&gateway))?);
+        let server = Arc::new(Server::prepare(listeners, &listen, Arc::clone(&gateway))?);
         let takeover = Takeover::spawn(Holdings {
             gateway: Arc::clone(&gateway),
             scaler: Arc::clone(&scaler),
@@ -173,6 +175,7 @@ impl Parts {
             reloader: reloader.clone(),
             admin: admin_listeners.share()?,
             file,
+            state_dir,
             program: origin.program.clone(),
         });
         let readiness = Readiness::new();

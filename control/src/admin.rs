@@ -64,6 +64,8 @@ struct App {
     since_ms: u64,
     /// True once the server ends.
     ending: watch::Receiver<bool>,
+    /// Whatever accepts administrators has a receiver.
+    accepting: watch::Sender<()>,
 }
 
 impl App {
@@ -74,6 +76,7 @@ impl App {
             followers,
             since_ms: now_ms(),
             ending,
+            accepting: watch::Sender::new(()),
         })
     }
 }

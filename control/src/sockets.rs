@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -14,29 +14,43 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 const BACKLOG: i32 = 128;
 
-/// The file of a socket that we listen on, removed when this is dropped unless somebody has put
-/// another one in its place.
+/// The file of a socket that we listen on, removed when this is dropped unless it is another
+/// gateway's or somebody has put another one in its place.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
-    kept: AtomicBool,
+    /// One of [`Owner`].
+    owner: AtomicU8,
+}
+
+/// Whose a socket is, in the order in which that changes.
+#[derive(Clone, Copy)]
+enum Owner {
+    Former,
+    This,
+    Next,
 }
 
 impl SocketFile {
-    /// The file of a socket that another gateway bound.
+    /// The file of a socket that another gateway bound, whose it is until it is claimed.
     pub(crate) fn of(path: &Path) -> io::Result<SocketFile> {
         let file = fs::symlink_metadata(path)?;
         Ok(SocketFile {
             path: path.to_owned(),
             identity: (file.dev(), file.ino()),
-            kept: AtomicBool::new(false),
+            owner: AtomicU8::new(Owner::Former as u8),
         })
+    }
+
+    /// It is ours from now on, unless it is the next one's already.
+    pub(crate) fn claim(&self) {
+        self.owner.fetch_max(Owner::This as u8, Ordering::Relaxed);
     }
 
     /// It is another gateway's from now on.
     pub(crate) fn keep(&self) {
-        self.kept.store(true, Ordering::Relaxed);
+        self.owner.store(Owner::Next as u8, Ordering::Relaxed);
     }
 }
 
@@ -54,7 +68,9 @@ pub(crate) fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     rustix::net::listen(&socket, BACKLOG)?;
-    Ok((UnixListener::from(socket), SocketFile::of(path)?))
+    let file = SocketFile::of(path)?;
+    file.claim();
+    Ok((UnixListener::from(socket), file))
 }
 
 /// Whether somebody listens on the socket.
@@ -70,7 +86,7 @@ pub(crate) fn answers(path: &Path) -> io::Result<bool> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if *self.kept.get_mut() {
+        if *self.owner.get_mut() != Owner::This as u8 {
             return;
         }
         let ours = fs::symlink_metadata(&self.path)

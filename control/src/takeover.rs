@@ -47,6 +47,8 @@ pub struct Holdings {
     pub admin: SharedListeners,
     /// The gateway's file, as it was named when this process was started.
     pub file: PathBuf,
+    /// The state directory that is in use, whatever the configuration says by now.
+    pub state_dir: PathBuf,
     /// What is executed if nothing else is said.
     pub program: PathBuf,
 }
@@ -173,7 +175,12 @@ async fn run(
         let outcome = attempt::attempt(&mut holdings, &binary).await;
         tell(&binary, &outcome);
         let (outcome, heir) = match outcome {
-            Ok((pid, heir)) => (Ok(pid), Some(heir)),
+            Ok((pid, heir)) => {
+                stage.send_replace(Stage::Departed);
+                // Whoever hears of the new process finds it, not this one, where callers connect.
+                holdings.server.left().await;
+                (Ok(pid), Some(heir))
+            }
             Err(error) => (Err(error), None),
         };
         if let Some(reply) = reply {
@@ -184,7 +191,6 @@ async fn run(
             break heir;
         }
     };
-    stage.send_replace(Stage::Departed);
     // Who asks from now on is told so.
     drop(requests);
     let released = || {

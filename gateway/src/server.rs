@@ -39,8 +39,13 @@ use crate::tls::Handshakes;
 /// The running data plane.
 pub struct Server {
     runtime: Option<Runtime>,
-    /// Ends the accepting.
+    /// Begins the accepting.
+    opening: watch::Sender<bool>,
+    /// Ends the accepting. Whatever accepts has a receiver, and so has every connection from the
+    /// moment on at which it is accepted.
     shutdown: watch::Sender<bool>,
+    /// Whatever accepts has a receiver.
+    accepting: watch::Sender<()>,
     /// Ends the connections, each with its request.
     closing: watch::Sender<bool>,
     connections: Arc<Connections>,
@@ -49,12 +54,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to accept. `specs` say what is asked of connections, in the order of `listeners`; they
-    /// are not taken from `gateway`, whose settings may have changed since the sockets were bound.
+    /// Begins to accept: [`Server::prepare`] and [`Server::accept`] in one.
     ///
     /// # Errors
     /// If there are not enough descriptors.
     pub fn start(
+        listeners: Listeners,
+        specs: &[ListenerSpec],
+        gateway: Arc<Gateway>,
+    ) -> io::Result<Self> {
+        let server = Server::prepare(listeners, specs, gateway)?;
+        server.accept();
+        Ok(server)
+    }
+
+    /// All but accepting. `specs` say what is asked of connections, in the order of `listeners`;
+    /// they are not taken from `gateway`, whose settings may have changed since the sockets were
+    /// bound.
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn prepare(
         listeners: Listeners,
         specs: &[ListenerSpec],
         gateway: Arc<Gateway>,
@@ -98,21 +118,39 @@ impl Server {
             _ => Runtime::new_steal(threads, "gateway"),
         };
         let fds = Arc::new(Mutex::new(fds));
+        let (accepting, opening) = (watch::Sender::new(()), watch::Sender::new(false));
         let watch_memory = overload::watch_memory(Arc::downgrade(&gateway));
         runtime.get_handle().spawn(watch_memory);
         for mut service in services {
             let (fds, watch) = (Arc::clone(&fds), watch.clone());
+            let (accepting, mut opening) = (accepting.subscribe(), opening.subscribe());
+            let mut over = watch.clone();
             runtime.get_handle().spawn(async move {
-                service.start_service(Some(fds), watch, 1).await;
+                let opened = tokio::select! {
+                    opened = opening.wait_for(|open| *open) => opened.is_ok(),
+                    _ = over.wait_for(|over| *over) => false,
+                };
+                drop(over);
+                if opened {
+                    service.start_service(Some(fds), watch, 1).await;
+                }
+                drop(accepting);
             });
         }
         Ok(Server {
             runtime: Some(runtime),
+            opening,
             shutdown,
+            accepting,
             closing,
             connections,
             listeners: Mutex::new(listeners),
         })
+    }
+
+    /// Begins to accept. Until then callers wait in the queues of the sockets.
+    pub fn accept(&self) {
+        self.opening.send_replace(true);
     }
 
     /// The listening sockets once more, for a gateway that takes over.
@@ -131,10 +169,16 @@ impl Server {
         self.listeners.lock().close();
     }
 
+    /// After [`Server::leave`]: answers when nothing is accepted any more, so that whoever connects
+    /// from then on is the other gateway's.
+    pub async fn left(&self) {
+        self.accepting.closed().await;
+    }
+
     /// After [`Server::leave`]: answers when every connection is closed. Those that are idle are
     /// closed after `idle`, others are not waited for longer than `patience`.
     pub async fn drain(&self, idle: Duration, patience: Duration) {
-        let closed = tokio::time::timeout(idle, self.connections.closed()).await;
+        let closed = tokio::time::timeout(idle, self.closed()).await;
         if closed.is_err() {
             self.shut_down(patience.saturating_sub(idle)).await;
         }
@@ -145,11 +189,18 @@ impl Server {
         self.shutdown.send_replace(true);
         self.closing.send_replace(true);
         self.listeners.lock().close();
-        let drained = self.connections.closed();
-        if tokio::time::timeout(patience, drained).await.is_err() {
+        if tokio::time::timeout(patience, self.closed()).await.is_err() {
             let open = self.connections.open();
             eprintln!("stoker: {open} connections were still open after {patience:?}");
         }
+    }
+
+    /// Waits until nothing is accepted and no connection is left. One that was accepted a moment ago
+    /// is not counted yet, and what became of one that switched protocols has no receiver any more,
+    /// so neither tells without the other.
+    async fn closed(&self) {
+        self.shutdown.closed().await;
+        self.connections.closed().await;
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) fn run(file: &Path) -> Result<(), Box<dyn Error>> {
             })
             .await?;
         parts.driver.lead();
+        // Not before: had this one failed, whoever had been accepted here would have been lost.
+        parts.server.accept();
         parts.former = Some(tokio::spawn(async move {
             former.await;
             session.end().await;

@@ -50,12 +50,15 @@ pub async fn serve(
             tcp.token,
         )),
     };
-    let router = routes::router(App::new(state, ending.clone()));
+    file.claim();
+    let app = App::new(state, ending.clone());
+    let accepting = app.accepting.subscribe();
+    let router = routes::router(app);
     if let Some((listener, expected)) = tcp {
         let router = token::guard(router.clone(), expected);
-        tokio::spawn(accept(listener, router, ending.clone()));
+        tokio::spawn(accept(listener, router, ending.clone(), accepting.clone()));
     }
-    tokio::spawn(accept(unix, router, ending));
+    tokio::spawn(accept(unix, router, ending, accepting));
     shutdown.await;
     end.send_replace(true);
     // Every connection holds a receiver.
@@ -64,10 +67,15 @@ pub async fn serve(
     Ok(())
 }
 
-async fn accept(listener: Listener, router: Router, mut ending: watch::Receiver<bool>) {
+async fn accept(
+    listener: Listener,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+    accepting: watch::Receiver<()>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = ending.clone();
-    let accepting = async {
+    let accept = async {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
             match listener.accept().await {
@@ -79,9 +87,10 @@ async fn accept(listener: Listener, router: Router, mut ending: watch::Receiver<
         }
     };
     tokio::select! {
-        () = accepting => {}
+        () = accept => {}
         () = ended(&mut ending) => {}
     }
+    drop((listener, accepting));
 }
 
 async fn converse(

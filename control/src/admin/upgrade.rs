@@ -33,7 +33,11 @@ pub(super) async fn upgrade(
     };
     let binary = asked.binary.map(PathBuf::from);
     match takeover.upgrade(binary).await {
-        Ok(pid) => Ok(Json(Upgraded { pid })),
+        Ok(pid) => {
+            // Whoever hears of the new one finds it, not this one, where administrators connect.
+            app.accepting.closed().await;
+            Ok(Json(Upgraded { pid }))
+        }
         Err(error) => {
             let detail = format!("{error}; the former gateway serves on");
             Err(Problem::new(Kind::UpgradeFailed, detail))

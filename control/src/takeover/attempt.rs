@@ -31,6 +31,16 @@ struct Candidate {
     receiver: Receiver,
 }
 
+/// What it says until it serves.
+#[derive(Debug, Default)]
+struct Entry {
+    /// The functions that it goes on with.
+    claimed: HashSet<u32>,
+    /// Answers to waiters here, which its pools may give before it says that it serves. They are for
+    /// after the departure: if it fails, they never were.
+    answers: Vec<Message>,
+}
+
 /// Its process, killed if this is dropped.
 struct Process(Option<Child>);
 
@@ -63,8 +73,11 @@ pub(super) async fn attempt(
     estate.lines = lines;
     let change = tokio::time::timeout(CHANGE, candidate.change(&estate)).await;
     match change.unwrap_or(Err(TakeoverError::Slow("serving", CHANGE))) {
-        Ok(claimed) => {
-            depart(holdings, &candidate.sender, &estate, &claimed);
+        Ok(entry) => {
+            depart(holdings, &candidate.sender, &estate, &entry.claimed);
+            for answer in entry.answers {
+                pass_on(holdings, answer);
+            }
             // No configuration takes effect here any more.
             std::mem::forget(suspension);
             Ok(candidate.succeed())
@@ -84,17 +97,23 @@ pub(super) async fn attempt(
 pub(super) async fn hear(holdings: &Holdings, mut heir: Receiver, released: impl Fn()) {
     while let Ok(Some((message, _))) = heir.receive().await {
         match message {
-            Message::Answer {
-                function,
-                waiter,
-                answer,
-            } => holdings.scaler.answered(function, waiter, answer),
             Message::Leading => released(),
-            // Nothing that this release knows.
-            _ => {}
+            other => pass_on(holdings, other),
         }
     }
     holdings.scaler.lose_heir();
+}
+
+/// Passes an answer on to the waiter here. Anything else is nothing that this release knows.
+fn pass_on(holdings: &Holdings, message: Message) {
+    if let Message::Answer {
+        function,
+        waiter,
+        answer,
+    } = message
+    {
+        holdings.scaler.answered(function, waiter, answer);
+    }
 }
 
 fn execute(holdings: &Holdings, binary: &Path) -> Result<Candidate, TakeoverError> {
@@ -123,11 +142,10 @@ fn execute(holdings: &Holdings, binary: &Path) -> Result<Candidate, TakeoverErro
 
 /// Passes what is open.
 fn offer(holdings: &Holdings, sender: &Sender) -> io::Result<()> {
-    let snapshot = holdings.gateway.snapshot();
     let offer = Message::Offer {
         version: VERSION,
         release: env!("CARGO_PKG_VERSION").to_owned(),
-        state_dir: snapshot.gateway.state_dir.clone(),
+        state_dir: holdings.state_dir.clone(),
         origin_nanos: holdings.scaler.clock().origin_nanos(),
     };
     sender.send(&offer, None)?;
@@ -183,16 +201,17 @@ impl Candidate {
         }
     }
 
-    /// Gives it all there is, and waits until it serves; the functions that it goes on with.
-    async fn change(&mut self, estate: &Estate) -> Result<HashSet<u32>, TakeoverError> {
+    /// Gives it all there is, and waits until it serves.
+    async fn change(&mut self, estate: &Estate) -> Result<Entry, TakeoverError> {
         estate
             .send(&self.sender)
             .map_err(|error| TakeoverError::System("send what there is", error))?;
-        let mut claimed = HashSet::new();
+        let mut entry = Entry::default();
         loop {
             match self.hear().await? {
-                Message::Claimed { functions } => claimed.extend(functions),
-                Message::Serving => return Ok(claimed),
+                Message::Claimed { functions } => entry.claimed.extend(functions),
+                answer @ Message::Answer { .. } => entry.answers.push(answer),
+                Message::Serving => return Ok(entry),
                 other => return Err(unexpected(&other)),
             }
         }
@@ -256,3 +275,6 @@ impl Drop for Process {
 fn unexpected(message: &Message) -> TakeoverError {
     TakeoverError::Refused(format!("it says {message:?} out of turn"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod api;
 mod cli;
 mod driver;
 mod keys;
+mod leaving;
 mod listeners;
 mod logs;
 mod operate;

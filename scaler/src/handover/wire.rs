@@ -86,7 +86,7 @@ pub enum Message {
         /// Their numbers.
         functions: Vec<u32>,
     },
-    /// From the heir: it accepts requests.
+    /// From the heir: it serves, and accepts requests once the former gateway departs.
     Serving,
     /// From the former gateway: it accepts no more, and the heir leads.
     Departed,

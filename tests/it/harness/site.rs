@@ -1,7 +1,7 @@
 //! A directory with a gateway's file and its functions.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,6 +17,8 @@ const LAST_PORT: u32 = 32_699;
 /// A directory with a gateway's file and its functions; removed when this is dropped.
 pub(crate) struct Site {
     directory: PathBuf,
+    /// Locked for as long as the ports are ours.
+    _ports: File,
 }
 
 impl Site {
@@ -28,14 +30,16 @@ impl Site {
         // Short, for paths of Unix sockets below it are.
         let directory = PathBuf::from(format!("/tmp/st-{own}-{count}"));
         fs::create_dir_all(directory.join("functions")).expect("/tmp can be written to");
-        let ranges = (LAST_PORT + 1 - FIRST_PORT) / PORTS;
-        let first = FIRST_PORT + (own.wrapping_mul(41) + count) % ranges * PORTS;
+        let (first, ports) = claim_ports(own.wrapping_mul(41).wrapping_add(count));
         let text = format!(
             "listen = [\"127.0.0.1:0\"]\nstate-dir = \"state\"\nports = \"{first}-{}\"\n{lines}\n",
             first + PORTS - 1
         );
         fs::write(directory.join("stoker.toml"), text).expect("the file can be written");
-        Site { directory }
+        Site {
+            directory,
+            _ports: ports,
+        }
     }
 
     /// Adds a function.
@@ -99,6 +103,19 @@ impl Handler {
             _ => "main.mjs",
         }
     }
+}
+
+/// A range of ports that no other gateway of a test has, of this process or any other: its first one
+/// and the lock on it. An instance that is taken to listen because that of another test does is a
+/// failure that nobody understands.
+fn claim_ports(attempt: u32) -> (u32, File) {
+    let ranges = (LAST_PORT + 1 - FIRST_PORT) / PORTS;
+    let claimed = (0..ranges).find_map(|step| {
+        let first = FIRST_PORT + (attempt % ranges + step) % ranges * PORTS;
+        let file = File::create(format!("/tmp/st-ports-{first}.lock")).ok()?;
+        file.try_lock().ok().map(|()| (first, file))
+    });
+    claimed.expect("there are more ports than gateways of tests")
 }
 
 /// A function to be.

@@ -74,6 +74,38 @@ fn a_configuration_that_is_not_valid_changes_nothing() {
     gateway.get("/function/f/work").good();
 }
 
+/// What a reload has read is not what the gateway works in.
+#[test]
+fn another_state_directory_is_refused_whether_or_not_it_was_read_before() {
+    let mut gateway = gateway("");
+    let file = gateway.site().file();
+    let valid = fs::read_to_string(&file).expect("can be read");
+    let moved = valid.replace("state-dir = \"state\"", "state-dir = \"elsewhere\"");
+    fs::write(&file, moved).expect("can be written");
+    let reason = "takes effect with the next start only";
+    gateway.wait_for_error(0, &["reload", reason, "state-dir"]);
+    fails(&mut gateway, None, reason);
+    assert!(!gateway.site().directory().join("elsewhere").exists());
+    fs::write(&file, valid).expect("can be written");
+    gateway.upgrade();
+    gateway.get("/function/f/work").good();
+}
+
+/// It gives up having been given the sockets, whose files are the former one's.
+#[test]
+fn one_that_gives_up_leaves_the_sockets_where_they_are() {
+    let mut gateway = gateway("");
+    let logs = gateway.site().directory().join("state/logs");
+    let aside = logs.with_extension("aside");
+    fs::rename(&logs, &aside).expect("can be moved");
+    fs::write(&logs, "no directory").expect("can be written");
+    fails(&mut gateway, None, "cannot serve");
+    fs::remove_file(&logs).expect("can be removed");
+    fs::rename(&aside, &logs).expect("can be moved");
+    gateway.upgrade();
+    gateway.get("/function/f/work").good();
+}
+
 /// It was given everything and dies before it serves.
 #[test]
 fn one_that_dies_with_everything_in_its_hands_changes_nothing() {
