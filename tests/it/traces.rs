@@ -44,6 +44,11 @@ fn seen(gateway: &Gateway, headers: &str) -> String {
         .to_owned()
 }
 
+/// Of a start, in order.
+const PARTS: [&str; 7] = [
+    "decide", "gate", "prepare", "spawn", "clone", "exec", "listen",
+];
+
 #[test]
 fn a_cold_request_is_told_in_parts_that_sum_up() {
     let collector = Collector::start(200);
@@ -62,19 +67,9 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
         "the function is in our span"
     );
     assert_eq!((&*server.parent, &*server.state), (PARENT, "a=b"));
-    for (name, parent) in [
-        ("queue", "GET f"),
-        ("start", "GET f"),
-        ("decide", "start"),
-        ("gate", "start"),
-        ("prepare", "start"),
-        ("spawn", "start"),
-        ("clone", "start"),
-        ("exec", "start"),
-        ("listen", "start"),
-        ("connect", "GET f"),
-        ("function", "GET f"),
-    ] {
+    let steps = ["queue", "start", "connect", "function"].map(|name| (name, "GET f"));
+    let parts = PARTS.map(|name| (name, "start"));
+    for (name, parent) in steps.into_iter().chain(parts) {
         let (span, parent) = (named(&spans, name), named(&spans, parent));
         assert_eq!((&span.parent, &*span.trace), (&parent.id, TRACE), "{name}");
         let within = span.start_nanos >= parent.start_nanos && span.end_nanos <= parent.end_nanos;
@@ -88,9 +83,7 @@ fn a_cold_request_is_told_in_parts_that_sum_up() {
             .sum::<u64>()
     };
     assert_eq!(sum(&["queue", "connect", "function"]), nanos(server));
-    let start = sum(&[
-        "decide", "gate", "prepare", "spawn", "clone", "exec", "listen",
-    ]);
+    let start = sum(&PARTS);
     assert_eq!(start, nanos(named(&spans, "start")));
     assert!(nanos(named(&spans, "start")) > 0);
     assert_eq!((server.kind, function.kind, function.events), (2, 3, 1));

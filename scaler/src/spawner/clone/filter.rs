@@ -123,42 +123,69 @@ pub(super) fn denials() -> &'static [sock_filter] {
     &FILTER
 }
 
+/// The kernel tries a new filter with every number there is, to remember which calls pass in any
+/// case. So the numbers are searched for, by halves.
 fn deny() -> Vec<sock_filter> {
-    let refuse = |errno: c_int| answer(libc::SECCOMP_RET_ERRNO | errno as u32);
-    // The answers come last, so what skips to them counts what is in between.
-    let tail = [
-        answer(libc::SECCOMP_RET_ALLOW),
-        // `clone`, whose flags are its first argument.
+    let mut answers: Vec<(u32, Vec<sock_filter>)> = DENIED
+        .iter()
+        .map(|number| (*number as u32, vec![refuse(libc::EPERM)]))
+        .collect();
+    let namespaces = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
+    let clone = vec![
+        // Its flags are its first argument.
         load(FIRST_ARGUMENT),
-        instruction(
-            libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K,
-            NAMESPACES as u32,
-            1,
-            0,
-        ),
+        instruction(namespaces, NAMESPACES as u32, 1, 0),
         answer(libc::SECCOMP_RET_ALLOW),
         refuse(libc::EPERM),
-        // `clone3`, whose flags are not to be seen: the C library uses `clone` then.
-        refuse(libc::ENOSYS),
     ];
-    let middle = DENIED.len() + 2;
-    let to_eperm = |before: usize| (middle - before - 1 + 4) as u8;
-    let mut filter = vec![load(KIND), equals(ARCHITECTURE, 1, 0), refuse(libc::EPERM)];
-    filter.push(load(NUMBER));
-    // x32 has the same architecture, and this bit in its numbers.
-    filter.push(instruction(
-        libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K,
-        0x4000_0000,
-        (middle + 4) as u8,
-        0,
-    ));
-    for (before, number) in DENIED.iter().enumerate() {
-        filter.push(equals(*number as u32, to_eperm(before), 0));
-    }
-    filter.push(equals(libc::SYS_clone as u32, 2, 0));
-    filter.push(equals(libc::SYS_clone3 as u32, 5, 0));
-    filter.extend(tail);
+    answers.push((libc::SYS_clone as u32, clone));
+    // Its flags are not to be seen: the C library uses `clone` then.
+    answers.push((libc::SYS_clone3 as u32, vec![refuse(libc::ENOSYS)]));
+    answers.sort_by_key(|(number, _)| *number);
+    let mut filter = vec![
+        load(KIND),
+        equals(ARCHITECTURE, 1, 0),
+        refuse(libc::EPERM),
+        load(NUMBER),
+        // x32 has the same architecture, and this bit in its numbers.
+        at_least(0x4000_0000, 0, 1),
+        refuse(libc::EPERM),
+    ];
+    filter.extend(search(&answers));
     filter
+}
+
+/// What answers these calls, which are in order, and lets all others pass.
+fn search(answers: &[(u32, Vec<sock_filter>)]) -> Vec<sock_filter> {
+    if let Some((middle, _)) = answers.get(answers.len() / 2).filter(|_| answers.len() > 2) {
+        let (low, high) = answers.split_at(answers.len() / 2);
+        let (low, high) = (search(low), search(high));
+        let mut both = vec![at_least(*middle, skip(&low), 0)];
+        both.extend(low);
+        both.extend(high);
+        return both;
+    }
+    let mut few = Vec::new();
+    for (number, steps) in answers {
+        few.push(equals(*number, 0, skip(steps)));
+        few.extend(steps);
+    }
+    few.push(answer(libc::SECCOMP_RET_ALLOW));
+    few
+}
+
+/// How many instructions are to be skipped.
+fn skip(steps: &[sock_filter]) -> u8 {
+    u8::try_from(steps.len()).expect("the filter has fewer than 256 instructions")
+}
+
+/// Skips `jt` instructions if the loaded word is `k` or more, else `jf`.
+const fn at_least(k: u32, jt: u8, jf: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, k, jt, jf)
+}
+
+fn refuse(errno: c_int) -> sock_filter {
+    answer(libc::SECCOMP_RET_ERRNO | errno as u32)
 }
 
 #[cfg(test)]
