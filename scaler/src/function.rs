@@ -260,9 +260,11 @@ impl<C: Send + 'static> Function<C> {
                 instance.set_frozen(false);
             }
             self.conclude(state, effects.into_iter().skip(thaws + 1));
-            let thawed = (thaws > 0).then(|| self.settle_frost(&instance)).flatten();
-            let lease = Lease::new(self.strong(), instance, cold, now).thawed(thawed);
-            return Entered::Answered(Ok(lease));
+            let lease = Lease::new(self.strong(), instance, cold, now);
+            return Entered::Answered(Ok(match thaws {
+                0 => lease,
+                _ => lease.frozen(),
+            }));
         }
 
         let (sender, receiver) = oneshot::channel();

@@ -16,6 +16,8 @@ pub struct Lease<C: Send + 'static> {
     instance: Arc<Instance<C>>,
     outcome: Outcome,
     cold: bool,
+    /// Its instance was frozen, and nobody has thawed it since.
+    frozen: bool,
     thawed: Option<Duration>,
     granted: Timestamp,
 }
@@ -33,6 +35,7 @@ impl<C: Send + 'static> Lease<C> {
             instance,
             outcome: Outcome::Unknown,
             cold,
+            frozen: false,
             thawed: None,
             granted,
         }
@@ -42,6 +45,20 @@ impl<C: Send + 'static> Lease<C> {
     pub(crate) fn thawed(mut self, took: Option<Duration>) -> Self {
         self.thawed = took;
         self
+    }
+
+    /// Its instance is frozen, and is to be thawed by [`Lease::thaw`].
+    pub(crate) fn frozen(mut self) -> Self {
+        self.frozen = true;
+        self
+    }
+
+    /// Has its instance run, if it was frozen. Whoever waits for it must have done that; who only
+    /// connects may do so before, for the kernel needs no program for that.
+    pub fn thaw(&mut self) {
+        if std::mem::take(&mut self.frozen) {
+            self.thawed = self.function.settle_frost(&self.instance);
+        }
     }
 
     /// The instance whose slot this is.
@@ -54,7 +71,7 @@ impl<C: Send + 'static> Lease<C> {
         self.cold
     }
 
-    /// The request had its instance thawed, which took the gateway so long.
+    /// The request had its instance thawed, which took the gateway so long; none before that.
     pub fn thaw_time(&self) -> Option<Duration> {
         self.thawed
     }
@@ -102,6 +119,7 @@ impl<C: Send + 'static> Lease<C> {
 
 impl<C: Send + 'static> Drop for Lease<C> {
     fn drop(&mut self) {
+        self.thaw();
         let event = Event::Release {
             instance: self.instance.id(),
             outcome: self.outcome,

@@ -66,6 +66,7 @@ impl Seeker<'_> {
             let now = Instant::now();
             while let Some(connection) = lease.take_connection() {
                 if connection.is_usable(now) {
+                    lease.thaw();
                     return Ok(connection);
                 }
             }
@@ -73,6 +74,8 @@ impl Seeker<'_> {
             let place = place.map_err(|full| self.no_connection(full))?;
             let spec = &self.entry.spec;
             if spec.contract != Contract::Http {
+                // It has its part in opening the connection.
+                lease.thaw();
                 // Its first frames are not kept, and so cannot be sent to another one.
                 lease.instance().settled(spec.timeouts.start).await;
             }
@@ -85,6 +88,8 @@ impl Seeker<'_> {
             let error = match opening.await {
                 Ok(mut connection) => {
                     connection.hold(place);
+                    // Not before, for it would take the processor from the connect.
+                    lease.thaw();
                     return Ok(connection);
                 }
                 Err(error) => error,

@@ -22,7 +22,7 @@ impl<C: Send + 'static> Function<C> {
     }
 
     /// Brings about what the pool wishes; how long it took to thaw the instance, if that was it.
-    pub(super) fn settle_frost(&self, instance: &Instance<C>) -> Option<Duration> {
+    pub(crate) fn settle_frost(&self, instance: &Instance<C>) -> Option<Duration> {
         let id = instance.id();
         let driver = &self.shared.driver;
         match instance.settle_frost(|frozen| driver.set_frozen(id, frozen)) {

@@ -186,7 +186,9 @@ impl<C: Send + 'static> Shared<C> {
     fn deliver(&self, (function, waiter): (u32, u64), answer: Result<Lease<C>, AcquireError>) {
         let answer = match answer {
             Err(error) => Answer::from(&error),
-            Ok(lease) => {
+            Ok(mut lease) => {
+                // The other gateway connects, and cannot.
+                lease.thaw();
                 let granted = Answer::Granted {
                     instance: lease.instance().id().as_raw(),
                     endpoint: lease.instance().endpoint().clone(),

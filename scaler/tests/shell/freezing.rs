@@ -53,8 +53,13 @@ async fn an_idle_instance_is_frozen_and_a_request_thaws_it() {
     assert_eq!(state(&function), "frozen");
     assert_eq!(world.driver.frosts(), [(id, Frost::Freeze)]);
 
-    let lease = at_once(&function).unwrap();
-    // Before whoever has the slot can use it.
+    let mut lease = at_once(&function).unwrap();
+    assert!(
+        world.driver.frosts().is_empty(),
+        "it can be connected first"
+    );
+    lease.thaw();
+    lease.thaw();
     assert_eq!(world.driver.frosts(), [(id, Frost::Thaw)]);
     assert_eq!(world.news().await, Told::Thawed(id));
     assert!(!lease.is_cold() && lease.thaw_time().is_some());
