@@ -54,7 +54,7 @@ impl<C: Send + 'static> Lease<C> {
     }
 
     /// Has its instance run, if it was frozen. Whoever waits for it must have done that; who only
-    /// connects may do so before, for the kernel needs no program for that.
+    /// connects and writes may do so before, for the kernel needs no program for that.
     pub fn thaw(&mut self) {
         if std::mem::take(&mut self.frozen) {
             self.thawed = self.function.settle_frost(&self.instance);

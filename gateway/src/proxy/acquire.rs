@@ -66,7 +66,6 @@ impl Seeker<'_> {
             let now = Instant::now();
             while let Some(connection) = lease.take_connection() {
                 if connection.is_usable(now) {
-                    lease.thaw();
                     return Ok(connection);
                 }
             }
@@ -88,8 +87,6 @@ impl Seeker<'_> {
             let error = match opening.await {
                 Ok(mut connection) => {
                     connection.hold(place);
-                    // Not before, for it would take the processor from the connect.
-                    lease.thaw();
                     return Ok(connection);
                 }
                 Err(error) => error,

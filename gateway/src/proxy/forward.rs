@@ -1,6 +1,7 @@
 //! Step four: to the instance and back.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -141,6 +142,18 @@ fn start(
     })
 }
 
+/// Waits for the answer and thaws the instance, if it is frozen, when it has the request, or what
+/// the kernel takes of it: then the thawed program has no reason to sleep again.
+async fn thawing<T>(lease: &mut Lease<Connection>, head: impl Future<Output = T>) -> T {
+    let mut head = pin!(head);
+    poll_fn(|cx| {
+        let polled = head.as_mut().poll(cx);
+        lease.thaw();
+        polled
+    })
+    .await
+}
+
 /// A request on its way to an instance.
 struct Trip<'a> {
     lease: Lease<Connection>,
@@ -161,7 +174,7 @@ impl Trip<'_> {
             let head =
                 self.deadlines
                     .head(&mut self.exchange, watchdog, method, seeker.header_bytes);
-            let failure = match head.await {
+            let failure = match thawing(&mut self.lease, head).await {
                 Ok(head) => {
                     if self.lease.is_cold() {
                         // The answer may be here before the news of the start.
