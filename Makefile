@@ -27,10 +27,13 @@ check:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 
-# Compares Stoker with nginx and haproxy on this machine; takes about a quarter of an hour.
+# Compares Stoker with nginx and haproxy on this machine, and its cold starts with bare ones and those of
+# others; takes about half an hour.
 bench: build examples
 	scripts/setup-bench
 	python3 benches/compare/run.py
 	python3 benches/compare/instructions.py
 	python3 benches/coldstart/run.py
+	python3 benches/coldstart/rates.py
+	python3 benches/rivals/run.py
 	cargo bench --locked -p stoker --bench hot_path
