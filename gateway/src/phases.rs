@@ -116,7 +116,7 @@ mod tests {
         }));
         assert_eq!(
             phases.server_timing(),
-            "queue;dur=12.345, start;dur=1.500, decide;dur=0.000, prepare;dur=0.000, \
+            "queue;dur=12.345, start;dur=1.500, decide;dur=0.000, gate;dur=0.000, prepare;dur=0.000, \
              spawn;dur=1.500, clone;dur=0.000, exec;dur=0.000, listen;dur=0.000, \
              connect;dur=0.007, first-byte;dur=2000.000, total;dur=2012.352"
         );
