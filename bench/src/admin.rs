@@ -9,6 +9,8 @@ use stoker_control::wire::{Evicted, FunctionDetail, GatewayInfo, Stats, Upgraded
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use crate::stop::Stop;
+
 /// How long an instance may take to go.
 const EVICTION: Duration = Duration::from_secs(30);
 /// How long an upgrade may take.
@@ -18,10 +20,14 @@ const AT_ONCE: usize = 16;
 /// What the gateway calls its memory among its metrics.
 const RESIDENT: &str = "process_resident_memory_bytes";
 
+/// How long an answer is waited for once the run is stopped.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+
 /// The gateway that is measured. Its own runtime is only run while it is asked.
 pub(crate) struct Admin {
     runtime: Runtime,
     client: Client,
+    stop: Stop,
 }
 
 impl Admin {
@@ -29,12 +35,17 @@ impl Admin {
     ///
     /// # Errors
     /// If none answers.
-    pub(crate) fn connect(connection: &Connection) -> io::Result<Admin> {
+    pub(crate) fn connect(connection: &Connection, stop: &Stop) -> io::Result<Admin> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let client = runtime.block_on(connection.connect())?;
-        Ok(Admin { runtime, client })
+        let stop = stop.clone();
+        Ok(Admin {
+            runtime,
+            client,
+            stop,
+        })
     }
 
     /// For another thread.
@@ -53,12 +64,13 @@ impl Admin {
         self.get(&format!("/v1/functions/{}", segment(name)))
     }
 
-    /// Evicts all instances of these functions and waits until they are gone.
+    /// Evicts all instances of these functions and waits until they are gone, or not for long once
+    /// the run is stopped.
     ///
     /// # Errors
     /// If one stays, or the gateway does not answer.
     pub(crate) fn evict(&self, functions: &[String]) -> Result<(), String> {
-        self.runtime.block_on(async {
+        self.ask(async {
             for some in functions.chunks(AT_ONCE) {
                 let mut evictions = JoinSet::new();
                 for name in some {
@@ -74,30 +86,23 @@ impl Admin {
 
     /// Tells the instances of a function to go, and does not wait for it.
     pub(crate) fn evict_soon(&self, function: &str) -> Result<(), String> {
-        let evicted = self
-            .runtime
-            .block_on(ask_to_go(&self.client, function, Duration::ZERO));
-        evicted.map(drop).map_err(|error| error.to_string())
+        let asked = ask_to_go(&self.client, function, Duration::ZERO);
+        self.ask(told(asked)).map(drop)
     }
 
     /// Holds a function at a number of instances, or hands it back to its policy.
     pub(crate) fn scale(&self, function: &str, instances: Option<u32>) -> Result<(), String> {
         let path = format!("/v1/functions/{}/scale", segment(function));
         let body = serde_json::json!({ "desired": instances }).to_string();
-        let answer = self
-            .runtime
-            .block_on(self.client.post(&path, body.into(), Duration::ZERO));
-        answer.map(drop).map_err(|error| error.to_string())
+        let asked = self.client.post(&path, body.into(), Duration::ZERO);
+        self.ask(told(asked)).map(drop)
     }
 
     /// Has a new process of the gateway take over; its process.
     pub(crate) fn upgrade(&self) -> Result<u32, String> {
         let asked = self.client.post("/v1/upgrade", "{}".into(), UPGRADE);
-        let answer = self.runtime.block_on(asked);
-        let upgraded = answer.and_then(|answer| answer.json::<Upgraded>());
-        upgraded
-            .map(|upgraded| upgraded.pid)
-            .map_err(|error| error.to_string())
+        let upgraded = self.ask(told(async { asked.await?.json::<Upgraded>() }))?;
+        Ok(upgraded.pid)
     }
 
     /// Instances of these functions that came up since the gateway's start.
@@ -110,17 +115,35 @@ impl Admin {
 
     /// The gateway's resident memory, if it tells.
     pub(crate) fn resident_bytes(&self) -> Option<f64> {
-        let answer = self.runtime.block_on(self.client.get("/metrics")).ok()?;
+        let answer = self.ask(told(self.client.get("/metrics"))).ok()?;
         let text = String::from_utf8_lossy(&answer.body);
         let line = text.lines().find(|line| line.starts_with(RESIDENT))?;
         line.rsplit_once(' ')?.1.parse().ok()
     }
 
     fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, String> {
-        let answer = self.runtime.block_on(self.client.get(path));
-        let value = answer.and_then(|answer| answer.json());
-        value.map_err(|error| error.to_string())
+        self.ask(told(async { self.client.get(path).await?.json() }))
     }
+
+    /// Waits for an answer.
+    fn ask<T>(&self, answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        let stopped = async {
+            self.stop.wait().await;
+            tokio::time::sleep(LAST_ANSWER).await;
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                answer = answer => answer,
+                () = stopped => Err("the gateway was not waited for".into()),
+            }
+        })
+    }
+}
+
+/// The error in words.
+async fn told<T>(answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, String> {
+    answer.await.map_err(|error| error.to_string())
 }
 
 async fn evict(client: Client, function: String, wait: Duration) -> Result<(), String> {

@@ -11,8 +11,9 @@ mod settings;
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::process::ExitCode;
-use std::thread;
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use clap::{Args, Subcommand};
@@ -34,6 +35,9 @@ use prepare::Prepared;
 
 const FAILED: u8 = 1;
 const UNABLE: u8 = 2;
+
+/// What is said if Ctrl-C comes before the first sample.
+const NOTHING: &str = "nothing was measured before it was stopped";
 
 /// What every mode says at the end of its help.
 const AFTER: &str = "\
@@ -97,7 +101,7 @@ impl Mode {
 
     fn report(&self, target: &TargetArgs, output: &OutputArgs) -> Result<ExitCode, Failure> {
         let stop = Stop::new();
-        follow_signals(&stop)?;
+        let prepared = follow_signals(&stop)?;
         let begun = (SystemTime::now(), Instant::now());
         // Before there is any load of ours.
         let machine = machine::fingerprint();
@@ -107,18 +111,20 @@ impl Mode {
             replay,
         } = prepare::prepare(self, (target, output), &stop)?;
         let timeline = prepare::timeline(&bench, target, begun.1)?;
+        prepared.store(true, Ordering::SeqCst);
         let result = self.measure(&mut bench, replay.as_ref());
         bench.progress.clear();
         let timeline = timeline.map(Timeline::finish).unwrap_or_default();
-        if bench.series.is_empty() {
-            result?;
-            return Err(Failure("nothing was measured before it was stopped".into()));
+        if stop.is_set() {
+            bench.note("the run was stopped before its time".to_owned());
         }
         // What was measured before it failed is worth a report.
         if let Err(Failure(text)) = &result {
             bench.note(format!("the run ended before its time: {text}"));
-        } else if stop.is_set() {
-            bench.note("the run was stopped before its time".to_owned());
+        }
+        if bench.series.is_empty() {
+            result?;
+            return Err(Failure(NOTHING.into()));
         }
         bench.note_quality();
         let (command, settings) = settings::read();
@@ -181,16 +187,18 @@ impl Mode {
     }
 }
 
-fn follow_signals(stop: &Stop) -> io::Result<()> {
-    let stop = stop.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let follow = move || runtime.block_on(stop.follow_signals());
-    thread::Builder::new()
-        .name("bench-signals".into())
-        .spawn(follow)?;
-    Ok(())
+/// A signal stops the run once it is prepared, which is to be said in the answer. Before that it
+/// ends the process, whatever that waits for: there is nothing to report.
+fn follow_signals(stop: &Stop) -> io::Result<Arc<AtomicBool>> {
+    let prepared = Arc::new(AtomicBool::new(false));
+    let measures = Arc::clone(&prepared);
+    stop.follow_signals(move || {
+        if !measures.load(Ordering::SeqCst) {
+            eprintln!("stoker: {NOTHING}");
+            process::exit(UNABLE.into());
+        }
+    })?;
+    Ok(prepared)
 }
 
 /// Writes what is asked for and judges the conditions.
@@ -229,7 +237,7 @@ fn any_answer(report: &Report) -> Result<(), Failure> {
         .map(String::as_str)
         .collect();
     if causes.is_empty() {
-        return Err(Failure("nothing was answered before it was stopped".into()));
+        return Err(Failure(NOTHING.into()));
     }
     let causes: Vec<&str> = causes.into_iter().collect();
     Err(Failure(format!(

@@ -122,8 +122,13 @@ impl Bench {
         (main, apart, tally)
     }
 
-    /// Adds a repetition to the series of this name, which is made if there is none.
+    /// Adds a repetition to the series of this name, which is made if there is none. One that was
+    /// stopped before it began is none.
     pub(crate) fn add(&mut self, name: &str, repetition: Repetition) {
+        let noted = repetition.failed.len() + repetition.discarded.len();
+        if self.stop.is_set() && repetition.answered == 0 && noted == 0 {
+            return;
+        }
         match self.series.iter_mut().find(|series| series.name == name) {
             Some(series) => series.repetitions.push(repetition),
             None => self.series.push(Series {

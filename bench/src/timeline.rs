@@ -1,6 +1,5 @@
 //! Instances and queue over time.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use stoker_control::client::Client;
 
 use crate::report::Moment;
+use crate::stop::Stop;
 
 /// Moments that are kept; with more, every other one goes and looks become half as frequent.
 const MOMENTS: usize = 4000;
@@ -21,7 +21,7 @@ pub(crate) struct Timeline {
 
 struct Shared {
     moments: Mutex<Vec<Moment>>,
-    over: AtomicBool,
+    over: Stop,
 }
 
 /// What a list of functions says of one, as far as it matters here.
@@ -52,7 +52,7 @@ impl Timeline {
     ) -> std::io::Result<Timeline> {
         let shared = Arc::new(Shared {
             moments: Mutex::default(),
-            over: AtomicBool::new(false),
+            over: Stop::new(),
         });
         let watched = Arc::clone(&shared);
         let thread = thread::Builder::new()
@@ -66,7 +66,7 @@ impl Timeline {
 
     /// Ends it; what it saw.
     pub(crate) fn finish(mut self) -> Vec<Moment> {
-        self.shared.over.store(true, Ordering::Relaxed);
+        self.shared.over.set();
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             // If it panicked there is what it saw until then.
@@ -93,10 +93,16 @@ fn watch(
         .build();
     let Ok(runtime) = runtime else { return };
     let mut next = Instant::now();
-    while !shared.over.load(Ordering::Relaxed) {
+    while !shared.over.is_set() {
         let at = begun.elapsed();
         // An upgrade may leave nobody to ask for a moment: that one is missing.
-        if let Some(moment) = runtime.block_on(look(client, functions)) {
+        let moment = runtime.block_on(async {
+            tokio::select! {
+                () = shared.over.wait() => None,
+                moment = look(client, functions) => moment,
+            }
+        });
+        if let Some(moment) = moment {
             let at_ms = at.as_micros() as f64 / 1000.0;
             let mut moments = shared.lock();
             moments.push(Moment { at_ms, ..moment });
@@ -106,7 +112,7 @@ fn watch(
             }
         }
         next = (next + interval).max(Instant::now());
-        while !shared.over.load(Ordering::Relaxed) && Instant::now() < next {
+        while !shared.over.is_set() && Instant::now() < next {
             thread::park_timeout(next.saturating_duration_since(Instant::now()));
         }
     }

@@ -7,12 +7,15 @@
 
 mod bucket;
 mod footprint;
+mod held;
+mod look;
 mod memory;
+mod places;
 mod queue;
+mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,84 +24,19 @@ use stoker_core::InstanceId;
 use tokio::sync::{Notify, oneshot};
 
 use bucket::Bucket;
+use look::Look;
 use memory::Memory;
+use places::Places;
 use queue::Queue;
 
 pub(crate) use footprint::Footprint;
+pub use held::{HeldBy, HeldStarts};
 pub(crate) use memory::Shortage;
-
-/// One place in this many is for functions that have no start under way.
-const SPARE_PARTS: u32 = 4;
+pub use settings::StartSettings;
 
 /// Between two looks at the memory while starts wait for it, for the kernel tells nobody when
 /// there is more of it.
 const MEMORY_LOOK: Duration = Duration::from_millis(50);
-
-/// What the machine may be asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartSettings {
-    /// Starts under way at the same time, at least 1. A fourth of it is for functions that have
-    /// none under way.
-    pub at_once: u32,
-    /// Starts per second, at least 1.
-    pub per_second: u32,
-    /// Starts that may come at once after a pause, at least 1.
-    pub burst: u32,
-    /// Memory that no start may touch, in bytes; 0 to look at no memory at all.
-    pub memory_reserve_bytes: u64,
-    /// Idle instances of other functions are stopped for starts that wait for memory.
-    pub evict_idle: bool,
-    /// A start that takes longer than this is not counted as under way any more.
-    pub yield_after: Duration,
-}
-
-impl Default for StartSettings {
-    /// Nothing is held.
-    fn default() -> Self {
-        StartSettings {
-            at_once: u32::MAX,
-            per_second: u32::MAX,
-            burst: u32::MAX,
-            memory_reserve_bytes: 0,
-            evict_idle: false,
-            yield_after: Duration::from_secs(1),
-        }
-    }
-}
-
-/// What a start waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeldBy {
-    /// The end of another start.
-    AtOnce,
-    /// The next one that there may be per second.
-    Rate,
-    /// Memory.
-    Memory,
-}
-
-impl HeldBy {
-    /// All of them.
-    pub const ALL: [HeldBy; 3] = [HeldBy::AtOnce, HeldBy::Rate, HeldBy::Memory];
-
-    /// In a word, as metrics and commands have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            HeldBy::AtOnce => "at-once",
-            HeldBy::Rate => "rate",
-            HeldBy::Memory => "memory",
-        }
-    }
-}
-
-/// Starts of one function that wait, for people and programs to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeldStarts {
-    /// How many.
-    pub count: u32,
-    /// What the first of them waits for.
-    pub by: HeldBy,
-}
 
 /// Lets starts begin.
 pub(crate) struct Gate {
@@ -114,17 +52,7 @@ struct State {
     bucket: Bucket,
     memory: Memory,
     queue: Queue<Ticket>,
-    /// Starts under way, the oldest first.
-    under_way: VecDeque<UnderWay>,
-    /// How many of a function; none is zero.
-    count: HashMap<u32, u32>,
-}
-
-/// A start under way.
-struct UnderWay {
-    function: u32,
-    instance: InstanceId,
-    since: Instant,
+    places: Places,
 }
 
 /// A start that waits.
@@ -156,15 +84,6 @@ pub(crate) struct Queued {
     pub(crate) since: Instant,
 }
 
-/// What is left to be done after the queue was looked at.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// When to look again though nothing happened.
-    pub(crate) at: Option<Instant>,
-    /// The first function that waits for memory which others may be asked to leave.
-    pub(crate) short: Option<u32>,
-}
-
 type Admitted = Vec<(oneshot::Sender<Permit>, Permit)>;
 
 impl Gate {
@@ -176,8 +95,7 @@ impl Gate {
                 settings,
                 memory,
                 queue: Queue::default(),
-                under_way: VecDeque::new(),
-                count: HashMap::new(),
+                places: Places::default(),
             }),
             waiting: AtomicU32::new(0),
             news: Notify::new(),
@@ -372,11 +290,8 @@ impl Gate {
 impl State {
     /// What is in the way of a start.
     fn verdict(&mut self, function: u32, need_bytes: u64, now: Instant) -> Option<HeldBy> {
-        self.yield_places(now);
-        let most = self.settings.at_once;
-        let spare = most / SPARE_PARTS;
-        let has_some = self.count.contains_key(&function);
-        if self.is_full() || (has_some && self.total() >= most - spare) {
+        self.places.yield_overdue(self.settings.yield_after, now);
+        if !self.places.has_room(function, self.settings.at_once) {
             return Some(HeldBy::AtOnce);
         }
         if !self.bucket.has_one(now) {
@@ -390,61 +305,16 @@ impl State {
     fn begin(&mut self, (function, instance): (u32, InstanceId), need_bytes: u64, now: Instant) {
         self.bucket.take();
         self.memory.promise(need_bytes, now);
-        *self.count.entry(function).or_default() += 1;
-        self.under_way.push_back(UnderWay {
-            function,
-            instance,
-            since: now,
-        });
-    }
-
-    /// Nothing happens if its place was taken from it.
-    fn end(&mut self, instance: InstanceId) {
-        let place = self.under_way.iter().position(|it| it.instance == instance);
-        if let Some(ended) = place.and_then(|place| self.under_way.remove(place)) {
-            self.discount(ended.function);
-        }
-    }
-
-    /// Takes their places from those that take long.
-    fn yield_places(&mut self, now: Instant) {
-        while let Some(oldest) = self.under_way.front()
-            && oldest.since + self.settings.yield_after <= now
-        {
-            let function = oldest.function;
-            self.under_way.pop_front();
-            self.discount(function);
-        }
+        self.places.begin(function, instance, now);
     }
 
     /// When the next one is to yield its place.
     fn next_yield(&self, now: Instant) -> Instant {
-        let oldest = self.under_way.front().map_or(now, |oldest| oldest.since);
-        oldest + self.settings.yield_after
-    }
-
-    fn discount(&mut self, function: u32) {
-        if let Some(count) = self.count.get_mut(&function) {
-            *count -= 1;
-            if *count == 0 {
-                self.count.remove(&function);
-            }
-        }
+        self.places.oldest().unwrap_or(now) + self.settings.yield_after
     }
 
     fn is_full(&self) -> bool {
-        self.total() >= self.settings.at_once
-    }
-
-    fn total(&self) -> u32 {
-        u32::try_from(self.under_way.len()).unwrap_or(u32::MAX)
-    }
-}
-
-impl Look {
-    /// No later than then.
-    fn by(&mut self, at: Instant) {
-        self.at = Some(self.at.map_or(at, |earlier| earlier.min(at)));
+        self.places.total() >= self.settings.at_once
     }
 }
 
@@ -463,7 +333,7 @@ impl Drop for Queued {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.lock().end(self.instance);
+        self.gate.lock().places.end(self.instance);
         if self.gate.waiting.load(Ordering::Relaxed) > 0 && self.gate.look().at.is_some() {
             self.gate.news.notify_one();
         }

@@ -33,7 +33,7 @@ pub(super) fn prepare(
     (target, output): (&TargetArgs, &OutputArgs),
     stop: &Stop,
 ) -> Result<Prepared, Failure> {
-    let admin = admin(target)?;
+    let admin = admin(target, stop)?;
     let call = call(target)?;
     let mut notes = Vec::new();
     let (targets, replay) = match mode {
@@ -122,7 +122,7 @@ fn replayed(
 
 /// The gateway, if something is asked of one: a local one has nothing to do with a URL that nobody
 /// said is its.
-fn admin(target: &TargetArgs) -> Result<Option<Admin>, Failure> {
+fn admin(target: &TargetArgs, stop: &Stop) -> Result<Option<Admin>, Failure> {
     let by_name = target.targets.iter().any(|word| !word.contains("://"));
     if !by_name && target.functions.is_empty() && target.admin.is_none() {
         return Ok(None);
@@ -132,7 +132,7 @@ fn admin(target: &TargetArgs) -> Result<Option<Admin>, Failure> {
         token_file: target.token_file.clone(),
         json: false,
     };
-    Ok(Some(Admin::connect(&connection)?))
+    Ok(Some(Admin::connect(&connection, stop)?))
 }
 
 fn call(target: &TargetArgs) -> Result<Call, Failure> {

@@ -54,8 +54,9 @@ impl Generator {
         let room = Arc::new(Semaphore::new(connections));
         let mut sent = JoinSet::new();
         tokio::select! {
-            result = self.send(share, &room, &mut sent) => result?,
+            biased;
             () = self.stop.wait() => {}
+            result = self.send(share, &room, &mut sent) => result?,
         }
         let all = async { while sent.join_next().await.is_some() {} };
         let stopped = async {
@@ -63,6 +64,7 @@ impl Generator {
             tokio::time::sleep(LAST_ANSWERS).await;
         };
         tokio::select! {
+            biased;
             () = all => {}
             () = stopped => {}
         }
@@ -95,7 +97,8 @@ impl Generator {
             if waited {
                 held_up_until = Some(Instant::now());
             }
-            if limit.is_some_and(|limit| Instant::now() >= limit) {
+            // Of requests that are all due by now, none need be waited for.
+            if self.stop.is_set() || limit.is_some_and(|limit| Instant::now() >= limit) {
                 break;
             }
             if due.is_some() && hopeless.is_some_and(|hopeless| Instant::now() >= hopeless) {

@@ -77,6 +77,7 @@ impl Burst {
 
     fn burst(&self, bench: &mut Bench, wanted: Wanted) -> Result<Duration, Failure> {
         self.force.apply(bench)?;
+        // If it was stopped meanwhile, nothing is sent.
         bench.run(Plan {
             schedule: Schedule::AtOnce(self.count),
             connections: usize::try_from(self.count).unwrap_or(usize::MAX),

@@ -106,7 +106,11 @@ impl Drain {
             let turn = done.len();
             let action = &self.actions[turn % self.actions.len()];
             done.push((Instant::now(), action.name()));
-            action.apply(bench, turn / self.actions.len())?;
+            match action.apply(bench, turn / self.actions.len()) {
+                // It was not waited for.
+                Err(_) if bench.stop.is_set() => drop(done.pop()),
+                applied => applied?,
+            }
             next = (next + self.every).max(Instant::now());
         }
     }

@@ -3,15 +3,19 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{bench, read, repetitions};
 use crate::harness::PATIENCE;
+
+/// What is said if Ctrl-C comes too early.
+const NOTHING: &str = "nothing was measured before it was stopped";
 
 #[test]
 fn results_are_written_and_compared() {
@@ -186,32 +190,14 @@ fn an_interrupted_run_reports_what_it_has() {
     let file = scratch.0.join("report.json");
     let (address, requests) = plain_server();
     let url = format!("http://{address}/");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stoker"))
-        .args([
-            "bench",
-            "warm",
-            &url,
-            "--duration",
-            "1h",
-            "--warm-up",
-            "0s",
-            "--connections",
-            "1",
-            "--json",
-        ])
-        .arg(&file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary can be executed");
-    // On one connection, the second request comes after the first answer.
+    let words = ["warm", &url, "--duration", "1h", "--warm-up", "0s"];
+    let child = begin(&[&words[..], &["--connections", "1"]].concat(), &file);
+    // On one connection, the second request comes after the first answer was noted.
     for _ in 0..2 {
         requests.recv_timeout(PATIENCE).expect("it sends requests");
     }
-    let pid = Pid::from_child(&child);
-    kill_process(pid, Signal::INT).expect("it runs");
-    let status = child.wait().expect("it ends");
-    assert_eq!(status.code(), Some(0));
+    let output = interrupt(child);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     let report = read(&file);
     assert_eq!(repetitions(&report, "warm").len(), 1);
     assert!(
@@ -220,4 +206,74 @@ fn an_interrupted_run_reports_what_it_has() {
             .contains("stopped before its time"),
         "{report}"
     );
+}
+
+/// The handshake of TLS, which nobody answers here, is before the first request.
+#[test]
+fn a_run_is_interrupted_before_it_begins() {
+    let scratch = Scratch::new("early");
+    let file = scratch.0.join("report.json");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let url = format!("https://{address}/");
+    let child = begin(&["warm", &url, "--insecure"], &file);
+    let connection = listener.accept().expect("it connects");
+    let output = interrupt(child);
+    drop(connection);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(NOTHING), "{said}");
+    assert!(!file.exists());
+}
+
+/// Commands that do not end hold up nobody who wants to stop.
+#[test]
+fn a_run_is_interrupted_while_its_target_is_made_cold() {
+    let scratch = Scratch::new("forcing");
+    let url = format!("http://{}/", plain_server().0);
+    for measured in [0, 3] {
+        let (log, file) = (scratch.0.join("log"), scratch.0.join("report.json"));
+        std::fs::write(&log, "").expect("it can be written");
+        let path = log.display();
+        let command = format!(
+            "echo cold >> {path}; test $(wc -l < {path}) -le {measured} || exec sleep 1000"
+        );
+        let words = ["cold", &url, "--warm-up", "0", "--count", "10"];
+        let child = begin(&[&words[..], &["--cold-command", &command]].concat(), &file);
+        let forced = || std::fs::read_to_string(&log).expect("it is there");
+        let begun = Instant::now();
+        while forced().lines().count() <= measured {
+            assert!(begun.elapsed() < PATIENCE, "the last command is not run");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let output = interrupt(child);
+        let said = String::from_utf8_lossy(&output.stderr);
+        if measured == 0 {
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains(NOTHING), "{said}");
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let report = read(&file);
+        assert_eq!(repetitions(&report, "cold")[0]["answered"], measured);
+    }
+}
+
+/// Begins a bench that writes its report here.
+fn begin(words: &[&str], report: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_stoker"))
+        .arg("bench")
+        .args(words)
+        .arg("--json")
+        .arg(report)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be executed")
+}
+
+/// Sends a SIGINT and waits until it has ended.
+fn interrupt(child: Child) -> Output {
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
+    child.wait_with_output().expect("it ends")
 }

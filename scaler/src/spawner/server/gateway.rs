@@ -19,6 +19,10 @@ const GREETING: Duration = Duration::from_secs(5);
 /// Refused gateways that are kept until they have read why.
 const MAX_REFUSED: usize = 8;
 
+/// Requests of a gateway that are served in a row when its heir takes over: many times what its
+/// socket holds.
+const MAX_DRAINED: usize = 65_536;
+
 /// Gateways at once: the one that leads, its heir, and those that finish.
 const MAX_LINKS: usize = 16;
 
@@ -142,8 +146,12 @@ impl Server {
         }
     }
 
-    /// An heir takes workers, and the output of all others.
+    /// An heir takes workers, and the output of all others. Its word may overtake what their gateway
+    /// sent before, in which may be that one of them is ready.
     pub(super) fn take(&mut self, from: u32, ids: &[u64]) {
+        if let Some(former) = self.leader.filter(|leader| *leader != from) {
+            self.drain(former);
+        }
         for id in self.workers.running(|_| true) {
             if ids.contains(&id) {
                 // Its former gateway says whether it is frozen.
@@ -153,6 +161,19 @@ impl Server {
             }
         }
         self.tell(Some(from), &Event::ListEnd, Vec::new());
+    }
+
+    /// Serves all that a gateway has sent. Its pools are frozen by now, so that is little, and no
+    /// more follows; one that goes on holds up nobody for ever.
+    fn drain(&mut self, number: u32) {
+        for _ in 0..MAX_DRAINED {
+            let link = self.links.iter_mut().find(|link| link.number == number);
+            let Some((request, descriptors)) = link.and_then(|link| link.receive(&mut self.inbox))
+            else {
+                return;
+            };
+            self.serve(number, request, descriptors);
+        }
     }
 
     /// A gateway that yielded finished the start of a worker.
