@@ -39,6 +39,12 @@ impl Places {
         u32::try_from(self.under_way.len()).unwrap_or(u32::MAX)
     }
 
+    /// All of them by the counts of the functions, for tests.
+    #[cfg(test)]
+    pub(super) fn counted(&self) -> u32 {
+        self.count.values().sum()
+    }
+
     /// When the oldest one began.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.under_way.front().map(|oldest| oldest.since)

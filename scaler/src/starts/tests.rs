@@ -66,8 +66,8 @@ fn a_burst_of_one_function_leaves_places_for_the_starts_of_others() {
     drop(burst);
     let passed = waiting.iter_mut().filter_map(admitted).count();
     assert_eq!(passed, 994, "each gives its place to the next");
-    assert!(gate.lock().under_way.is_empty());
-    assert!(gate.lock().count.is_empty());
+    assert_eq!(gate.lock().places.total(), 0);
+    assert_eq!(gate.lock().places.counted(), 0);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_start_that_takes_long_yields_its_place() {
     let slow = pass(&gate, 1, 0);
     let next = pass(&gate, 1, 1);
     drop(slow);
-    assert_eq!(gate.lock().total(), 1, "it is the other's place");
+    assert_eq!(gate.lock().places.total(), 1, "it is the other's place");
     gate.configure(at_once(1));
     let mut waiting = queue(&gate, 1, 2, HeldBy::AtOnce);
     let at = gate.look().at.unwrap();
@@ -219,9 +219,9 @@ proptest::proptest! {
                 }
             }
             let state = gate.lock();
-            proptest::prop_assert_eq!(state.under_way.len(), under_way.len());
-            proptest::prop_assert!(state.total() <= limit);
-            proptest::prop_assert_eq!(state.count.values().sum::<u32>(), state.total());
+            proptest::prop_assert_eq!(state.places.total() as usize, under_way.len());
+            proptest::prop_assert!(state.places.total() <= limit);
+            proptest::prop_assert_eq!(state.places.counted(), state.places.total());
             drop(state);
             proptest::prop_assert_eq!(gate.waiting.load(Ordering::Relaxed) as usize, waiting.len());
             proptest::prop_assert!(waiting.is_empty() || !under_way.is_empty());
