@@ -31,5 +31,7 @@ mod measuring;
 mod preload;
 #[path = "process/ready.rs"]
 mod ready;
+#[path = "process/stubs.rs"]
+mod stubs;
 #[path = "process/unprivileged.rs"]
 mod unprivileged;

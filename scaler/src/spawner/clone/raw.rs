@@ -33,15 +33,16 @@ struct Arguments {
 }
 
 /// Makes a child that runs [`child::main`] with `plan` on `stack`, in the new namespaces that `flags`
-/// name and in the control group of v2 whose directory is `cgroup`; its pid, or the error. Returns when the child has executed its program or
-/// has ended.
+/// name and in the control group of v2 whose directory is `cgroup`; its pid, or the error.
+///
+/// With CLONE_VM and CLONE_VFORK among the flags, which come together or not at all, it returns when
+/// the child has executed its program or has ended. Without them the child has a copy of all memory.
 pub(super) fn clone(
     stack: &mut [u128],
     plan: &Plan<'_>,
     flags: c_int,
     cgroup: Option<RawFd>,
 ) -> Result<i32, i32> {
-    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK;
     let Some(cgroup) = cgroup else {
         let top = stack.as_mut_ptr_range().end.cast();
         let plan = ptr::from_ref(plan).cast_mut().cast();
@@ -60,8 +61,9 @@ pub(super) fn clone(
         cgroup: cgroup as u64,
         ..Arguments::default()
     };
-    // SAFETY: nothing else uses the stack, whose end is aligned to 16 bytes: this thread sleeps
-    // until the child no longer needs it, and `plan` and all that it points to live until then.
+    // SAFETY: nothing else uses the stack, whose end is aligned to 16 bytes: this thread, the only
+    // one, sleeps until the child no longer needs it, and `plan` and all that it points to live until
+    // then; or the child has copies of them, which are its own for as long as it lives.
     // `child::main` reads `plan` and writes to its atomics only, so this thread's view of the memory
     // stays valid.
     let result = unsafe { clone3(&raw const arguments, plan) };
