@@ -19,6 +19,7 @@ use super::cgroup::Entry;
 mod child;
 mod confine;
 mod filter;
+mod private;
 mod raw;
 mod standby;
 mod stub;
@@ -121,12 +122,10 @@ pub(super) struct Cloner {
     hand_over: (OwnedFd, OwnedFd),
     /// The kernel puts a child into a control group of v2 as it makes it (since 5.7).
     into_cgroup: bool,
-    /// Room for what stubs are told, of which each has its own copy; none before the first one.
-    room: Option<stub::Room>,
 }
 
 /// What every child undoes or takes over of this process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Origin {
     /// Ignored by this process, to be restored to their defaults.
     ignored: Vec<c_int>,
@@ -154,6 +153,8 @@ struct Plan<'a> {
     parent: c_int,
     /// The child waits to be told its environment and descriptors; none: they are above.
     standby: Option<standby::Standby>,
+    /// The storage of the child's own thread, if it does not have this thread's.
+    thread: usize,
     report: &'a Report,
 }
 
@@ -194,7 +195,6 @@ impl Cloner {
             origin: Origin { ignored, files },
             hand_over,
             into_cgroup: true,
-            room: None,
         })
     }
 
@@ -287,6 +287,7 @@ impl<'a> Plan<'a> {
                 _ => 0,
             },
             standby: None,
+            thread: 0,
             report,
         }
     }

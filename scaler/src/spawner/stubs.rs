@@ -34,8 +34,8 @@ pub(super) struct Stubs {
     most: usize,
     /// Least recently started first.
     known: Vec<Known>,
-    /// Those that were killed, with their groups, until they are reaped.
-    doomed: HashMap<i32, Option<Cgroup>>,
+    /// Those that were killed, until they are reaped.
+    doomed: HashMap<i32, Waiting>,
 }
 
 /// A program that was started.
@@ -133,8 +133,8 @@ impl Stubs {
 
     /// A child has ended; the group that it leaves, if it was one of these.
     pub(super) fn bury(&mut self, pid: i32) -> Option<Cgroup> {
-        if let Some(cgroup) = self.doomed.remove(&pid) {
-            return cgroup;
+        if let Some(waiting) = self.doomed.remove(&pid) {
+            return waiting.cgroup;
         }
         // Not made again before the next start: it may end each time.
         let is_its = |waiting: &mut Waiting| waiting.stub.pid == pid;
@@ -147,16 +147,21 @@ impl Stubs {
     /// The groups of those that could not be reaped.
     pub(super) fn close(&mut self) -> Vec<Cgroup> {
         self.limit(0);
-        self.doomed.drain().filter_map(|(_, group)| group).collect()
+        let doomed = self.doomed.drain().filter_map(|(_, waiting)| {
+            // It may still run in its memory.
+            std::mem::forget(waiting.stub);
+            waiting.cgroup
+        });
+        doomed.collect()
     }
 
     /// Kills one, which is not reaped yet and so is still itself.
     fn discard(&mut self, waiting: Option<Waiting>) {
-        if let Some(Waiting { stub, cgroup, .. }) = waiting {
-            if let Some(pid) = Pid::from_raw(stub.pid) {
+        if let Some(waiting) = waiting {
+            if let Some(pid) = Pid::from_raw(waiting.stub.pid) {
                 rustix::process::kill_process(pid, Signal::KILL).ok();
             }
-            self.doomed.insert(stub.pid, cgroup);
+            self.doomed.insert(waiting.stub.pid, waiting);
         }
     }
 }
@@ -252,10 +257,11 @@ impl Workers {
             self.networks.supply(confinement);
         }
         let (cgroup, entry) = self.cgroups.take(&program.resources).ok()?.unzip();
-        match self.cloner.prepare(&prepared, entry.as_ref()) {
+        let identity = prepared.identity.clone();
+        match self.cloner.prepare(prepared, entry.as_ref()) {
             Ok(stub) => Some(Waiting {
                 stub,
-                identity: prepared.identity,
+                identity,
                 cgroup,
             }),
             Err(_) => {

@@ -1,6 +1,6 @@
 //! What the child does between clone and exec: system calls only.
 //!
-//! It runs in the parent's memory while the parent's only thread sleeps, or in a copy of it, so it
+//! It runs in the parent's memory while the parent's only thread sleeps or, as a stub, goes on, so it
 //! must not allocate, lock or panic. It goes through `libc::syscall`, for the wrappers of some calls (setresuid) would
 //! tell other threads, of which the child has none.
 
@@ -18,7 +18,7 @@ pub(super) type Failure = (Stage, c_int, usize);
 
 /// The child's first and last function.
 pub(super) extern "C" fn main(plan: *mut c_void) -> c_int {
-    // SAFETY: the parent passes a `Plan` that outlives this child, or of which it has a copy.
+    // SAFETY: the parent passes a `Plan` that outlives this child.
     let plan = unsafe { &*plan.cast::<Plan<'_>>() };
     let result = match &plan.standby {
         None => execute(plan),
@@ -343,7 +343,7 @@ pub(super) fn check(result: c_long) -> Result<(), c_int> {
     if result == -1 { Err(errno()) } else { Ok(()) }
 }
 
-/// The error of the last call. The child shares the variable with its sleeping parent.
+/// The error of the last call. The child shares the variable with its sleeping parent, or has its own.
 fn errno() -> c_int {
     // SAFETY: the location is valid for the thread whose memory this child uses.
     unsafe { *libc::__errno_location() }

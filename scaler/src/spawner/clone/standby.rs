@@ -1,5 +1,5 @@
 //! The child's part of a stub: it does what does not depend on the instance, and waits for the rest.
-//! System calls only, as in [`super::child`], in a copy of the parent's memory.
+//! System calls only, as in [`super::child`].
 
 use std::convert::Infallible;
 use std::mem::size_of;
@@ -20,7 +20,7 @@ pub(super) const MARK: u8 = b'E';
 /// How the child is told, and where it puts that.
 pub(super) struct Standby {
     pub(super) socket: RawFd,
-    /// Memory that the child alone uses in its copy.
+    /// Memory that the child alone uses.
     pub(super) message: *mut [u8],
     /// The same.
     pub(super) environment: *mut [*const c_char],

@@ -1,14 +1,15 @@
 //! The parent's part of a stub: a child that was cloned ahead of the instance that it becomes, and has
 //! done all that does not depend on the instance.
 //!
-//! It has a copy of this process's memory. Whether it executed the program is known from its end of
-//! a socket, which closes on exec, and from a page that both share.
+//! It shares this process's memory, as every child does between clone and exec, but does not stop
+//! it: a copy would cost both more than all the rest. So what it uses is its own until it is gone.
+//! Whether it executed the program is known from its end of a socket, which closes on exec.
 
 use std::ffi::CString;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::time::Duration;
 
 use libc::c_char;
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
+use super::private::Private;
 use super::standby::{MARK, Standby};
 use super::*;
 use crate::spawner::protocol::MAX_MESSAGE;
@@ -27,24 +29,28 @@ const EXECUTION: Duration = Duration::from_secs(5);
 /// Variables that a stub can be told.
 const MAX_VARIABLES: usize = 4096;
 
-/// A child that waits.
+/// A child that waits. To be kept until it has executed its program or was reaped.
 #[derive(Debug)]
 pub(in crate::spawner) struct Stub {
     pub(in crate::spawner) pid: i32,
     socket: OwnedFd,
-    report: Shared,
+    ground: *mut Ground,
+    /// Borrows from the ground.
+    plan: *mut Plan<'static>,
 }
 
-/// Where a stub puts what it is told. Never written to in this process, and so not even in memory.
+/// All that the child uses, besides what never changes.
 #[derive(Debug)]
-pub(super) struct Room {
-    message: Box<[u8]>,
-    environment: Box<[*const c_char]>,
+struct Ground {
+    program: Prepared,
+    origin: Origin,
+    listen_pid: Vec<AtomicU8>,
+    report: Report,
+    private: Private,
+    /// Not even in memory before the child is told something.
+    message: *mut [u8],
+    environment: *mut [*const c_char],
 }
-
-/// A report in a page that a stub shares with this process.
-#[derive(Debug)]
-struct Shared(NonNull<Report>);
 
 impl Cloner {
     /// Clones a child that waits to execute `program`, which must not be observed, in the control
@@ -56,7 +62,7 @@ impl Cloner {
     /// If it cannot be cloned; what fails in the child shows when it is used.
     pub(in crate::spawner) fn prepare(
         &mut self,
-        program: &Prepared,
+        program: Prepared,
         entry: Option<&Entry>,
     ) -> Result<Stub, CloneError> {
         let failed = |error| CloneError {
@@ -68,29 +74,65 @@ impl Cloner {
         let pair = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
         let (socket, its_socket) = pair.map_err(failed)?;
         set_socket_timeout(&socket, Timeout::Recv, Some(EXECUTION)).map_err(failed)?;
-        let report = Shared::new().map_err(failed)?;
-        let room = self.room.get_or_insert_with(|| Room {
-            message: vec![0; MAX_MESSAGE + 1].into_boxed_slice(),
-            environment: vec![ptr::null(); MAX_VARIABLES].into_boxed_slice(),
-        });
-        let listen_pid = listen_pid();
-        let mut plan = Plan::new(program, &self.origin, &listen_pid, report.get());
-        plan.standby = Some(Standby {
-            socket: its_socket.as_raw_fd(),
-            message: &raw mut *room.message,
-            environment: &raw mut *room.environment,
-        });
-        let stack = (&mut *self.stack, &mut self.into_cgroup);
-        let pid = clone_into(stack, &mut plan, entry, 0)?;
-        Ok(Stub {
-            pid,
-            socket,
-            report,
-        })
+        let mut stub = Stub::new(program, self.origin.clone(), socket);
+        // SAFETY: there is no child yet, so both are this process's alone. The stack is not reached
+        // through the plan.
+        let (plan, private) = unsafe { (&mut *stub.plan, &mut (*stub.ground).private) };
+        if let Some(standby) = &mut plan.standby {
+            standby.socket = its_socket.as_raw_fd();
+        }
+        let beside = libc::CLONE_VM | libc::CLONE_SETTLS;
+        let stack = (private.stack(), &mut self.into_cgroup);
+        stub.pid = clone_into(stack, plan, entry, beside)?;
+        Ok(stub)
     }
 }
 
 impl Stub {
+    /// Without a child.
+    fn new(program: Prepared, origin: Origin, socket: OwnedFd) -> Stub {
+        let ground = Box::into_raw(Box::new(Ground {
+            program,
+            origin,
+            listen_pid: listen_pid(),
+            report: Report::default(),
+            private: Private::new(),
+            message: Box::into_raw(vec![0; MAX_MESSAGE + 1].into_boxed_slice()),
+            environment: Box::into_raw(vec![ptr::null(); MAX_VARIABLES].into_boxed_slice()),
+        }));
+        // SAFETY: the ground is dropped after the plan that borrows from it, and what is borrowed
+        // changes through atomics only.
+        let (program, origin, listen_pid, report) = unsafe {
+            (
+                &(*ground).program,
+                &(*ground).origin,
+                (&(*ground).listen_pid).as_slice(),
+                &(*ground).report,
+            )
+        };
+        let mut plan = Plan::new(program, origin, listen_pid, report);
+        // SAFETY: the ground is there, and nothing else refers to these fields.
+        unsafe {
+            plan.thread = (*ground).private.pointer();
+            plan.standby = Some(Standby {
+                socket: -1,
+                message: (*ground).message,
+                environment: (*ground).environment,
+            });
+        }
+        Stub {
+            pid: 0,
+            socket,
+            ground,
+            plan: Box::into_raw(Box::new(plan)),
+        }
+    }
+
+    fn report(&self) -> &Report {
+        // SAFETY: the ground lives as long as `self`, and a report consists of atomics.
+        unsafe { &(*self.ground).report }
+    }
+
     /// Has it execute its program with this environment and these streams; none if it did not. Then
     /// it is of no more use, and whether it is gone is not known.
     pub(in crate::spawner) fn execute(
@@ -116,7 +158,7 @@ impl Stub {
                 end => break end,
             }
         };
-        let about_to_execute = self.report.get().about_to_execute();
+        let about_to_execute = self.report().about_to_execute();
         let ended = end.is_ok_and(|(bytes, _)| bytes == 0);
         let executed = ended && about_to_execute != 0 && !self.has_failed();
         executed.then_some(Cloned {
@@ -128,34 +170,27 @@ impl Stub {
 
     /// Whether it ended by itself, having failed at something.
     pub(in crate::spawner) fn has_failed(&self) -> bool {
-        self.report.get().failure().is_some()
+        self.report().failure().is_some()
     }
 }
 
-impl Shared {
-    fn new() -> Result<Shared, Errno> {
-        let (access, kind) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-        );
-        // SAFETY: a new mapping, wherever the kernel puts it.
-        let page = unsafe { libc::mmap(ptr::null_mut(), size_of::<Report>(), access, kind, -1, 0) };
-        match NonNull::new(page).filter(|_| page != libc::MAP_FAILED) {
-            Some(page) => Ok(Shared(page.cast())),
-            None => Err(Errno::NOMEM),
+impl Drop for Stub {
+    fn drop(&mut self) {
+        // SAFETY: they came from boxes, the plan borrows from the ground and goes first, and the
+        // child no longer uses either.
+        unsafe {
+            drop(Box::from_raw(self.plan));
+            drop(Box::from_raw(self.ground));
         }
     }
-
-    fn get(&self) -> &Report {
-        // SAFETY: the mapping lives as long as `self`, is aligned to a page and was zeroed, which is
-        // a report; it consists of atomics only, so the child may write to it.
-        unsafe { self.0.as_ref() }
-    }
 }
 
-impl Drop for Shared {
+impl Drop for Ground {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and every reference to it is gone.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<Report>()) };
+        // SAFETY: both came from boxes, and the child no longer uses them.
+        unsafe {
+            drop(Box::from_raw(self.message));
+            drop(Box::from_raw(self.environment));
+        }
     }
 }
