@@ -44,7 +44,7 @@ pub(in crate::spawner) struct Stub {
 struct Ground {
     program: Prepared,
     origin: Origin,
-    listen_pid: Vec<AtomicU8>,
+    listen_pid: *mut [AtomicU8],
     report: Report,
     private: Private,
     /// Not even in memory before the child is told something.
@@ -94,7 +94,7 @@ impl Stub {
         let ground = Box::into_raw(Box::new(Ground {
             program,
             origin,
-            listen_pid: listen_pid(),
+            listen_pid: Box::into_raw(listen_pid().into_boxed_slice()),
             report: Report::default(),
             private: Private::new(),
             message: Box::into_raw(vec![0; MAX_MESSAGE + 1].into_boxed_slice()),
@@ -106,7 +106,7 @@ impl Stub {
             (
                 &(*ground).program,
                 &(*ground).origin,
-                (&(*ground).listen_pid).as_slice(),
+                &*(*ground).listen_pid,
                 &(*ground).report,
             )
         };
@@ -187,8 +187,9 @@ impl Drop for Stub {
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        // SAFETY: both came from boxes, and the child no longer uses them.
+        // SAFETY: all came from boxes, and the child no longer uses them.
         unsafe {
+            drop(Box::from_raw(self.listen_pid));
             drop(Box::from_raw(self.message));
             drop(Box::from_raw(self.environment));
         }
