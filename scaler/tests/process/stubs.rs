@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use stoker_core::FailureKind;
 use stoker_scaler::driver::{Driver, LaunchSpec, Namespace, Resources, Rlimit, SocketKind, Stop};
+use stoker_scaler::spawner::CgroupUse;
 
 use crate::limiting::has_groups;
 use crate::support::*;
@@ -226,6 +227,22 @@ async fn nothing_is_left_of_them() {
     assert!(runs(waiting));
     bench.finish().await;
     assert!(!runs(waiting));
+}
+
+#[tokio::test]
+async fn one_waits_without_a_group_too() {
+    let mut bare = settings();
+    bare.cgroups.enabled = CgroupUse::Never;
+    let bench = Bench::with(bare, ports(5));
+    bench.start(1, report()).await.expect("it is executed");
+    let first = bench.outputs.line(1);
+    for count in 2..=4 {
+        let waiting = stub(&bench).await;
+        let started = bench.start(count, report()).await.expect("it is executed");
+        assert_eq!(started.pid, Some(waiting));
+        assert_eq!(bench.outputs.line(count), first);
+    }
+    bench.finish().await;
 }
 
 #[tokio::test]
