@@ -338,6 +338,7 @@ fn spawner_settings(spec: &GatewaySpec) -> SpawnerSettings {
         pool: spec.cgroups.pool,
     };
     settings.spare_networks = spec.spare_networks;
+    settings.stubs = spec.stubs;
     settings
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) cgroups: CgroupsSpec,
     pub(crate) freeze: FreezeSpec,
     pub(crate) starts: StartsDraft,
+    pub(crate) stubs: usize,
     pub(crate) spare_networks: usize,
     pub(crate) logs: LogSpec,
     pub(crate) access: AccessSettings,
@@ -172,6 +173,7 @@ impl GatewayDraft {
             cgroups: CgroupsSpec::default(),
             freeze: machine::blank_freeze(),
             starts: StartsDraft::default(),
+            stubs: 0,
             spare_networks: 0,
             logs: LogSpec {
                 file_bytes: 0,

@@ -113,6 +113,7 @@ fn finish(
         cgroups: draft.cgroups,
         freeze: draft.freeze,
         starts: starts(draft.starts),
+        stubs: draft.stubs,
         spare_networks: draft.spare_networks,
         logs: draft.logs,
         ports: draft.ports,

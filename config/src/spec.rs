@@ -82,6 +82,8 @@ pub struct GatewaySpec {
     pub freeze: FreezeSpec,
     /// How much is started at the same time.
     pub starts: StartsSpec,
+    /// Programs for which a process waits to become the next instance.
+    pub stubs: usize,
     /// Networks that are kept ready for instances with one of their own.
     pub spare_networks: usize,
     /// The output of the functions.

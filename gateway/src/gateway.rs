@@ -379,6 +379,7 @@ fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
         ("adoption", old.adoption != new.adoption),
         ("freeze", old.freeze != new.freeze),
         ("cgroups", old.cgroups != new.cgroups),
+        ("starts.stubs", old.stubs != new.stubs),
         (
             "isolation.spare-networks",
             old.spare_networks != new.spare_networks,

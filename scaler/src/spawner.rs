@@ -35,6 +35,7 @@ pub(crate) mod protocol;
 mod reap;
 mod runners;
 mod server;
+mod stubs;
 #[allow(
     unsafe_code,
     reason = "signals, waits and seccomp notifications that rustix does not offer"

@@ -31,6 +31,8 @@ mod measuring;
 mod preload;
 #[path = "process/ready.rs"]
 mod ready;
+#[path = "process/stubs.rs"]
+mod stubs;
 #[path = "process/succeeding.rs"]
 mod succeeding;
 #[path = "process/unprivileged.rs"]

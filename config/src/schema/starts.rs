@@ -4,7 +4,7 @@ use super::Field::{Flag, Size, Span, Whole};
 use super::Preset::{Else, Value};
 use super::{Key, key};
 use crate::draft::GatewayDraft;
-use crate::units::{HOUR, MILLI, TIB, narrow};
+use crate::units::{HOUR, MILLI, TIB, narrow, wide};
 
 pub(super) const STARTS: &[Key<GatewayDraft>] = &[
     key(
@@ -45,5 +45,13 @@ pub(super) const STARTS: &[Key<GatewayDraft>] = &[
         Flag(|d, v| d.starts.evict_idle = v),
         "Instances of other functions are stopped for a start that waits for memory, those that \
          were idle for the longest time first, as far as their scaling allows.",
+    ),
+    key(
+        "stubs",
+        Value("4"),
+        Whole(0, 100, |d, v| d.stubs = wide(v)),
+        "Programs for which a process waits that has done all but execute it, so that the next \
+         instance starts sooner: those that were started last, within a minute. Takes effect with \
+         the next start of the gateway or upgrade.",
     ),
 ];

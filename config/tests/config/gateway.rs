@@ -48,6 +48,7 @@ fn defaults() {
     );
     assert_eq!(gateway.starts.yield_after, Duration::from_secs(1));
     assert_eq!(gateway.starts.memory_reserve_bytes, 64 << 20);
+    assert_eq!(gateway.stubs, 4);
     assert!(gateway.starts.evict_idle);
     assert_eq!((gateway.logs.file_bytes, gateway.logs.files), (10 << 20, 3));
     assert_eq!(gateway.logs.line_bytes, 16 << 10);

@@ -19,9 +19,13 @@ use super::cgroup::Entry;
 mod child;
 mod confine;
 mod filter;
+mod private;
 mod raw;
+mod standby;
+mod stub;
 
 pub(super) use confine::{Confinement, Mounts, Step, raise_loopback};
+pub(super) use stub::Stub;
 
 /// The child calls a few functions deep; a debug build needs about 4 KiB.
 const STACK: usize = 64 * 1024;
@@ -113,30 +117,33 @@ impl CloneError {
 #[derive(Debug)]
 pub(super) struct Cloner {
     stack: Box<[u128]>,
-    /// Ignored by this process, to be restored to their defaults.
-    ignored: Vec<c_int>,
-    /// The limit of open files that this process was started with.
-    files: libc::rlimit64,
+    origin: Origin,
     /// The child sends its observer into the first, we receive it from the second.
     hand_over: (OwnedFd, OwnedFd),
     /// The kernel puts a child into a control group of v2 as it makes it (since 5.7).
     into_cgroup: bool,
 }
 
+/// What every child undoes or takes over of this process.
+#[derive(Clone, Debug)]
+struct Origin {
+    /// Ignored by this process, to be restored to their defaults.
+    ignored: Vec<c_int>,
+    /// The limit of open files that this process was started with.
+    files: libc::rlimit64,
+}
+
 /// What the child sees: pointers into memory that outlives it.
 struct Plan<'a> {
     program: &'a Prepared,
-    ignored: &'a [c_int],
-    files: libc::rlimit64,
+    origin: &'a Origin,
     hand_over: RawFd,
     candidates: Vec<*const c_char>,
     arguments: Vec<*const c_char>,
     environment: Vec<*const c_char>,
     /// `LISTEN_PID=` and room for a number, completed by the child.
     listen_pid: &'a [AtomicU8],
-    stdout: RawFd,
-    stderr: RawFd,
-    listener: Option<RawFd>,
+    descriptors: Descriptors,
     /// The child writes itself to this file, if it is not there by then.
     processes: Option<RawFd>,
     /// And to each of these.
@@ -144,6 +151,24 @@ struct Plan<'a> {
     /// The filter for a program that is kept from system calls. Made here, for it takes memory.
     denials: &'a [libc::sock_filter],
     parent: c_int,
+    /// The child waits to be told its environment and descriptors; none: they are above.
+    standby: Option<standby::Standby>,
+    /// The storage of the child's own thread, if it does not have this thread's.
+    thread: usize,
+    report: &'a Report,
+}
+
+/// What the child makes its own, by their numbers in it.
+#[derive(Clone, Copy)]
+struct Descriptors {
+    stdout: RawFd,
+    stderr: RawFd,
+    listener: Option<RawFd>,
+}
+
+/// What the child leaves for its parent.
+#[derive(Debug, Default)]
+struct Report {
     stage: AtomicI32,
     errno: AtomicI32,
     index: AtomicUsize,
@@ -161,13 +186,13 @@ impl Cloner {
             SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
             None,
         )?;
+        let files = libc::rlimit64 {
+            rlim_cur: files.0,
+            rlim_max: files.1,
+        };
         Ok(Cloner {
             stack: vec![0; STACK / size_of::<u128>()].into_boxed_slice(),
-            ignored,
-            files: libc::rlimit64 {
-                rlim_cur: files.0,
-                rlim_max: files.1,
-            },
+            origin: Origin { ignored, files },
             hand_over,
             into_cgroup: true,
         })
@@ -184,84 +209,36 @@ impl Cloner {
         streams: &Streams<'_>,
         entry: Option<&Entry>,
     ) -> Result<Cloned, CloneError> {
-        let listen_pid: Vec<AtomicU8> = b"LISTEN_PID=0000000000\0"
-            .iter()
-            .copied()
-            .map(AtomicU8::new)
-            .collect();
-        let mut environment = pointers(&program.environment);
+        let (listen_pid, report) = (listen_pid(), Report::default());
+        let mut plan = Plan::new(program, &self.origin, &listen_pid, &report);
+        plan.hand_over = self.hand_over.0.as_raw_fd();
+        plan.environment = pointers(&program.environment);
         if streams.listener.is_some() {
             // Before the null at the end.
-            environment.insert(environment.len() - 1, listen_pid.as_ptr().cast());
+            let last = plan.environment.len() - 1;
+            plan.environment.insert(last, listen_pid.as_ptr().cast());
         }
-        let flags = program.confinement.as_ref().map_or(0, |own| own.flags);
-        let mut plan = Plan {
-            program,
-            ignored: &self.ignored,
-            files: self.files,
-            hand_over: self.hand_over.0.as_raw_fd(),
-            candidates: pointers(&program.candidates),
-            arguments: pointers(&program.arguments),
-            environment,
-            listen_pid: &listen_pid,
+        plan.descriptors = Descriptors {
             stdout: streams.stdout.as_raw_fd(),
             stderr: streams.stderr.as_raw_fd(),
             listener: streams.listener.map(|fd| fd.as_raw_fd()),
-            processes: None,
-            denials: filter::denials(),
-            tasks: entry.map_or_else(Vec::new, |entry| {
-                entry.tasks.iter().map(|(_, fd)| fd.as_raw_fd()).collect()
-            }),
-            parent: match flags & libc::CLONE_NEWPID {
-                0 => rustix::process::getpid().as_raw_nonzero().get(),
-                // Not to be seen from there.
-                _ => 0,
-            },
-            stage: AtomicI32::new(0),
-            errno: AtomicI32::new(0),
-            index: AtomicUsize::new(0),
-            about_to_execute: [AtomicI64::new(0), AtomicI64::new(0)],
         };
-        let directory = entry.and_then(|entry| entry.directory.as_ref());
-        let directory = directory.map(|fd| fd.as_raw_fd());
-        let directory = directory.filter(|_| self.into_cgroup);
-        plan.processes = match directory {
-            Some(_) => None,
-            None => entry.and_then(Entry::processes),
-        };
-        let mut cloned = raw::clone(&mut self.stack, &plan, flags, directory);
-        if let Err(error) = cloned
-            && directory.is_some()
-            && raw::is_unknown(error)
-        {
-            plan.processes = entry.and_then(Entry::processes);
-            cloned = raw::clone(&mut self.stack, &plan, flags, None);
-            // Otherwise it was something else that was not allowed.
-            self.into_cgroup = cloned.is_err();
-        }
-        let pid = cloned.map_err(|error| CloneError {
-            stage: Stage::Clone,
-            error: rustix::io::Errno::from_raw_os_error(error),
-            index: 0,
-        })?;
-        self.conclude(&plan, pid)
-    }
-
-    /// What became of the child, which has executed the program or ended by now.
-    fn conclude(&self, plan: &Plan<'_>, pid: i32) -> Result<Cloned, CloneError> {
+        let stack = (&mut *self.stack, &mut self.into_cgroup);
+        let shared = libc::CLONE_VM | libc::CLONE_VFORK;
+        let pid = clone_into(stack, &mut plan, entry, shared)?;
         // In any case, or the next child's would be taken for it.
-        let observer = match plan.program.observe {
+        let observer = match program.observe {
             true => self.receive_observer(),
             false => None,
         };
-        if let Some(failure) = plan.failure() {
+        if let Some(failure) = report.failure() {
             reap(pid);
             return Err(failure);
         }
         Ok(Cloned {
             pid,
             observer,
-            about_to_execute: plan.about_to_execute(),
+            about_to_execute: report.about_to_execute(),
         })
     }
 
@@ -280,7 +257,50 @@ impl Cloner {
     }
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    /// For a child that has neither descriptors nor an environment.
+    fn new(
+        program: &'a Prepared,
+        origin: &'a Origin,
+        listen_pid: &'a [AtomicU8],
+        report: &'a Report,
+    ) -> Plan<'a> {
+        Plan {
+            program,
+            origin,
+            hand_over: -1,
+            candidates: pointers(&program.candidates),
+            arguments: pointers(&program.arguments),
+            environment: Vec::new(),
+            listen_pid,
+            descriptors: Descriptors {
+                stdout: -1,
+                stderr: -1,
+                listener: None,
+            },
+            processes: None,
+            tasks: Vec::new(),
+            denials: filter::denials(),
+            parent: match program.namespaces() & libc::CLONE_NEWPID {
+                0 => rustix::process::getpid().as_raw_nonzero().get(),
+                // Not to be seen from there.
+                _ => 0,
+            },
+            standby: None,
+            thread: 0,
+            report,
+        }
+    }
+}
+
+impl Prepared {
+    /// The flags of `clone` that make its namespaces.
+    fn namespaces(&self) -> c_int {
+        self.confinement.as_ref().map_or(0, |own| own.flags)
+    }
+}
+
+impl Report {
     fn about_to_execute(&self) -> u64 {
         let [seconds, nanos] = &self.about_to_execute;
         let part = |part: &AtomicI64| u64::try_from(part.load(Ordering::Relaxed)).unwrap_or(0);
@@ -310,6 +330,48 @@ impl Plan<'_> {
             index: self.index.load(Ordering::Relaxed),
         })
     }
+}
+
+/// Clones a child of `plan` on a stack, in the control group of `entry`; whether the kernel puts it
+/// there itself is found out. `sharing` are flags beside those of its namespaces.
+fn clone_into(
+    (stack, into_cgroup): (&mut [u128], &mut bool),
+    plan: &mut Plan<'_>,
+    entry: Option<&Entry>,
+    sharing: c_int,
+) -> Result<i32, CloneError> {
+    let flags = plan.program.namespaces() | sharing;
+    plan.tasks = entry.map_or_else(Vec::new, |entry| {
+        entry.tasks.iter().map(|(_, fd)| fd.as_raw_fd()).collect()
+    });
+    let directory = entry.and_then(|entry| entry.directory.as_ref());
+    let directory = directory.map(|fd| fd.as_raw_fd());
+    let directory = directory.filter(|_| *into_cgroup);
+    plan.processes = match directory {
+        Some(_) => None,
+        None => entry.and_then(Entry::processes),
+    };
+    let mut cloned = raw::clone(stack, plan, flags, directory);
+    if let Err(error) = cloned
+        && directory.is_some()
+        && raw::is_unknown(error)
+    {
+        plan.processes = entry.and_then(Entry::processes);
+        cloned = raw::clone(stack, plan, flags, None);
+        // Otherwise it was something else that was not allowed.
+        *into_cgroup = cloned.is_err();
+    }
+    cloned.map_err(|error| CloneError {
+        stage: Stage::Clone,
+        error: rustix::io::Errno::from_raw_os_error(error),
+        index: 0,
+    })
+}
+
+/// `LISTEN_PID=` and room for a number.
+fn listen_pid() -> Vec<AtomicU8> {
+    let text = b"LISTEN_PID=0000000000\0".iter().copied();
+    text.map(AtomicU8::new).collect()
 }
 
 /// Pointers to the strings, and a null.

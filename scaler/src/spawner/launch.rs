@@ -52,11 +52,13 @@ pub struct SpawnerSettings {
     pub cgroups: CgroupSettings,
     /// Networks that are kept ready, once an instance has wanted one of its own.
     pub spare_networks: usize,
+    /// Programs of which a process waits to become the next instance: those started last.
+    pub stubs: usize,
 }
 
 impl SpawnerSettings {
     /// `stoker spawner` of this very program; no adoption, 10 s of grace, control groups if
-    /// possible, 8 spare networks.
+    /// possible, 8 spare networks, 4 stubs.
     pub fn new(state_dir: impl Into<PathBuf>) -> SpawnerSettings {
         SpawnerSettings {
             state_dir: state_dir.into(),
@@ -66,6 +68,7 @@ impl SpawnerSettings {
             grace: Duration::from_secs(10),
             cgroups: CgroupSettings::default(),
             spare_networks: 8,
+            stubs: 4,
         }
     }
 }
@@ -264,6 +267,7 @@ fn greet(
         heir,
         cgroups: settings.cgroups.clone(),
         spare_networks: settings.spare_networks,
+        stubs: settings.stubs,
     };
     rustix::net::sockopt::set_socket_timeout(socket, Timeout::Recv, Some(GREETING))?;
     match Packet::new(&hello, Vec::new())?.send(socket) {

@@ -22,6 +22,7 @@ pub(super) struct Terms {
     pub(super) grace_ms: u64,
     pub(super) cgroups: CgroupSettings,
     pub(super) spare_networks: usize,
+    pub(super) stubs: usize,
 }
 
 /// A connected gateway.

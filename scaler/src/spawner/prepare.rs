@@ -62,7 +62,7 @@ fn candidates(name: &str, path: &str) -> Result<Vec<CString>, Fault> {
 }
 
 /// `KEY=value` for each.
-fn environment(variables: &[(String, String)]) -> Result<Vec<CString>, Fault> {
+pub(super) fn environment(variables: &[(String, String)]) -> Result<Vec<CString>, Fault> {
     variables
         .iter()
         .map(|(key, value)| {

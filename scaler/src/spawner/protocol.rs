@@ -40,6 +40,9 @@ pub(crate) enum Request {
         /// Networks that are kept ready, once an instance has wanted one of its own.
         #[serde(default)]
         spare_networks: usize,
+        /// Programs of which a process waits to become the next instance.
+        #[serde(default)]
+        stubs: usize,
     },
     /// Makes these workers the heir's, who also reads the output of all others from now on. The
     /// answer is a `Listed` for each that lives, an `Output` for each other, and `ListEnd`.

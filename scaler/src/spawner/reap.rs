@@ -50,6 +50,12 @@ impl Workers {
                     self.give_back(cgroup);
                 }
             }
+            if self.stubs.contains(raw) {
+                rustix::process::kill_process_group(pid, Signal::KILL).ok();
+                if let Some(cgroup) = self.stubs.bury(raw) {
+                    self.give_back(cgroup);
+                }
+            }
             if let Some(id) = self.leaders.remove(&raw) {
                 // While its first process is unreaped, the group cannot be another's.
                 rustix::process::kill_process_group(pid, Signal::KILL).ok();
@@ -149,13 +155,16 @@ impl Workers {
         for (_, cgroup) in std::mem::take(&mut self.condemned) {
             self.cgroups.give_back(cgroup);
         }
+        for cgroup in self.stubs.close() {
+            self.cgroups.give_back(cgroup);
+        }
         self.cgroups.close();
     }
 
     /// Kills the children that belong to a worker that is gone; the names of those workers.
     fn kill_strays(&mut self, now: Instant) -> HashSet<String> {
         let mut strays = proc::children();
-        strays.retain(|pid| !self.leaders.contains_key(pid));
+        strays.retain(|pid| !self.leaders.contains_key(pid) && !self.stubs.contains(*pid));
         if strays.is_empty() {
             self.unsure = None;
             return HashSet::new();

@@ -103,9 +103,9 @@ impl Server {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(BATCH);
         loop {
-            // Control groups and networks are made ahead when there is nothing else to do.
-            let idle = self.workers.is_short().then(Instant::now);
-            let deadline = idle.or_else(|| self.next_deadline());
+            // Control groups, networks and stubs are made ahead when there is nothing else to do.
+            let idle = self.workers.spare_work(Instant::now());
+            let deadline = idle.into_iter().chain(self.next_deadline()).min();
             let timeout = deadline.map(|deadline| {
                 let left = deadline.saturating_duration_since(Instant::now());
                 Timespec {
@@ -118,7 +118,7 @@ impl Server {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            if events.is_empty() && idle.is_some() {
+            if events.is_empty() && idle.is_some_and(|at| at <= Instant::now()) {
                 self.workers.stock_up();
             }
             for event in &events {
@@ -193,6 +193,7 @@ impl Server {
                 heir,
                 cgroups,
                 spare_networks,
+                stubs,
                 ..
             } => {
                 let terms = Terms {
@@ -200,6 +201,7 @@ impl Server {
                     grace_ms,
                     cgroups,
                     spare_networks,
+                    stubs,
                 };
                 self.greet(from, terms, heir);
             }
@@ -288,6 +290,7 @@ impl Server {
         if self.workers.next_burial().is_some_and(|due| now >= due) {
             self.bury();
         }
+        self.workers.stubs.pass_time(now);
         self.look_after_links(now);
         self.look_after_prepared();
         match self.phase {
@@ -310,6 +313,7 @@ impl Server {
             std::fs::remove_file(&self.path).ok();
         }
         self.end_prepared();
+        self.workers.stubs.limit(0);
         self.workers.signal_all(Signal::TERM);
         self.phase = Phase::Stopping(Instant::now() + self.grace);
     }
@@ -335,6 +339,7 @@ impl Server {
         let refused = self.refused.front().and_then(|link| link.greet_by);
         let burial = self.workers.next_burial();
         let refused = refused.into_iter().chain(self.preload.next_deadline());
+        let refused = refused.chain(self.workers.stubs.next_deadline());
         [phase, link, refused.min(), burial]
             .into_iter()
             .flatten()

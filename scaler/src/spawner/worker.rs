@@ -9,11 +9,12 @@ use rustix::fs::{Gid, Uid};
 use rustix::process::{Pid, Signal};
 
 use super::cgroup::{Cgroup, Cgroups};
-use super::clone::{Cloned, Cloner, Prepared, Streams};
+use super::clone::{Cloned, Cloner, Identity, Prepared, Streams};
 use super::confine::Networks;
 use super::explain::{explain, words};
 use super::pipes::{Pipes, duplicate};
 use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest, StartTimes};
+use super::stubs::{Launched, Stubs};
 use super::{confine, listening, prepare};
 use crate::clock::monotonic_nanos;
 use crate::driver::{Endpoint, Resources, StartKind};
@@ -70,7 +71,8 @@ pub(super) enum Role {
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Workers {
-    cloner: Cloner,
+    pub(super) cloner: Cloner,
+    pub(super) stubs: Stubs,
     pub(super) cgroups: Cgroups,
     pub(super) networks: Networks,
     pub(super) table: HashMap<u64, Worker>,
@@ -98,6 +100,7 @@ impl Workers {
     pub(super) fn new(cloner: Cloner, cgroups: Cgroups) -> Workers {
         Workers {
             cloner,
+            stubs: Stubs::default(),
             cgroups,
             networks: Networks::default(),
             table: HashMap::new(),
@@ -132,28 +135,21 @@ impl Workers {
         listener: Option<OwnedFd>,
     ) -> Result<(Event, Vec<OwnedFd>), Fault> {
         self.check_room(&request)?;
-        let mut prepared =
-            prepare::prepare(&request.program, request.readiness, &request.function)?;
-        if let Some(confinement) = &mut prepared.confinement {
-            self.networks.supply(confinement);
-            confine::keep_writable(confinement, &request);
-        }
-        give_directory(&request, &prepared)?;
-        let pipes = self.spare.take().map_or_else(Pipes::make, Ok)?;
-        if let Some(identity) = &prepared.identity {
-            pipes.give_to(identity)?;
-        }
-        let streams = Streams {
-            stdout: pipes.output(),
-            stderr: pipes.errors(),
-            listener: listener.as_ref().map(AsFd::as_fd),
+        let launched = match self.use_stub(&request, listener.as_ref()) {
+            Some(launched) => launched,
+            None => self.launch(&request, listener.as_ref())?,
         };
-        let (cloned, cgroup) = self.run(&request.program, &prepared, &streams)?;
+        let Launched {
+            cloned,
+            cgroup,
+            pipes,
+        } = launched;
         let times = StartTimes {
             received: request.received,
             cloned: cloned.about_to_execute,
             executed: monotonic_nanos(),
         };
+        self.stubs.note(&request);
         let pid = Pid::from_raw(cloned.pid).expect("a cloned child has a pid");
         self.leaders.insert(cloned.pid, request.id);
         let started = Event::Started {
@@ -181,6 +177,42 @@ impl Workers {
         };
         self.table.insert(request.id, worker);
         Ok((started, pipes.duplicates.into()))
+    }
+
+    /// Clones a process and has it execute the program.
+    fn launch(
+        &mut self,
+        request: &StartRequest,
+        listener: Option<&OwnedFd>,
+    ) -> Result<Launched, Fault> {
+        let mut prepared =
+            prepare::prepare(&request.program, request.readiness, &request.function)?;
+        if let Some(confinement) = &mut prepared.confinement {
+            self.networks.supply(confinement);
+            confine::keep_writable(confinement, request);
+        }
+        give_directory(request, &prepared)?;
+        let pipes = self.take_pipes(prepared.identity.as_ref())?;
+        let streams = Streams {
+            stdout: pipes.output(),
+            stderr: pipes.errors(),
+            listener: listener.map(AsFd::as_fd),
+        };
+        let (cloned, cgroup) = self.run(&request.program, &prepared, &streams)?;
+        Ok(Launched {
+            cloned,
+            cgroup,
+            pipes,
+        })
+    }
+
+    /// Pipes for the output of a program that runs as this user.
+    pub(super) fn take_pipes(&mut self, identity: Option<&Identity>) -> Result<Pipes, Fault> {
+        let pipes = self.spare.take().map_or_else(Pipes::make, Ok)?;
+        if let Some(identity) = identity {
+            pipes.give_to(identity)?;
+        }
+        Ok(pipes)
     }
 
     /// Makes ahead what the next one needs, while the last one starts.
@@ -218,9 +250,10 @@ impl Workers {
         }
     }
 
-    /// Whether something can be made ahead for later starts.
-    pub(super) fn is_short(&self) -> bool {
-        self.cgroups.is_short() || self.networks.is_short()
+    /// When something can be made ahead for later starts, if there is nothing else to do then.
+    pub(super) fn spare_work(&self, now: Instant) -> Option<Instant> {
+        let is_short = self.cgroups.is_short() || self.networks.is_short();
+        is_short.then_some(now).or_else(|| self.stubs.due())
     }
 
     /// Makes one thing ahead.
@@ -229,6 +262,8 @@ impl Workers {
             self.cgroups.fill();
         } else if self.networks.is_short() {
             self.networks.fill();
+        } else {
+            self.make_stub();
         }
     }
 

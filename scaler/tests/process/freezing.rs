@@ -28,6 +28,17 @@ s = socket.socket(fileno=3)
 os.write(1, b'up\\n')
 ";
 
+/// Has a file in memory that nobody else has, and that need not be written any more.
+const MAPPED: &str = "
+import mmap, os, tempfile
+file = tempfile.TemporaryFile()
+file.write(b'x' * (4 << 20))
+file.flush()
+os.fsync(file.fileno())
+mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+read = sum(mapped[place] for place in range(0, len(mapped), 4096))
+";
+
 fn busy() -> LaunchSpec {
     python(SocketKind::Inherit, &format!("{BUSY}{SERVE}"))
 }
@@ -78,7 +89,12 @@ async fn freeze(bench: &Bench, pid: u32) {
 
 /// One that runs and is frozen: its process and where it is reached.
 async fn frozen(bench: &Bench) -> (u32, Endpoint) {
-    let started = bench.start(1, busy()).await.unwrap();
+    frozen_of(bench, busy()).await
+}
+
+/// The same of a program that says "up".
+async fn frozen_of(bench: &Bench, program: LaunchSpec) -> (u32, Endpoint) {
+    let started = bench.start(1, program).await.unwrap();
     assert_eq!(bench.outputs.line(1), "up");
     let pid = started.pid.unwrap();
     freeze(bench, pid).await;
@@ -178,7 +194,8 @@ async fn what_gave_its_memory_back_still_answers() {
         return;
     }
     let bench = Bench::new();
-    let (pid, endpoint) = frozen(&bench).await;
+    let program = python(SocketKind::Inherit, &format!("{MAPPED}{BUSY}{SERVE}"));
+    let (pid, endpoint) = frozen_of(&bench, program).await;
     let resident = || {
         let status = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
         let line = status
@@ -190,7 +207,7 @@ async fn what_gave_its_memory_back_still_answers() {
     };
     let before = resident();
     bench.driver.reclaim(id(1));
-    // At least pages of files that nobody else has: none of them need be left to others.
+    // At least pages of files that nobody else has: those of others stay for them.
     eventually("some memory is given back", || resident() < before).await;
     bench.driver.set_frozen(id(1), false).unwrap();
     assert_eq!(ask_apart(&endpoint).await, "hello");

@@ -182,3 +182,46 @@ async fn a_crowd() {
     println!("1000 starts and ends: {:.1?}", began.elapsed());
     std::fs::remove_dir_all(&bench.settings.state_dir).unwrap();
 }
+
+/// The same programs with and without a process that waits, in turns, each after a pause in which
+/// one can be made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn from_stubs() {
+    use stoker_scaler::driver::Namespace::{Ipc, Mount, Net, Pid, Uts};
+    let plain = spec(SocketKind::Inherit, &[&static_true()]);
+    let mut apart = plain.clone();
+    apart.isolation.seccomp = true;
+    apart.isolation.namespaces = vec![Mount, Pid, Ipc, Uts, Net];
+    apart.isolation.read_only = true;
+    apart.resources.memory_bytes = Some(64 << 20);
+    let mut without = settings();
+    without.stubs = 0;
+    let benches = [Bench::with(without, ports(1)), Bench::new()];
+    let mut count = 0;
+    for (what, spec) in [("nothing", plain), ("everything", apart)] {
+        let mut phases = [const { [const { Vec::new() }; 4] }; 2];
+        for _ in 0..ROUNDS {
+            for (bench, phases) in benches.iter().zip(&mut phases) {
+                count += 1;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let started = bench.start(count, spec.clone()).await.expect("it runs");
+                let timings = started.timings;
+                let sum = timings.spawn + timings.clone + timings.exec;
+                let all = [timings.spawn, timings.clone, timings.exec, sum];
+                for (times, time) in phases.iter_mut().zip(all) {
+                    times.push(time);
+                }
+                bench.exit().await;
+            }
+        }
+        for (how, phases) in ["", ", from stubs"].iter().zip(phases) {
+            for (phase, times) in ["spawn", "clone", "exec", "sum"].iter().zip(phases) {
+                show(&format!("{what}{how}: {phase}"), times);
+            }
+        }
+    }
+    for bench in benches {
+        bench.finish().await;
+    }
+}

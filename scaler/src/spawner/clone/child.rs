@@ -1,9 +1,10 @@
 //! What the child does between clone and exec: system calls only.
 //!
-//! It runs in the parent's memory while the parent's only thread sleeps, so it must not allocate,
-//! lock or panic. It goes through `libc::syscall`, for the wrappers of some calls (setresuid) would
+//! It runs in the parent's memory while the parent's only thread sleeps or, as a stub, goes on, so it
+//! must not allocate, lock or panic. It goes through `libc::syscall`, for the wrappers of some calls (setresuid) would
 //! tell other threads, of which the child has none.
 
+use std::convert::Infallible;
 use std::mem::size_of;
 use std::ptr;
 use std::sync::atomic::Ordering;
@@ -13,56 +14,83 @@ use super::filter::FILTER;
 use super::*;
 
 /// Where and why the child failed.
-type Failure = (Stage, c_int, usize);
+pub(super) type Failure = (Stage, c_int, usize);
 
 /// The child's first and last function.
 pub(super) extern "C" fn main(plan: *mut c_void) -> c_int {
     // SAFETY: the parent passes a `Plan` that outlives this child.
     let plan = unsafe { &*plan.cast::<Plan<'_>>() };
-    let (stage, errno, index) = match execute(plan) {
+    let result = match &plan.standby {
+        None => execute(plan),
+        Some(standby) => standby.execute(plan),
+    };
+    let (stage, errno, index) = match result {
         Ok(never) => match never {},
         Err(failure) => failure,
     };
-    plan.index.store(index, Ordering::Relaxed);
-    plan.errno.store(errno, Ordering::Relaxed);
-    plan.stage.store(stage as i32, Ordering::Relaxed);
+    plan.report.index.store(index, Ordering::Relaxed);
+    plan.report.errno.store(errno, Ordering::Relaxed);
+    plan.report.stage.store(stage as i32, Ordering::Relaxed);
     // SAFETY: ends this process without running anything of the parent's.
     unsafe { libc::syscall(libc::SYS_exit_group, 127) };
     127
 }
 
 /// Becomes the program.
-fn execute(plan: &Plan<'_>) -> Result<std::convert::Infallible, Failure> {
+fn execute(plan: &Plan<'_>) -> Result<Infallible, Failure> {
+    // While the descriptors of the parent are still where they were.
+    set_apart(plan)?;
+    if plan.program.observe {
+        // Before the limits, for it needs a free descriptor beside those of the parent.
+        observe(plan);
+    }
+    arrange_descriptors(plan.descriptors).map_err(at(Stage::Descriptors))?;
+    close_others(plan.descriptors);
+    confine_itself(plan)?;
+    Err(become_program(plan, &plan.environment))
+}
+
+/// A process group, control groups and namespaces of its own.
+pub(super) fn set_apart(plan: &Plan<'_>) -> Result<(), Failure> {
     // SAFETY: setpgid reads and writes no memory.
     check(unsafe { libc::syscall(libc::SYS_setpgid, 0, 0) }).map_err(at(Stage::Group))?;
     // SAFETY: this prctl reads and writes no memory.
     let result = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     check(result).map_err(at(Stage::NoNewPrivileges))?;
-    // While the descriptors of the parent are still where they were.
     enter_groups(plan).map_err(at(Stage::Enter))?;
-    let confinement = plan.program.confinement.as_ref();
-    if let Some(confinement) = confinement {
-        confine::arrange(confinement).map_err(|(errno, step)| (Stage::Confine, errno, step))?;
+    match &plan.program.confinement {
+        Some(confinement) => {
+            confine::arrange(confinement).map_err(|(errno, step)| (Stage::Confine, errno, step))
+        }
+        None => Ok(()),
     }
-    if plan.program.observe {
-        // Before the limits, for it needs a free descriptor beside those of the parent.
-        observe(plan);
-    }
-    arrange_descriptors(plan).map_err(at(Stage::Descriptors))?;
+}
+
+/// Its limits, its user, and what it may ask the kernel for. Afterwards it makes only calls that
+/// every program makes.
+pub(super) fn confine_itself(plan: &Plan<'_>) -> Result<(), Failure> {
     set_limits(plan)?;
     become_user(plan).map_err(at(Stage::User))?;
-    // SAFETY: the path is a terminated string of the plan.
-    let result = unsafe { libc::syscall(libc::SYS_chdir, plan.program.directory.as_ptr()) };
-    check(result).map_err(at(Stage::Directory))?;
     die_with_parent(plan).map_err(at(Stage::ParentDeath))?;
-    complete_listen_pid(plan.listen_pid);
     restore_signals(plan);
+    let confinement = plan.program.confinement.as_ref();
     if confinement.is_some_and(|confinement| confinement.seccomp) {
         // Last, for it would refuse what was done before.
         deny(plan.denials).map_err(at(Stage::Filter))?;
     }
+    Ok(())
+}
+
+/// Executes it in its directory with this environment, which ends with a null; why not.
+pub(super) fn become_program(plan: &Plan<'_>, environment: &[*const c_char]) -> Failure {
+    // SAFETY: the path is a terminated string of the plan.
+    let result = unsafe { libc::syscall(libc::SYS_chdir, plan.program.directory.as_ptr()) };
+    if let Err(errno) = check(result) {
+        return (Stage::Directory, errno, 0);
+    }
+    complete_listen_pid(plan.listen_pid);
     note_time(plan);
-    Err(try_candidates(plan))
+    try_candidates(plan, environment)
 }
 
 /// Joins the control groups that it was not made in. "0" means the writer.
@@ -145,27 +173,26 @@ fn send_descriptor(socket: RawFd, descriptor: c_int) {
     }
 }
 
-/// Output to the pipes, the listener to 3, nothing else survives the exec.
-fn arrange_descriptors(plan: &Plan<'_>) -> Result<(), c_int> {
+/// Output to the pipes, the listener to 3.
+pub(super) fn arrange_descriptors(given: Descriptors) -> Result<(), c_int> {
     // SAFETY: these calls change this child's own descriptor table, which it does not share.
     unsafe {
-        check(libc::syscall(libc::SYS_dup3, plan.stdout, 1, 0))?;
-        check(libc::syscall(libc::SYS_dup3, plan.stderr, 2, 0))?;
-        let mut first = 3;
-        if let Some(listener) = plan.listener {
+        check(libc::syscall(libc::SYS_dup3, given.stdout, 1, 0))?;
+        check(libc::syscall(libc::SYS_dup3, given.stderr, 2, 0))?;
+        if let Some(listener) = given.listener {
             check(libc::syscall(libc::SYS_dup3, listener, 3, 0))?;
-            first = 4;
         }
-        // All of ours close on exec anyway; a kernel before 5.11 need not help.
-        let flag: libc::c_uint = libc::CLOSE_RANGE_CLOEXEC;
-        libc::syscall(
-            libc::SYS_close_range,
-            first as libc::c_uint,
-            libc::c_uint::MAX,
-            flag,
-        );
     }
     Ok(())
+}
+
+/// Nothing but those survives the exec.
+fn close_others(given: Descriptors) {
+    let first: libc::c_uint = if given.listener.is_some() { 4 } else { 3 };
+    let flag: libc::c_uint = libc::CLOSE_RANGE_CLOEXEC;
+    // All of ours close on exec anyway; a kernel before 5.11 need not help.
+    // SAFETY: as above.
+    unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flag) };
 }
 
 /// The limits of the program; its limit of open files is the parent's former one by default.
@@ -175,7 +202,7 @@ fn set_limits(plan: &Plan<'_>) -> Result<(), Failure> {
         // SAFETY: the kernel reads one limit and writes none.
         check(unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, limit, null) })
     };
-    set(libc::RLIMIT_NOFILE, &plan.files).map_err(at(Stage::Limit))?;
+    set(libc::RLIMIT_NOFILE, &plan.origin.files).map_err(at(Stage::Limit))?;
     for (index, &(resource, value)) in plan.program.rlimits.iter().enumerate() {
         let limit = libc::rlimit64 {
             rlim_cur: value,
@@ -258,7 +285,7 @@ fn restore_signals(plan: &Plan<'_>) {
     let none = 0_u64;
     // SAFETY: the kernel reads 32 and 8 bytes, which both live here.
     unsafe {
-        for &signal in plan.ignored {
+        for &signal in &plan.origin.ignored {
             libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, 0, 8);
         }
         libc::syscall(
@@ -282,15 +309,15 @@ fn note_time(plan: &Plan<'_>) {
             now.as_mut_ptr(),
         )
     };
-    for (place, part) in plan.about_to_execute.iter().zip(now) {
+    for (place, part) in plan.report.about_to_execute.iter().zip(now) {
         place.store(part, Ordering::Relaxed);
     }
 }
 
 /// Executes the first candidate that is there, as `execvp` would, but without a shell for files
 /// of no known format.
-fn try_candidates(plan: &Plan<'_>) -> Failure {
-    let (arguments, environment) = (plan.arguments.as_ptr(), plan.environment.as_ptr());
+fn try_candidates(plan: &Plan<'_>, environment: &[*const c_char]) -> Failure {
+    let (arguments, environment) = (plan.arguments.as_ptr(), environment.as_ptr());
     let mut denied = None;
     let mut last = (Stage::Execute, libc::ENOENT, 0);
     for (index, &path) in plan
@@ -316,13 +343,13 @@ pub(super) fn check(result: c_long) -> Result<(), c_int> {
     if result == -1 { Err(errno()) } else { Ok(()) }
 }
 
-/// The error of the last call. The child shares the variable with its sleeping parent.
+/// The error of the last call. The child shares the variable with its sleeping parent, or has its own.
 fn errno() -> c_int {
     // SAFETY: the location is valid for the thread whose memory this child uses.
     unsafe { *libc::__errno_location() }
 }
 
 /// Names the stage of an error.
-fn at(stage: Stage) -> impl Fn(c_int) -> Failure {
+pub(super) fn at(stage: Stage) -> impl Fn(c_int) -> Failure {
     move |errno| (stage, errno, 0)
 }

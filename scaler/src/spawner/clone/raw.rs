@@ -33,20 +33,24 @@ struct Arguments {
 }
 
 /// Makes a child that runs [`child::main`] with `plan` on `stack`, in the new namespaces that `flags`
-/// name and in the control group of v2 whose directory is `cgroup`; its pid, or the error. Returns when the child has executed its program or
-/// has ended.
+/// name and in the control group of v2 whose directory is `cgroup`; its pid, or the error.
+///
+/// With CLONE_VFORK among the flags it returns when the child has executed its program or has ended.
+/// Without, the child goes on in the memory that both share, and `stack` and what belongs to `plan`
+/// are its own until then; it has CLONE_SETTLS, lest it overwrites the errors of this thread.
 pub(super) fn clone(
     stack: &mut [u128],
     plan: &Plan<'_>,
     flags: c_int,
     cgroup: Option<RawFd>,
 ) -> Result<i32, i32> {
-    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK;
     let Some(cgroup) = cgroup else {
         let top = stack.as_mut_ptr_range().end.cast();
+        let thread = plan.thread as *mut libc::c_void;
         let plan = ptr::from_ref(plan).cast_mut().cast();
+        let (flags, unused) = (flags | libc::SIGCHLD, ptr::null_mut::<libc::pid_t>());
         // SAFETY: as below.
-        let pid = unsafe { libc::clone(child::main, top, flags | libc::SIGCHLD, plan) };
+        let pid = unsafe { libc::clone(child::main, top, flags, plan, unused, thread, unused) };
         return match pid {
             -1 => Err(io::Error::last_os_error().raw_os_error().unwrap_or(0)),
             pid => Ok(pid),
@@ -57,11 +61,13 @@ pub(super) fn clone(
         exit_signal: libc::SIGCHLD as u64,
         stack: stack.as_mut_ptr() as u64,
         stack_size: size_of_val(stack) as u64,
+        tls: plan.thread as u64,
         cgroup: cgroup as u64,
         ..Arguments::default()
     };
-    // SAFETY: nothing else uses the stack, whose end is aligned to 16 bytes: this thread sleeps
-    // until the child no longer needs it, and `plan` and all that it points to live until then.
+    // SAFETY: nothing else uses the stack, whose end is aligned to 16 bytes: this thread, the only
+    // one, sleeps until the child no longer needs it, or leaves it to the child. `plan` and all that
+    // it points to live until then.
     // `child::main` reads `plan` and writes to its atomics only, so this thread's view of the memory
     // stays valid.
     let result = unsafe { clone3(&raw const arguments, plan) };

@@ -213,6 +213,7 @@ impl Server {
         let gateway = link.map_or(0, |link| link.pid);
         self.workers.cgroups.configure(&terms.cgroups, gateway)?;
         self.workers.networks.most = terms.spare_networks;
+        self.workers.stubs.limit(terms.stubs);
         self.adoption = terms.adoption_ms.map(Duration::from_millis);
         self.grace = Duration::from_millis(terms.grace_ms);
         Ok(())
