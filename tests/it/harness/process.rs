@@ -13,6 +13,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 pub(crate) enum Role {
     Gateway,
     Spawner,
+    /// Was cloned by the spawner and waits to execute a program.
+    Waiting,
     Worker,
 }
 
@@ -85,11 +87,14 @@ pub(crate) fn belonging_to(directory: &Path) -> Vec<Process> {
 
 fn identify(pid: u32, directory: &Path) -> Option<Process> {
     let directory = directory.to_str().expect("the directory's name is plain");
-    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let line = command_line(pid)?;
     let arguments: Vec<&[u8]> = line.split(|&byte| byte == 0).collect();
     let named = |text: &&[u8]| text.starts_with(format!("{directory}/").as_bytes());
     let role = match arguments[..] {
-        [b"stoker-spawner", ..] if arguments.iter().any(named) => Role::Spawner,
+        [b"stoker-spawner", ..] if arguments.iter().any(named) => match parent_of(pid) {
+            Some(parent) if command_line(parent)? == line => Role::Waiting,
+            _ => Role::Spawner,
+        },
         [_, b"serve", file, ..] if named(&file) => Role::Gateway,
         _ => {
             let scope = variable(pid, "STOKER_SCOPE")?;
@@ -97,6 +102,16 @@ fn identify(pid: u32, directory: &Path) -> Option<Process> {
         }
     };
     Some(Process { pid, role })
+}
+
+fn command_line(pid: u32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/cmdline")).ok()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
 }
 
 /// A variable of the environment that a process was started with.
