@@ -36,7 +36,6 @@ impl<C: Send + 'static> Function<C> {
                 Ok(started) => function.started(&instance, started),
                 Err(failure) => function.start_failed(&instance, failure),
             }
-            function.measure();
         });
     }
 
@@ -128,6 +127,7 @@ impl<C: Send + 'static> Function<C> {
             // The wish to stop may have come before the driver knew the instance.
             self.shared.driver.stop(instance.id(), Stop::Terminate);
         }
+        self.measure();
     }
 
     pub(super) fn start_failed(&self, instance: &Instance<C>, failure: StartFailure) {

@@ -18,6 +18,9 @@ use crate::support::*;
 const BUSY: &str = "
 import os, signal, socket, sys, threading
 def spin():
+    # The kernel may give a signal that comes with the thaw to any thread that takes it, and Python
+    # runs handlers in the first one only, which waits for a connection.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     while True: pass
 def leave(*_):
     os.write(1, b'bye\\n')
