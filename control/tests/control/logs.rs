@@ -1,9 +1,16 @@
+use std::sync::Arc;
+
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use stoker_core::InstanceId;
 use stoker_scaler::logs::{LogLine, Logs};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::world::{PATIENCE, World};
+
+/// Lines that a writer may be ahead of whoever reads them: well below what a follower may miss
+/// before lines are dropped, and below what the writer's queue holds.
+const AHEAD: usize = 400;
 
 /// What comes, line by line.
 struct Lines {
@@ -94,19 +101,28 @@ async fn follows_without_gaps_or_repetitions() {
 async fn follows_from_the_middle_of_a_stream() {
     let world = World::with(&["f"]).await;
     let logs = world.logs.clone();
+    let ahead = Arc::new(Semaphore::new(AHEAD));
+    let allowed = ahead.clone();
+    let (begun, writing_begun) = oneshot::channel();
     let writing = tokio::spawn(async move {
+        let mut begun = Some(begun);
         for number in 0..3000 {
+            allowed.acquire().await.unwrap().forget();
             note(&logs, number);
-            if number % 50 == 0 {
+            if number % 50 == 49 {
                 logs.flush().await;
+                begun.take().map(|begun| begun.send(()));
             }
         }
     });
+    writing_begun.await.unwrap();
     let mut lines = follow(&world, 5).await;
     let first = lines.next().await;
     let first: u32 = first.strip_prefix("line ").unwrap().parse().unwrap();
+    ahead.add_permits(first as usize + 1);
     for number in first + 1..3000 {
         assert_eq!(lines.next().await, format!("line {number}"));
+        ahead.add_permits(1);
     }
     writing.await.unwrap();
 }
