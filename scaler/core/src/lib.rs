@@ -16,6 +16,7 @@ mod spec;
 mod testing;
 mod time;
 mod window;
+mod words;
 
 pub use event::{Effect, Effects, Event, FailureKind, Outcome, RejectCause, StartFailure};
 pub use id::{InstanceId, WaiterId};

@@ -4,6 +4,7 @@ mod bounded;
 mod goal;
 mod kpa;
 mod learn;
+mod memory;
 mod on_arrival;
 mod rolling;
 mod spares;
@@ -118,6 +119,16 @@ pub struct PolicyState {
     /// What the policy learned; none for one that does not, or knows nothing yet. Whoever asks
     /// feeds it with what happens.
     pub learned: Option<Box<Learning>>,
+}
+
+impl PolicyState {
+    /// Before the first question; the policy has learned nothing yet.
+    pub fn new(spec: &ScaleSpec) -> Self {
+        PolicyState {
+            learned: Learning::of(spec),
+            ..PolicyState::default()
+        }
+    }
 }
 
 /// Panic mode, as in Knative.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::words::{Reader, Words};
 use crate::{ScaleSpec, Timestamp};
 
 /// What was learned of one function's requests and instances.
@@ -15,6 +16,17 @@ impl Learning {
     /// Nothing learned yet; none if the policy does not learn.
     pub(crate) fn of(spec: &ScaleSpec) -> Option<Box<Learning>> {
         spec.policy.learns().then(Box::default)
+    }
+
+    /// The settings are others from now on, under the same policy.
+    pub(crate) fn adapt(&mut self, _spec: &ScaleSpec) {}
+
+    /// All of it, as numbers.
+    pub(crate) fn save(&self, _words: &mut Words) {}
+
+    /// None if it is none of `save`, or was learned with settings that do not go with these.
+    pub(crate) fn load(spec: &ScaleSpec, _words: &mut Reader<'_>) -> Option<Box<Learning>> {
+        Learning::of(spec)
     }
 
     /// A request came and was not turned away.
