@@ -131,7 +131,7 @@ impl Workers {
     }
 
     /// Kills every child that is not the first process of a worker, whoever it belongs to.
-    pub(super) fn kill_everything(&self) {
+    pub(super) fn kill_everything(&mut self) {
         self.signal_all(Signal::KILL);
         for pid in proc::children() {
             kill(pid);

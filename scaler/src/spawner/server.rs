@@ -291,6 +291,7 @@ impl Server {
             self.bury();
         }
         self.workers.stubs.pass_time(now);
+        self.workers.end_held(now);
         self.look_after_links(now);
         self.look_after_prepared();
         match self.phase {
@@ -340,6 +341,7 @@ impl Server {
         let burial = self.workers.next_burial();
         let refused = refused.into_iter().chain(self.preload.next_deadline());
         let refused = refused.chain(self.workers.stubs.next_deadline());
+        let refused = refused.chain(self.workers.next_held());
         [phase, link, refused.min(), burial]
             .into_iter()
             .flatten()

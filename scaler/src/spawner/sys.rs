@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 
 use super::protocol::Ending;
@@ -196,6 +197,17 @@ pub(super) fn answer_notification(listener: impl AsFd, id: u64, answer: &Answer)
     let fd = listener.as_fd().as_raw_fd();
     // SAFETY: the kernel reads one response.
     unsafe { libc::ioctl(fd, libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response) };
+}
+
+/// Signals the first thread of a process, and no other.
+pub(super) fn signal_first_thread(process: Pid, signal: Signal) -> io::Result<()> {
+    let process = process.as_raw_nonzero().get();
+    // SAFETY: takes three numbers and touches no memory of this process.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, process, process, signal.as_raw()) };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 /// The signals read from the descriptor of [`take_signals`].

@@ -91,6 +91,8 @@ pub(super) struct Workers {
     pub(super) condemned: HashMap<i32, Cgroup>,
     /// Those of them that have ended since this was last looked at.
     pub(super) ended: Vec<(i32, Ending)>,
+    /// Those that are frozen so that they can be told to end, and until when at most.
+    pub(super) held: HashMap<u64, Instant>,
     /// A child was just being executed when it was asked for its name: when to ask again.
     pub(super) unsure: Option<Instant>,
 }
@@ -112,6 +114,7 @@ impl Workers {
             watched: HashSet::new(),
             condemned: HashMap::new(),
             ended: Vec::new(),
+            held: HashMap::new(),
             unsure: None,
         }
     }
@@ -328,7 +331,11 @@ impl Workers {
 
     /// Signals the group of one whose first process was not reaped yet, so that the group is its
     /// own for certain.
-    pub(super) fn signal(&self, id: u64, signal: Signal) {
+    pub(super) fn signal(&mut self, id: u64, signal: Signal) {
+        if signal == Signal::TERM && self.hold_to_end(id) {
+            return;
+        }
+        self.held.remove(&id);
         if let Some(worker) = self.table.get(&id).filter(|worker| worker.ending.is_none()) {
             // A frozen one would not hear it.
             self.thaw(id);
@@ -343,8 +350,9 @@ impl Workers {
     }
 
     /// Signals every group.
-    pub(super) fn signal_all(&self, signal: Signal) {
-        self.table.keys().for_each(|&id| self.signal(id, signal));
+    pub(super) fn signal_all(&mut self, signal: Signal) {
+        let ids: Vec<u64> = self.table.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.signal(id, signal));
     }
 
     /// The ids of those that run and that `which` holds for.

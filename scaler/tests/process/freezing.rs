@@ -18,9 +18,6 @@ use crate::support::*;
 const BUSY: &str = "
 import os, signal, socket, sys, threading
 def spin():
-    # The kernel may give a signal that comes with the thaw to any thread that takes it, and Python
-    # runs handlers in the first one only, which waits for a connection.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     while True: pass
 def leave(*_):
     os.write(1, b'bye\\n')
@@ -151,6 +148,71 @@ async fn a_frozen_program_that_is_told_to_end_does_what_it_has_to() {
     );
     let said = bench.outputs.read(1, OutputStream::Stdout, |_| false);
     assert_eq!(said, "bye\n");
+    bench.finish().await;
+}
+
+/// In a thread that waits for the signal, if the first one blocks it.
+#[tokio::test]
+async fn every_process_of_a_frozen_program_is_told_to_end() {
+    if !has_groups() {
+        return;
+    }
+    let waits = "
+import os, signal, socket, threading, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+def wait():
+    signal.sigwait([signal.SIGTERM])
+    os.write(1, b'bye\\n')
+    os._exit(0)
+threading.Thread(target=wait, daemon=True).start()
+s = socket.socket(fileno=3)
+os.write(1, b'up\\n')
+";
+    let forks = "
+import os, signal, socket, threading, time
+def leave(*_):
+    os.write(1, b'bye\\n')
+    os._exit(0)
+ready = os.pipe()
+child = os.fork()
+signal.signal(signal.SIGTERM, leave)
+for _ in range(4):
+    threading.Thread(target=lambda: time.sleep(1000), daemon=True).start()
+if child == 0:
+    os.write(ready[1], b'.')
+    while True: time.sleep(1000)
+def gone(*_):
+    os.waitpid(child, 0)
+    leave()
+signal.signal(signal.SIGTERM, gone)
+os.read(ready[0], 1)
+s = socket.socket(fileno=3)
+os.write(1, b'up\\n')
+";
+    for (program, words) in [(waits, "bye\n"), (forks, "bye\nbye\n")] {
+        let bench = Bench::new();
+        frozen_of(&bench, python(SocketKind::Inherit, &format!("{program}{SERVE}"))).await;
+        bench.driver.stop(id(1), Stop::Terminate);
+        let exit = bench.exit().await;
+        assert_eq!(&*exit.failure.detail, "exited with status 0", "{words}");
+        let said = bench.outputs.read(1, OutputStream::Stdout, |_| false);
+        assert_eq!(said, words);
+        bench.finish().await;
+    }
+}
+
+/// The pool thaws an instance before it is told to end: its threads are just about to run then.
+#[tokio::test]
+async fn one_that_was_thawed_this_moment_does_what_it_has_to() {
+    if !has_groups() {
+        return;
+    }
+    let bench = Bench::new();
+    frozen(&bench).await;
+    bench.driver.set_frozen(id(1), false).unwrap();
+    bench.driver.stop(id(1), Stop::Terminate);
+    let exit = bench.exit().await;
+    assert_eq!(&*exit.failure.detail, "exited with status 0");
     bench.finish().await;
 }
 

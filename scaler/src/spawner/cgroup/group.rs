@@ -163,6 +163,19 @@ impl Cgroup {
         self.set_frozen(false)
     }
 
+    /// Whether every process in it has stopped.
+    pub(in crate::spawner) fn is_frozen(&self) -> bool {
+        let Some((directory, version)) = self.freezing() else {
+            return false;
+        };
+        let (file, words) = match version {
+            Version::Unified => ("cgroup.events", "frozen 1"),
+            Version::Legacy => ("freezer.state", "FROZEN"),
+        };
+        let state = fs::read_to_string(directory.join(file)).unwrap_or_default();
+        state.lines().any(|line| line == words)
+    }
+
     /// The file behind [`Cgroup::freeze`]. Such a group is not used for another instance later, so
     /// that a late write reaches none.
     pub(in crate::spawner) fn freezer(&mut self) -> io::Result<Freezer> {
@@ -310,7 +323,7 @@ impl Cgroup {
     }
 
     /// Its processes, by any one of its directories.
-    fn processes(&self) -> Vec<Pid> {
+    pub(in crate::spawner) fn processes(&self) -> Vec<Pid> {
         let Some(directory) = self.entered().next() else {
             return Vec::new();
         };
