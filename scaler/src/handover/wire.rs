@@ -14,7 +14,7 @@ use crate::logs::Partial;
 use super::load::{WireLearned, WireOutcome, WireStanding};
 
 /// Spoken by both sides; the heir refuses to succeed a gateway that speaks another one.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// One message. Times are nanoseconds of the former gateway's clock, which the heir's continues.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,6 +90,11 @@ pub enum Message {
     Serving,
     /// From the former gateway: it accepts no more, and the heir leads.
     Departed,
+    /// From the former gateway, after its departure: what it had recorded.
+    Recorded {
+        /// A file that the heir is to remove.
+        file: PathBuf,
+    },
     /// From the heir: whoever watches over the former gateway's process knows that it is replaced.
     Leading,
     /// From the former gateway.
