@@ -60,10 +60,19 @@ fn run_with(file: &Path, config: Config) -> Result<(), Box<dyn Error>> {
         let scaler = Scaler::new(base.scaler_settings()).await;
         let origin = Origin { file, program };
         let parts = Parts::start(&origin, config, (listeners, admin), base, scaler)?;
+        load_record(&parts);
         parts.server.accept();
         ready(&parts, file);
         parts.run().await
     })
+}
+
+/// Takes in what an earlier gateway recorded in files.
+fn load_record(parts: &Parts) {
+    let snapshot = parts.gateway.snapshot();
+    if snapshot.gateway.record.file {
+        parts.scaler.load_record(&snapshot.gateway.record_dir());
+    }
 }
 
 /// Says what is no error and should be known.
@@ -273,6 +282,7 @@ impl Rest {
         {
             eprintln!("stoker: some instances did not end in time and are killed");
         }
+        self.scaler.flush_record();
     }
 
     /// Finishes what was begun here, while another gateway serves. A signal cuts the idle

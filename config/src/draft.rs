@@ -16,7 +16,7 @@ use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
     Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
     Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
-    ResourcesSpec, RetrySpec, TracesSpec,
+    RecordSpec, ResourcesSpec, RetrySpec, TracesSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -52,6 +52,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) access_log: AccessLogSpec,
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
+    pub(crate) record: RecordSpec,
 }
 
 /// When another gateway takes over.
@@ -198,6 +199,7 @@ impl GatewayDraft {
                 functions: 0,
                 starts: 0,
             },
+            record: RecordSpec::default(),
         }
     }
 }

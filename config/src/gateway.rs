@@ -122,6 +122,7 @@ fn finish(
         access_log: draft.access_log,
         traces: draft.traces,
         metrics: draft.metrics,
+        record: draft.record,
     };
     (spec, tls.files, tls.warnings)
 }

@@ -5,6 +5,7 @@ mod address;
 mod isolation;
 mod listener;
 mod pattern;
+mod record;
 mod revision;
 mod runtime;
 mod starts;
@@ -18,6 +19,7 @@ pub use access::{
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
+pub use record::RecordSpec;
 pub use runtime::{Interface, Language, RuntimeSpec};
 pub use starts::StartsSpec;
 pub use telemetry::{
@@ -100,6 +102,8 @@ pub struct GatewaySpec {
     pub traces: TracesSpec,
     /// What Prometheus sees.
     pub metrics: MetricsSpec,
+    /// The record of what happens.
+    pub record: RecordSpec,
 }
 
 /// Where to listen.

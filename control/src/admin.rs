@@ -9,10 +9,12 @@ mod gateway;
 mod keys;
 mod listen;
 mod logs;
+mod pieces;
 mod prepared;
 mod problem;
 mod query;
 mod readiness;
+mod record;
 mod routes;
 mod scale;
 mod server;
@@ -39,6 +41,9 @@ pub use server::serve;
 /// Followers of logs at once; each holds a connection for as long as it likes.
 const FOLLOWERS: usize = 32;
 
+/// Exports and replays of the record at once.
+const EXPORTS: usize = 2;
+
 /// What the admin API works on.
 #[derive(Clone, Debug)]
 pub struct AdminState {
@@ -60,6 +65,8 @@ pub struct AdminState {
 struct App {
     state: AdminState,
     followers: Arc<Semaphore>,
+    /// Whoever reads the whole record, for that takes memory and time.
+    exports: Arc<Semaphore>,
     /// When the counters began, in milliseconds since 1970.
     since_ms: u64,
     /// True once the server ends.
@@ -74,6 +81,7 @@ impl App {
         Arc::new(App {
             state,
             followers,
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             since_ms: now_ms(),
             ending,
             accepting: watch::Sender::new(()),

@@ -11,6 +11,7 @@ mod keys;
 mod logs;
 mod operate;
 mod output;
+mod record;
 mod starts;
 mod table;
 mod top;
@@ -27,11 +28,12 @@ use output::Output;
 
 pub use advertise::{Advertisement, advertise};
 pub use arguments::{
-    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, ReloadArgs, ScaleArgs, TopArgs,
-    UpgradeArgs,
+    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, RecordExportArgs, ReloadArgs,
+    ScaleArgs, TopArgs, UpgradeArgs,
 };
 pub use invoke::listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
+pub use record::RecordCommand;
 
 /// What can be asked of, or told to, a running gateway.
 #[derive(Clone, Debug, Subcommand)]
@@ -55,6 +57,9 @@ pub enum Command {
     /// Make, list, rotate and revoke the keys that open functions
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What happened to the functions, as far as it is kept
+    #[command(subcommand)]
+    Record(RecordCommand),
     /// Have a new process of the gateway take over, without a failed request
     Upgrade(UpgradeArgs),
 }
@@ -98,6 +103,7 @@ impl Command {
             Command::Evict(arguments) => operate::evict(arguments, &mut output).await,
             Command::Reload(arguments) => operate::reload(arguments, &mut output).await,
             Command::Keys(command) => keys::run(command, &mut output).await,
+            Command::Record(command) => record::run(command, &mut output).await,
             Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;
         output.flush()?;

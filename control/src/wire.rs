@@ -1,10 +1,12 @@
 //! The admin API's JSON, as server and client share it.
 
+mod record;
 mod starts;
 mod stats;
 
 use serde::{Deserialize, Serialize};
 
+pub use record::{RecordEvent, RecordLine};
 pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
 

@@ -10,7 +10,7 @@ use stoker_scaler::FunctionView;
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
-use crate::launch::{launch_spec, start_settings};
+use crate::launch::{launch_spec, record_settings, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::overload::{self, Pressure, Room};
@@ -91,6 +91,7 @@ impl Gateway {
         // Before there is anything to start.
         scaler.set_starts(start_settings(&config.gateway.starts));
         scaler.remember_starts(config.gateway.metrics.starts);
+        scaler.set_record(record_settings(&config.gateway));
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {
@@ -122,6 +123,7 @@ impl Gateway {
         let old = self.snapshot.load_full();
         self.scaler
             .set_starts(start_settings(&config.gateway.starts));
+        self.scaler.set_record(record_settings(&config.gateway));
         let mut applied = Applied {
             certificates: new_certificates(&old.gateway, &config.gateway),
             needs_restart: needs_restart(&old.gateway, &config.gateway),

@@ -1,10 +1,13 @@
 //! From a function's manifest to what the scaler starts, and how much of it.
 
-use stoker_config::{FunctionSpec, IsolationSpec, Listen, Namespace as Own, StartsSpec};
+use stoker_config::{
+    FunctionSpec, GatewaySpec, IsolationSpec, Listen, Namespace as Own, StartsSpec,
+};
 use stoker_scaler::StartSettings;
 use stoker_scaler::driver::{
     Isolation, Language, LaunchSpec, Namespace, Resources, Rlimit, RuntimeLaunch, SocketKind,
 };
+use stoker_scaler::record::{FileSettings, RecordSettings};
 
 /// How much the scaler may start.
 pub(crate) fn start_settings(spec: &StartsSpec) -> StartSettings {
@@ -15,6 +18,21 @@ pub(crate) fn start_settings(spec: &StartsSpec) -> StartSettings {
         memory_reserve_bytes: spec.memory_reserve_bytes,
         evict_idle: spec.evict_idle,
         yield_after: spec.yield_after,
+    }
+}
+
+/// What is recorded, and how much of it is kept.
+pub(crate) fn record_settings(spec: &GatewaySpec) -> RecordSettings {
+    let record = &spec.record;
+    RecordSettings {
+        enabled: record.enabled,
+        memory_bytes: record.memory_bytes,
+        keep: record.keep,
+        files: record.file.then(|| FileSettings {
+            directory: spec.record_dir(),
+            file_bytes: record.file_bytes,
+            files: record.files,
+        }),
     }
 }
 

@@ -13,11 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use stoker_core::{
-    Effect, Event, InstanceId, Pool, PoolView, RejectCause, ScaleSpec, Timestamp, WaiterId,
+    Effect, Effects, Event, InstanceId, Pool, PoolView, RejectCause, ScaleSpec, Timestamp, WaiterId,
 };
 use tokio::sync::oneshot;
 
 use crate::driver::LaunchSpec;
+use crate::record::{Chunk, Recorder, Seen};
 use crate::scaler::{Registry, Shared};
 use crate::starts::Footprint;
 use crate::{AcquireError, HeldStarts, Instance, InstanceStatus, Lease};
@@ -39,6 +40,7 @@ pub struct Function<C: Send + 'static> {
 /// What the function's one lock guards.
 struct State<C: Send + 'static> {
     pool: Pool,
+    recorder: Recorder,
     instances: HashMap<InstanceId, Arc<Instance<C>>>,
     waiting: HashMap<WaiterId, oneshot::Sender<Answer<C>>>,
     last_waiter: u64,
@@ -49,6 +51,14 @@ struct State<C: Send + 'static> {
 }
 
 impl<C: Send + 'static> State<C> {
+    /// Has the pool take an event in, and records what follows.
+    fn step(&mut self, event: Event, now: Timestamp) -> Effects {
+        let seen = Seen::of(&event);
+        let effects = self.pool.apply(event, now);
+        self.recorder.note(seen, &effects, self.pool.now());
+        effects
+    }
+
     /// The instance of a grant.
     fn granted(&self, id: InstanceId) -> Option<Arc<Instance<C>>> {
         let instance = self.instances.get(&id)?;
@@ -71,6 +81,8 @@ impl<C: Send + 'static> Function<C> {
         scaling: Arc<ScaleSpec>,
     ) -> Arc<Self> {
         let pool = Pool::new(scaling, number, shared.clock.now());
+        let store = Arc::clone(&shared.record);
+        let recorder = Recorder::new(store, &launch.function, &launch.revision);
         Arc::new_cyclic(|myself| Function {
             name: Arc::clone(&launch.function),
             number,
@@ -81,6 +93,7 @@ impl<C: Send + 'static> Function<C> {
             held: AtomicU32::new(0),
             state: Mutex::new(State {
                 pool,
+                recorder,
                 instances: HashMap::new(),
                 waiting: HashMap::new(),
                 last_waiter: 0,
@@ -164,6 +177,16 @@ impl<C: Send + 'static> Function<C> {
         }
     }
 
+    /// What it has recorded and not given to the store yet.
+    pub(crate) fn open_chunk(&self) -> Option<Arc<Chunk>> {
+        self.lock().recorder.open()
+    }
+
+    /// Gives that to the store.
+    pub(crate) fn seal_record(&self) {
+        self.lock().recorder.seal();
+    }
+
     /// Processes are kept ready for its starts.
     pub(crate) fn has_spares(&self) -> bool {
         let runtime = self.launch.runtime.as_ref();
@@ -191,7 +214,7 @@ impl<C: Send + 'static> Function<C> {
         let Some(event) = state.rule.divert(self.number, event) else {
             return;
         };
-        let effects = state.pool.apply(event, now);
+        let effects = state.step(event, now);
         if effects.is_empty() && !state.pool.is_finished() {
             return;
         }
@@ -236,7 +259,7 @@ impl<C: Send + 'static> Function<C> {
         if !matches!(state.rule, Rule::Here) {
             return self.enter_elsewhere(state, waiter, deadline);
         }
-        let effects = state.pool.apply(Event::Acquire { waiter, deadline }, now);
+        let effects = state.step(Event::Acquire { waiter, deadline }, now);
         if let Some(mut registry) = registry
             && !state.pool.is_finished()
         {

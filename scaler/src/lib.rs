@@ -13,6 +13,7 @@ mod lease;
 pub mod logs;
 mod notice;
 pub mod process;
+pub mod record;
 mod scaler;
 pub mod spawner;
 mod starts;

@@ -2,6 +2,7 @@
 
 mod begins;
 mod pressure;
+mod record;
 mod room;
 mod succession;
 
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Prepared, Stop};
 use crate::history::History;
+use crate::record::Store;
 use crate::starts::Gate;
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices, StartRecord};
@@ -49,6 +51,8 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) gate: Arc<Gate>,
     /// The starts of late.
     pub(crate) history: History,
+    /// What happened to all functions.
+    pub(crate) record: Arc<Store>,
     /// Starts that were begun on the thread that asked for them.
     pub(crate) begins: Arc<Begins>,
     stop_grace: Duration,
@@ -103,6 +107,7 @@ impl<C: Send + 'static> Scaler<C> {
             timer: Timer::default(),
             gate: Gate::of_machine(),
             history: History::default(),
+            record: Store::new(clock),
             begins: Arc::default(),
             stop_grace: settings.stop_grace,
             reclaim: OnceLock::new(),
@@ -112,6 +117,8 @@ impl<C: Send + 'static> Scaler<C> {
         settings.runtime.spawn(Arc::clone(&shared).watch_driver());
         settings.runtime.spawn(Arc::clone(&shared).watch_timer());
         settings.runtime.spawn(Arc::clone(&shared).watch_starts());
+        let record = Arc::clone(&shared.record);
+        settings.runtime.spawn(record.write_always());
         Arc::new(Scaler { shared })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stoker_config::Config;
@@ -35,11 +35,12 @@ pub(super) fn run(file: &Path) -> Result<(), Box<dyn Error>> {
         };
         let (claimed, sender) = (session.functions(), claim.sender());
         let served = Arc::clone(&session);
+        let scaler = Arc::clone(&parts.scaler);
         let former = claim
-            .serve(&claimed, move |message| {
-                if let Message::Ask { function, ask } = message {
-                    served.serve(function, ask);
-                }
+            .serve(&claimed, move |message| match message {
+                Message::Ask { function, ask } => served.serve(function, ask),
+                Message::Recorded { file } => inherit_record(&scaler, file),
+                _ => {}
             })
             .await?;
         parts.driver.lead();
@@ -115,4 +116,15 @@ async fn succeed(
     );
     let parts = Parts::start(origin, config, sockets, base, scaler)?;
     Ok((parts, session))
+}
+
+/// Takes in what the former gateway had recorded, aside.
+fn inherit_record(scaler: &Arc<Scaler<Connections>>, file: PathBuf) {
+    let scaler = Arc::clone(scaler);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = scaler.inherit_record(&file) {
+            let file = file.display();
+            eprintln!("stoker: the former gateway's record cannot be read from {file}: {error}");
+        }
+    });
 }

@@ -113,6 +113,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "What `/metrics` shows, and what is remembered of starts.",
         content: Content::Keys(telemetry::METRICS),
     },
+    super::record::SECTION,
 ];
 
 /// For suggestions.

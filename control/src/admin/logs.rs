@@ -1,20 +1,18 @@
 //! The output of a function, as far as it is kept and as it comes.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use hyper::body::Frame;
 use stoker_scaler::logs::{Follower, LogLine, Logs};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
+use super::pieces::Pieces;
 use super::problem::{Kind, Problem, find};
 use super::query::{LogsQuery, query};
 use super::server::ended;
@@ -106,23 +104,6 @@ impl Following {
             () = ended(&mut ending) => {}
         }
         drop(self.place);
-    }
-}
-
-/// The body that the pieces make.
-struct Pieces(mpsc::Receiver<Bytes>);
-
-impl HttpBody for Pieces {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0
-            .poll_recv(cx)
-            .map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) enum Kind {
     TooManyFollowers,
     NotReady,
     UpgradeFailed,
+    Busy,
     Internal,
 }
 
@@ -109,7 +110,9 @@ impl Kind {
                 StatusCode::NOT_FOUND,
                 "There is no such function",
             ),
-            Kind::UnknownKey | Kind::KeyConflict | Kind::InvalidKey => self.key_facts(),
+            Kind::UnknownKey | Kind::KeyConflict | Kind::InvalidKey | Kind::Busy => {
+                self.further_facts()
+            }
             Kind::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -158,14 +161,19 @@ impl Kind {
         }
     }
 
-    /// The same of those about keys.
-    fn key_facts(self) -> (&'static str, StatusCode, &'static str) {
+    /// The same of those about keys and the record.
+    fn further_facts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Kind::UnknownKey => ("unknown-key", StatusCode::NOT_FOUND, "There is no such key"),
             Kind::KeyConflict => (
                 "key-conflict",
                 StatusCode::CONFLICT,
                 "The keys that there are do not allow it",
+            ),
+            Kind::Busy => (
+                "busy",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too much is asked at the same time",
             ),
             _ => (
                 "invalid-key",
@@ -221,6 +229,7 @@ mod tests {
             Kind::TooManyFollowers,
             Kind::NotReady,
             Kind::UpgradeFailed,
+            Kind::Busy,
             Kind::Internal,
         ];
         let names: std::collections::BTreeSet<_> =

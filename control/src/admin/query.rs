@@ -41,6 +41,15 @@ pub(super) struct StartsQuery {
     pub(super) function: Option<String>,
 }
 
+/// Of a request for the record, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordQuery {
+    pub(super) function: Option<String>,
+    since: Option<String>,
+    format: Option<String>,
+}
+
 /// Which part of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
@@ -69,6 +78,38 @@ impl LogsQuery {
         };
         Ok(Part { lines, follow })
     }
+}
+
+impl RecordQuery {
+    /// How far back; all that there is if none.
+    pub(super) fn since(&self) -> Result<Option<Duration>, Problem> {
+        let Some(text) = &self.since else {
+            return Ok(None);
+        };
+        let since = parse_duration(text).ok();
+        since.map(Some).ok_or_else(|| {
+            bad(format!(
+                "since is how far back, such as \"1h\", not {text:?}"
+            ))
+        })
+    }
+
+    pub(super) fn format(&self) -> Result<RecordFormat, Problem> {
+        match self.format.as_deref() {
+            None | Some("csv") => Ok(RecordFormat::Csv),
+            Some("jsonl") => Ok(RecordFormat::Lines),
+            Some(text) => Err(bad(format!("format is csv or jsonl, not {text:?}"))),
+        }
+    }
+}
+
+/// How the record is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RecordFormat {
+    /// Requests and start times, as a trace.
+    Csv,
+    /// Everything, one JSON object to a line.
+    Lines,
 }
 
 impl EvictQuery {

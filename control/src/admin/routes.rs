@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::problem::{Kind, Problem};
 use super::{
-    App, aside, evict, functions, gateway, keys, logs, prepared, scale, starts, stats, upgrade,
+    App, aside, evict, functions, gateway, keys, logs, prepared, record, scale, starts, stats,
+    upgrade,
 };
 
 /// What Prometheus expects of the text format.
@@ -39,6 +40,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/v1/record", get(record::export))
         .route("/v1/starts", get(starts::list))
         .route("/v1/stats", get(stats::show))
         .fallback(unknown)

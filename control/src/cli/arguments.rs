@@ -146,6 +146,19 @@ pub struct ReloadArgs {
     pub connection: Connection,
 }
 
+/// Of `record export`.
+#[derive(Clone, Debug, Args)]
+pub struct RecordExportArgs {
+    /// Only what happened to this function
+    pub function: Option<String>,
+    /// Only what happened within the last TIME [default: all that is kept]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub since: Option<Duration>,
+    /// Which gateway.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
 /// Of `upgrade`.
 #[derive(Clone, Debug, Args)]
 pub struct UpgradeArgs {

@@ -78,6 +78,7 @@ pub(super) async fn attempt(
             for answer in entry.answers {
                 pass_on(holdings, answer);
             }
+            leave_record(holdings, candidate.sender.clone());
             // No configuration takes effect here any more.
             std::mem::forget(suspension);
             Ok(candidate.succeed())
@@ -190,6 +191,22 @@ fn depart(holdings: &mut Holdings, sender: &Sender, estate: &Estate, claimed: &H
     holdings.admin.leave();
     // It is short.
     sender.send(&Message::Departed, None).ok();
+}
+
+/// Leaves what was recorded, which nobody waits for.
+fn leave_record(holdings: &Holdings, sender: Sender) {
+    let scaler = std::sync::Arc::clone(&holdings.scaler);
+    let file = holdings.gateway.snapshot().gateway.record_dir();
+    let file = file.join("handover.bin");
+    tokio::task::spawn_blocking(move || match scaler.leave_record(&file) {
+        // It is short.
+        Ok(()) => sender.send(&Message::Recorded { file }, None).ok(),
+        Err(error) => {
+            let file = file.display();
+            eprintln!("stoker: the record cannot be left in {file}: {error}");
+            None
+        }
+    });
 }
 
 impl Candidate {

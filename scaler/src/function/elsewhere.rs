@@ -77,7 +77,7 @@ impl<C: Send + 'static> Function<C> {
             }
         }
         for event in events.into_iter().chain([Event::Tick]) {
-            let effects = state.pool.apply(event, now);
+            let effects = state.step(event, now);
             todo.extend(self.resolve(&mut state, effects));
         }
         drop(state);
@@ -212,6 +212,7 @@ impl<C: Send + 'static> Function<C> {
             let leases = (0..it.in_use).map(|_| lease()).collect();
             inherited.leases.push((it.instance, leases));
             state.instances.insert(it.instance, instance);
+            state.recorder.inherited(it.instance, it.created);
         }
         for (waiter, _) in &mut legacy.waiters {
             let there = *waiter;
@@ -228,7 +229,7 @@ impl<C: Send + 'static> Function<C> {
             inherited.waits.push((there, wait));
         }
         let event = Event::Inherited(Box::new(estate.legacy));
-        let effects = state.pool.apply(event, now);
+        let effects = state.step(event, now);
         self.conclude(state, effects);
         for observed in living.values() {
             let (id, pid) = (observed.id, observed.pid);

@@ -113,8 +113,11 @@ impl<C: Send + 'static> Function<C> {
         let record = instance.start_record(&self.launch, (timings, timings.total()), Ok(pid));
         self.shared.history.add(record);
         instance.set_started(started);
-        self.apply(Event::Ready {
-            instance: instance.id(),
+        let id = instance.id();
+        let up = self.shared.clock.now();
+        self.apply_if(Event::Ready { instance: id }, |state| {
+            state.recorder.up(id, up);
+            true
         });
         self.notice(Notice::Started {
             id: instance.id(),

@@ -95,6 +95,11 @@ pub enum Message {
     Serving,
     /// From the former gateway: it accepts no more, and the heir leads.
     Departed,
+    /// From the former gateway, after its departure: what it had recorded.
+    Recorded {
+        /// A file that the heir is to remove.
+        file: PathBuf,
+    },
     /// From the heir: whoever watches over the former gateway's process knows that it is replaced.
     Leading,
     /// From the former gateway.
