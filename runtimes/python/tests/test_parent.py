@@ -311,5 +311,18 @@ class ParentTests(ParentSite):
         self.assertEqual(served.stop(), 0)
 
 
+class TwiceForkedTests(ParentTests):
+    """The same where there is no machine code that forks."""
+
+    command = (sys.executable, "-c", """
+import os, runpy, sys
+sys.path.insert(0, os.path.dirname(os.path.dirname(%r)))
+from stoker_runtime import forking
+forking.CODE.clear()
+del sys.path[0]
+runpy.run_path(%r, run_name="__main__")
+""" % (os.path.realpath(MAIN), os.path.realpath(MAIN)))
+
+
 if __name__ == "__main__":
     unittest.main()
