@@ -40,6 +40,8 @@ class Child:
         self.handler = handler
         # The class below `socket.socket` does the same with less Python.
         self.control = Socket(AF_UNIX, SOCK_SEQPACKET, 0, descriptor)
+        # Whatever the module has set for all sockets (`socket.setdefaulttimeout`).
+        self.control.setblocking(True)
 
     def run(self):
         """Waits for an assignment, and serves; the exit status."""
