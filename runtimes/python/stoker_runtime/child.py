@@ -1,75 +1,88 @@
 """A forked process: a spare until it is assigned, then an instance."""
 
 import ctypes
-import json
 import os
-import signal
 import socket
+import threading
 import time
+from _signal import SIGKILL
+from _socket import AF_UNIX, SOCK_SEQPACKET, socket as Socket
 
-from . import messages, seeds, threads, warm
+from . import messages, seeds, warm
 from .errors import UnusableHandler, log_exception
 from .load import load
 from .serve import fail, run
+from .threads import Reserve
 
-# The kernel's buffer for what is sent is smaller (net.core.wmem_default).
-ASSIGNMENT_BYTES = 512 * 1024
-MSG_DONTWAIT = 0x40
+# The kernel's buffer for what is sent is smaller (net.core.wmem_default). Nothing is written to it
+# in the parent, so that it takes no memory there.
+BUFFER = bytearray(512 * 1024)
 PR_SET_PDEATHSIG = 1
-# For the spawner to become the parent, if the process between was killed out of turn.
+# For the spawner to become the parent: the process between has ended as good as now. There is no
+# event of it.
 ADOPTION_SECONDS = 1.0
+LOOK_SECONDS = 0.0001
+# Looked up before there is a process that has to copy what that changes.
+prctl = ctypes.CDLL(None).prctl
+# An assignment that changes nothing.
+REHEARSED = (
+    b'{"type":"assign","environment":{},"unset":["STOKER_REHEARSED"],"directory":"/",'
+    b'"handler":"main:handler","interface":"auto","concurrency":1}'
+)
 
 
 class Child:
     """A process that was forked from the parent."""
 
-    def __init__(self, settings, handler, descriptor, adopted):
-        """`descriptor` is its own control socket, `adopted` a pipe that ends when the process is
-        the spawner's child."""
+    def __init__(self, settings, handler, descriptor):
+        """`descriptor` is its own control socket."""
         self.settings = settings
         self.handler = handler
-        self.adopted = adopted
-        self.control = socket.socket(fileno=descriptor)
+        # The class below `socket.socket` does the same with less Python.
+        self.control = Socket(AF_UNIX, SOCK_SEQPACKET, 0, descriptor)
+        # Whatever the module has set for all sockets (`socket.setdefaulttimeout`).
+        self.control.setblocking(True)
 
     def run(self):
         """Waits for an assignment, and serves; the exit status."""
-        self._settle()
+        os.setpgid(0, 0)
         seeds.reseed()
+        # Last, as it may have to wait.
+        self._settle()
         try:
             self.control.send(b'{"type":"spare","pid":%d}' % os.getpid())
             try:
-                assignment = messages.receive(self.control, ASSIGNMENT_BYTES, MSG_DONTWAIT)
+                assignment = messages.receive(self.control, BUFFER, messages.MSG_DONTWAIT)
             except BlockingIOError:
                 # There is time: what the first request touches becomes our own memory now.
                 warm.warm(self.handler, self.settings.concurrency)
                 if self.settings.concurrency > 1 and not self.handler.is_async:
-                    threads.Reserve.prepare()
-                assignment = messages.receive(self.control, ASSIGNMENT_BYTES)
+                    Reserve.prepare()
+                assignment = messages.receive(self.control, BUFFER)
         except OSError:
             assignment = b"", []
         data, descriptors = assignment
         if not data:
             os._exit(0)
         try:
-            return self._become(json.loads(data), descriptors)
+            return self._become(messages.parsed(data), descriptors)
         except UnusableHandler as error:
             return fail(str(error))
         except Exception as error:
             log_exception(error)
             return fail("the instance cannot serve: %s" % error)
         finally:
-            threads.Reserve.dismiss()
+            Reserve.dismiss()
 
     def _settle(self):
-        """Becomes a process of its own, which ends with the spawner."""
-        os.setpgid(0, 0)
-        os.read(self.adopted, 1)
-        os.close(self.adopted)
-        spawner = self.settings.spawner_pid or os.getppid()
-        deadline = time.monotonic() + ADOPTION_SECONDS
-        while os.getppid() != spawner and time.monotonic() < deadline:
-            time.sleep(0.001)
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        """Becomes the spawner's child, which ends with it."""
+        spawner = self.settings.spawner_pid
+        if os.getppid() != spawner:
+            # While another process is the parent, its end would be this one's.
+            deadline = time.monotonic() + ADOPTION_SECONDS
+            while os.getppid() != spawner and time.monotonic() < deadline:
+                time.sleep(LOOK_SECONDS)
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
         if os.getppid() != spawner:
             # It ended meanwhile, and its death will not be told again.
             os._exit(0)
@@ -84,12 +97,7 @@ class Child:
         os.close(out)
         os.close(err)
         self.control.close()
-        environment = message.get("environment", {})
-        os.environ.update(environment)
-        for name in message.get("unset", ()):
-            os.environ.pop(name, None)
-        if "TZ" in environment or "TZ" in message.get("unset", ()):
-            time.tzset()
+        self._change_environment(message.get("environment", {}), message.get("unset", ()))
         if message.get("directory"):
             os.chdir(message["directory"])
         settings, handler = self.settings, self.handler
@@ -97,7 +105,33 @@ class Child:
         if name != settings.handler:
             handler = load(name, message.get("interface") or settings.interface)
         concurrency = message.get("concurrency") or settings.concurrency
-        return run(handler, socket.socket(fileno=listener), concurrency)
+        return run(handler, listener, concurrency)
+
+    def _change_environment(self, environment, unset):
+        for name, value in environment.items():
+            os.environ[name] = value
+        for name in unset:
+            if name in os.environ:
+                del os.environ[name]
+        if "TZ" in environment or "TZ" in unset:
+            time.tzset()
 
 
-LIBC = ctypes.CDLL(None, use_errno=True)
+def rehearse():
+    """Runs in the parent what can be run there of what a forked process does. The interpreter makes
+    code faster that ran a few times, and each process would have to copy what is changed by that."""
+    # Of Python's own hook.
+    after_fork = getattr(threading, "_after_fork", None)
+    if after_fork is not None:
+        after_fork()
+    seeds.reseed()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        one = Child(None, None, theirs.detach())
+        socket.send_fds(ours, [REHEARSED], [ours.fileno()])
+        data, descriptors = messages.receive(one.control, bytearray(4096), messages.MSG_DONTWAIT)
+        message = messages.parsed(data)
+        one._change_environment(message["environment"], message["unset"])
+        for descriptor in descriptors:
+            os.close(descriptor)
+        one.control.close()

@@ -26,20 +26,33 @@ class Handler:
         self.is_async = is_async
 
     def server(self, listener, concurrency):
-        """The server that calls it."""
-        if self.interface == "wsgi":
-            from .wsgi import WsgiInterface as Interface
-        elif self.interface == "asgi":
-            from .asgi import AsgiInterface as Interface
-        elif self.is_async:
-            from .handler import AsyncHandlerInterface as Interface
-        else:
-            from .handler import HandlerInterface as Interface
-        if self.is_async:
-            from .loop import LoopServer as Server
-        else:
-            from .threads import ThreadServer as Server
-        return Server(listener, Interface(self.target, concurrency), concurrency)
+        """The server that calls it, on the descriptor of a listening socket."""
+        key = self.interface, self.is_async
+        if key not in _classes:
+            _classes[key] = classes_of(*key)
+        server, interface = _classes[key]
+        return server(listener, interface(self.target, concurrency), concurrency)
+
+
+# Of servers and interfaces that were imported.
+_classes = {}
+
+
+def classes_of(interface, is_async):
+    """The server and the interface for a handler; only what is needed is imported."""
+    if interface == "wsgi":
+        from .wsgi import WsgiInterface as Interface
+    elif interface == "asgi":
+        from .asgi import AsgiInterface as Interface
+    elif is_async:
+        from .handler import AsyncHandlerInterface as Interface
+    else:
+        from .handler import HandlerInterface as Interface
+    if is_async:
+        from .loop import LoopServer as Server
+    else:
+        from .threads import ThreadServer as Server
+    return Server, Interface
 
 
 def load(name, interface):

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 
 from .answer import CONTINUE, plain
 from .errors import BadRequest, Disconnected, log_exception
@@ -16,13 +17,13 @@ MOST_LEFT_BYTES = 64 * 1024
 
 
 class LoopServer:
-    """Serves `interface`, a coroutine function of an `AsyncExchange`, on `listener`.
+    """Serves `interface`, a coroutine function of an `AsyncExchange`, on the descriptor `listener`.
 
     It may have `startup` and `shutdown`, coroutine functions for before and after.
     """
 
     def __init__(self, listener, interface, concurrency):
-        self.listener = listener
+        self.listener = socket.socket(fileno=listener)
         self.interface = interface
         self.connections = set()
         self.stopped = None
@@ -66,11 +67,11 @@ class LoopServer:
 async def accept_rest(loop, server):
     """Accepts one connection if any waits, and lets it read; false if none does."""
     try:
-        socket, _ = server.listener.accept()
+        accepted, _ = server.listener.accept()
     except OSError:
         return False
-    socket.setblocking(False)
-    await loop.connect_accepted_socket(lambda: HttpConnection(server), socket)
+    accepted.setblocking(False)
+    await loop.connect_accepted_socket(lambda: HttpConnection(server), accepted)
     return True
 
 

@@ -5,18 +5,23 @@ which.
 """
 
 import gc
-import json
 import os
+import select
 import signal
-import socket
 import sys
+from _socket import AF_UNIX, SOCK_SEQPACKET, socket as Socket
 
 from . import child, hygiene, messages, seeds, warm
 from .errors import UnusableHandler, log_exception
+from .forking import Forker
 from .load import load
 from .serve import fail
 
-MESSAGE_BYTES = 64 * 1024
+BUFFER = bytearray(64 * 1024)
+# After so many the interpreter has made code as fast as it can (8 in 3.11), with some to spare.
+REHEARSALS = 16
+# Before each of them, so that it is in the way of no order that comes at once.
+PAUSE_SECONDS = 0.005
 
 
 class Parent:
@@ -24,10 +29,14 @@ class Parent:
 
     def __init__(self, settings, descriptor):
         self.settings = settings
-        self.control = socket.socket(fileno=descriptor)
-        self.control.set_inheritable(False)
+        # This process is the spawner's child itself.
+        settings.spawner_pid = settings.spawner_pid or os.getppid()
+        os.set_inheritable(descriptor, False)
+        self.control = Socket(AF_UNIX, SOCK_SEQPACKET, 0, descriptor)
         self.handler = None
         self.on_child_end = None
+        self.forker = Forker()
+        self.rehearsals = 0
 
     def run(self):
         """The exit status: the parent's own, or in a forked process the instance's."""
@@ -81,12 +90,12 @@ class Parent:
         """Forks until the spawner goes; returns only in forked processes."""
         while True:
             try:
-                data, descriptors = messages.receive(self.control, MESSAGE_BYTES)
+                data, descriptors = self._next()
             except OSError:
                 leave()
             if not data:
                 leave()
-            message = json.loads(data)
+            message = messages.parsed(data)
             if message.get("type") != "fork" or len(descriptors) != 1:
                 close_all(descriptors)
                 continue
@@ -94,28 +103,38 @@ class Parent:
             if forked is not None:
                 return forked.run()
 
+    def _next(self):
+        """The next message and its descriptors. While nobody asks for anything, what comes after a
+        fork is rehearsed. Raises `OSError`."""
+        while self.rehearsals < REHEARSALS and not self._is_asked():
+            self.rehearsals += 1
+            child.rehearse()
+            warm.warm(self.handler)
+            gc.freeze()
+        return messages.receive(self.control, BUFFER)
+
+    def _is_asked(self):
+        """Whether a message comes soon."""
+        return bool(select.select([self.control], (), (), PAUSE_SECONDS)[0])
+
     def _fork(self, number, descriptor):
         """Forks an instance that is the spawner's child. In it, a `Child`; here, `None`."""
         sys.stdout.flush()
         sys.stderr.flush()
-        read, write = os.pipe()
         failure = None
         try:
-            between = os.fork()
+            between = self.forker.fork()
         except OSError as error:
             failure = str(error)
         else:
             if between == 0:
-                fork_again()
-                os.close(write)
                 self.control.close()
-                if self.on_child_end is not None:
+                if self.on_child_end not in (None, signal.SIG_DFL):
                     signal.signal(signal.SIGCHLD, self.on_child_end)
-                return child.Child(self.settings, self.handler, descriptor, read)
-            # Returns only once the child is the spawner's; the pipe's end tells the child so.
+                return child.Child(self.settings, self.handler, descriptor)
             if os.waitpid(between, 0)[1] != 0:
                 failure = "the second fork failed"
-        close_all((read, write, descriptor))
+        os.close(descriptor)
         if failure is not None:
             detail = "the parent cannot fork: %s" % failure
             self._send({"type": "fork-failed", "number": number, "detail": detail})
@@ -124,20 +143,10 @@ class Parent:
     def _send(self, message):
         """Sends a message; false if nobody is there."""
         try:
-            self.control.send(json.dumps(message).encode())
+            self.control.send(messages.formatted(message))
         except OSError:
             return False
         return True
-
-
-def fork_again():
-    """In a forked process: goes on in a child of it, and ends it."""
-    try:
-        if os.fork() == 0:
-            return
-    except OSError:
-        os._exit(1)
-    os._exit(0)
 
 
 def close_all(descriptors):

@@ -15,6 +15,8 @@ CHOSEN_BITS = 64
 
 # Generators made while the handler was imported, without a seed of the program's own choice.
 _unseeded = weakref.WeakSet()
+# The same once all is imported: a list, as a forked process copies what it goes through.
+_generators = []
 # The same of numpy, as far as they are kept in modules.
 _numpy_generators = []
 
@@ -37,6 +39,7 @@ def watching():
         yield
     finally:
         random.Random.seed = original
+        _generators.extend(weakref.ref(generator) for generator in _unseeded)
 
 
 def note_numpy():
@@ -56,9 +59,10 @@ def note_numpy():
 
 def reseed():
     """Gives this process random numbers of its own."""
-    random.seed()
-    for generator in list(_unseeded):
-        generator.seed()
+    for reference in _generators:
+        generator = reference()
+        if generator is not None:
+            generator.seed()
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()

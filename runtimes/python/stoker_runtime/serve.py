@@ -1,6 +1,6 @@
 """Serving: a process that is an instance from its beginning."""
 
-import socket
+import os
 import sys
 
 from .errors import UnusableHandler, log_exception
@@ -9,8 +9,7 @@ from .load import load
 
 def serve(settings, descriptor):
     """Imports the handler and serves it on an inherited listening socket; the exit status."""
-    listener = socket.socket(fileno=descriptor)
-    listener.set_inheritable(False)
+    os.set_inheritable(descriptor, False)
     try:
         handler = load(settings.handler, settings.interface)
     except UnusableHandler as error:
@@ -18,11 +17,11 @@ def serve(settings, descriptor):
     except BaseException as error:  # Among them SystemExit, for an import may say anything.
         log_exception(error)
         return fail("%s cannot be imported" % settings.handler)
-    return run(handler, listener, settings.concurrency)
+    return run(handler, descriptor, settings.concurrency)
 
 
 def run(handler, listener, concurrency):
-    """Serves until SIGTERM; the exit status."""
+    """Serves on a descriptor until SIGTERM; the exit status."""
     try:
         handler.server(listener, concurrency).run()
     except UnusableHandler as error:

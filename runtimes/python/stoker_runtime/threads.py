@@ -6,9 +6,10 @@ another; idle connections hold no thread. The main thread is one of them.
 
 import os
 import select
-import signal
 import threading
 import time
+from _signal import SIGINT, SIGTERM, signal
+from _socket import socket as Socket
 
 from .connection import DONTWAIT, Connection
 
@@ -20,10 +21,16 @@ ONCE = select.EPOLLIN | select.EPOLLONESHOT
 
 
 class ThreadServer:
-    """Serves `interface` on `listener` with up to `concurrency` threads."""
+    """Serves `interface` on the descriptor `listener` with up to `concurrency` threads.
+
+    Of sockets and signals it uses what is below Python's modules, which turn every number into a
+    member of an enumeration: in a process that was just forked each page that is touched so is
+    copied first.
+    """
 
     def __init__(self, listener, interface, concurrency):
-        self.listener = listener
+        self.listener = Socket(fileno=listener)
+        self.kind = self.listener.family, self.listener.type, self.listener.proto
         self.interface = interface
         self.concurrency = concurrency
         # Connections that wait for a request, by descriptor. Whoever takes one out owns it.
@@ -37,14 +44,14 @@ class ThreadServer:
         self.stopped = False
         self.wake_read, self.wake_write = os.pipe()
         self.epoll = select.epoll()
-        listener.setblocking(False)
-        self.epoll.register(listener.fileno(), ONCE)
+        self.listener.setblocking(False)
+        self.epoll.register(listener, ONCE)
         self.epoll.register(self.wake_read, select.EPOLLIN)
 
     def run(self):
         """Serves until SIGTERM, then finishes what is in flight."""
-        signal.signal(signal.SIGTERM, self.stop)
-        signal.signal(signal.SIGINT, self.stop)
+        signal(SIGTERM, self.stop)
+        signal(SIGINT, self.stop)
         self._work()
         for thread in self.threads:
             thread.join()
@@ -82,7 +89,7 @@ class ThreadServer:
     def _accept(self):
         socket, lacking = None, False
         try:
-            socket, _ = self.listener.accept()
+            socket = self._accepted()
         except (BlockingIOError, ConnectionAbortedError):
             pass
         except OSError:
@@ -100,6 +107,11 @@ class ThreadServer:
             socket.setblocking(True)
             # Most bring their request along.
             self._serve(Connection(socket), DONTWAIT)
+
+    def _accepted(self):
+        """The next connection's socket. Raises `OSError`."""
+        descriptor, _ = self.listener._accept()
+        return Socket(*self.kind, descriptor)
 
     def _serve(self, connection, flags=0):
         """Serves what the connection has, and waits for more from it."""
@@ -162,7 +174,7 @@ class ThreadServer:
             self._serve_last(connection)
         while True:
             try:
-                socket, _ = self.listener.accept()
+                socket = self._accepted()
             except OSError:
                 break
             socket.setblocking(True)

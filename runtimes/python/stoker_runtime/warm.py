@@ -4,11 +4,10 @@ It goes the whole way of the first real request, so that all that imports and to
 then, without running any code of the user.
 """
 
-import json
-import os
 import signal
 import socket
 
+from . import messages
 from .load import Handler
 
 REQUEST = (
@@ -32,7 +31,7 @@ def warm(handler, concurrency=1):
             listener.listen(1)
             caller.connect(listener.getsockname())
             caller.sendall(REQUEST)
-            serve(handler, listener, min(concurrency, 2))
+            serve(handler, listener.detach(), min(concurrency, 2))
     except OSError:
         # Such as where sockets are forbidden: the first request pays for it then.
         pass
@@ -43,7 +42,7 @@ def warm(handler, concurrency=1):
 
 
 def serve(handler, listener, concurrency):
-    """Serves until the first request was answered."""
+    """Serves on a descriptor until the first request was answered."""
     def end():
         if handler.is_async:
             server.stopped.set()
@@ -51,7 +50,7 @@ def serve(handler, listener, concurrency):
             server.stop()
 
     # As an assignment does.
-    os.environ.update(json.loads('{"environment":{},"unset":[],"concurrency":1}')["environment"])
+    messages.parsed(b'{"environment":{},"unset":[],"concurrency":1}')
     target = APPLICATIONS[handler.interface, handler.is_async](end)
     server = Handler(target, handler.interface, handler.is_async).server(listener, concurrency)
     server.run()

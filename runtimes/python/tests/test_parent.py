@@ -273,6 +273,33 @@ class ParentTests(ParentSite):
         self.process.terminate()
         self.assertEqual(self.process.wait(PATIENCE_SECONDS), 0)
 
+    def test_a_default_timeout_of_sockets_does_not_disturb(self):
+        fifo = os.path.join(self.directory, "fifo")
+        os.mkfifo(fifo)
+        parent = self.parent("""
+            import socket
+            socket.setdefaulttimeout(1e-6)
+
+            from stoker_runtime import threads
+            prepare = threads.Reserve.prepare
+
+            def prepared():
+                # The last thing before the assignment is waited for.
+                with open("fifo", "w") as fifo:
+                    fifo.write("waits")
+                prepare()
+
+            threads.Reserve.prepare = prepared
+            handler = lambda request: "x"
+        """, STOKER_CONCURRENCY="2")
+        spare = parent.fork()
+        spare.said()
+        with open(fifo) as told:
+            self.assertEqual(told.read(), "waits")
+        self.assertEqual(select.select([spare.control], [], [], 0.01)[0], [])
+        self.assertEqual(spare.assign(concurrency=2).get().text, "x")
+        self.assertEqual(spare.stop(), 0)
+
     def test_nothing_outlives_the_spawner(self):
         self.module(WHO)
         script = os.path.join(os.path.dirname(__file__), "doomed_spawner.py")
@@ -309,6 +336,19 @@ class ParentTests(ParentSite):
         self.assertEqual(instance.get().status, 200)
         served.said()
         self.assertEqual(served.stop(), 0)
+
+
+class TwiceForkedTests(ParentTests):
+    """The same where there is no machine code that forks."""
+
+    command = (sys.executable, "-c", """
+import os, runpy, sys
+sys.path.insert(0, os.path.dirname(os.path.dirname(%r)))
+from stoker_runtime import forking
+forking.CODE.clear()
+del sys.path[0]
+runpy.run_path(%r, run_name="__main__")
+""" % (os.path.realpath(MAIN), os.path.realpath(MAIN)))
 
 
 if __name__ == "__main__":
