@@ -16,6 +16,7 @@ use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::overload::{self, Pressure, Room};
 use crate::router::Router;
 use crate::tls::Tls;
+use crate::upstream::fresh;
 use crate::{Function, Metrics, Scaler, Telemetry};
 
 /// The data plane's shared state.
@@ -92,6 +93,7 @@ impl Gateway {
         scaler.set_starts(start_settings(&config.gateway.starts));
         scaler.remember_starts(config.gateway.metrics.starts);
         scaler.set_record(record_settings(&config.gateway));
+        scaler.renew_connections(fresh::renewal());
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
         let register = |spec: Arc<FunctionSpec>| {

@@ -14,7 +14,7 @@ pub(crate) struct Phases {
     /// The start of the instance; cold requests only. Its `decide` begins with the arrival, if the
     /// request came before the decision.
     pub(crate) start: Option<StartTimings>,
-    /// Part of `first_byte` that thawed the instance; requests that found it frozen only.
+    /// Part of `connect` that thawed the instance, or of `queue` if it waited; requests that found it frozen only.
     pub(crate) thaw: Option<Duration>,
     /// From the slot to the connection.
     pub(crate) connect: Duration,

@@ -189,6 +189,14 @@ impl Held {
     }
 }
 
+impl Held {
+    /// True while at most half of all there is are held, so that there is no need to save.
+    pub(crate) fn leaves_half(&self) -> bool {
+        let (held, limit) = self.share.common.level();
+        held <= limit / 2
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         let held = &self.share.common.held;

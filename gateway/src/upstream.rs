@@ -8,6 +8,7 @@ pub(crate) mod chunked;
 mod connection;
 mod exchange;
 mod fields;
+pub(crate) mod fresh;
 mod head;
 mod http1;
 mod http2;

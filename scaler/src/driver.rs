@@ -72,6 +72,12 @@ pub trait Driver: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Ready when an instance that is to be frozen has stopped, or does not seem to: true if it has
+    /// for certain.
+    fn has_frozen(&self, _id: InstanceId) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Gives the memory of a frozen instance back to the machine, as far as it can be got again;
     /// returns at once. Unknown ids are ignored.
     fn reclaim(&self, _id: InstanceId) {}

@@ -200,9 +200,7 @@ impl<C> Instance<C> {
         self.frost.inherit();
     }
 
-    /// See [`Frost::settle`]. Connections are not kept over a freeze: a program that closes idle ones
-    /// after a time would find that time over as soon as it runs, and close them in the face of the
-    /// request that thawed it.
+    /// See [`Frost::settle`]. Connections are not kept over a freeze; see [`Renewal`](crate::Renewal).
     pub(crate) fn settle_frost<E>(
         &self,
         act: impl FnOnce(bool) -> Result<(), E>,
@@ -212,6 +210,34 @@ impl<C> Instance<C> {
             self.lock().clear();
         }
         Ok(settled)
+    }
+
+    /// How often the pool has changed its mind.
+    pub(crate) fn wishes(&self) -> u64 {
+        self.frost.wishes()
+    }
+
+    /// The connections that it has, for it is about to be frozen; none if it is not any more.
+    pub(crate) fn take_connections(&self) -> Vec<C> {
+        let mut connections = self.lock();
+        match self.is_frozen() {
+            true => std::mem::take(&mut *connections),
+            false => Vec::new(),
+        }
+    }
+
+    /// Keeps a connection that was opened while it stands still, for its next lease, if it has been
+    /// frozen since there were so many `wishes`.
+    ///
+    /// The wish to thaw it comes before the lease that looks for a connection. So no lease has come
+    /// before this one is there, whose own connection would wait behind this one in a program that
+    /// serves one after the other.
+    pub(crate) fn offer_connection(&self, connection: C, wishes: u64) {
+        let mut connections = self.lock();
+        let wanted = self.is_frozen() && self.wishes() == wishes && !self.is_stopping();
+        if wanted && !self.lent.load(Ordering::Acquire) {
+            connections.push(connection);
+        }
     }
 
     /// Another gateway decides whether it is frozen from now on, or this one does again.

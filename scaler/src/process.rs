@@ -268,6 +268,10 @@ impl Driver for ProcessDriver {
         frost::set(&self.shared, id, frozen)
     }
 
+    fn has_frozen(&self, id: InstanceId) -> BoxFuture<'_, bool> {
+        Box::pin(frost::has_frozen(&self.shared, id))
+    }
+
     fn reclaim(&self, id: InstanceId) {
         frost::reclaim(&self.shared, id);
     }

@@ -19,7 +19,7 @@ use crate::history::History;
 use crate::record::Store;
 use crate::starts::Gate;
 use crate::timer::Timer;
-use crate::{Clock, Function, Notices, StartRecord};
+use crate::{Clock, Function, Notices, Renewal, StartRecord};
 use begins::Begins;
 pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
@@ -57,6 +57,7 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) begins: Arc<Begins>,
     stop_grace: Duration,
     reclaim: OnceLock<Reclaim>,
+    renewal: OnceLock<Renewal<C>>,
     registry: Mutex<Registry<C>>,
     /// Rung whenever a function is gone, for whoever waits until none is left.
     changed: Notify,
@@ -111,6 +112,7 @@ impl<C: Send + 'static> Scaler<C> {
             begins: Arc::default(),
             stop_grace: settings.stop_grace,
             reclaim: OnceLock::new(),
+            renewal: OnceLock::new(),
             registry: Mutex::new(registry),
             changed: Notify::new(),
         });
@@ -140,6 +142,12 @@ impl<C: Send + 'static> Scaler<C> {
     /// Remembers at most so many starts from now on; a thousand before that is said.
     pub fn remember_starts(&self, limit: usize) {
         self.shared.history.set_limit(limit);
+    }
+
+    /// Has the connections of instances renewed when they are frozen, from now on; they are closed
+    /// before that is said. The first word holds.
+    pub fn renew_connections(&self, renewal: Renewal<C>) {
+        self.shared.renewal.set(renewal).ok();
     }
 
     /// What the driver keeps ready for starts.
@@ -212,6 +220,11 @@ impl<C: Send + 'static> Scaler<C> {
 }
 
 impl<C: Send + 'static> Shared<C> {
+    /// How connections are renewed, if they are.
+    pub(crate) fn renewal(&self) -> Option<Renewal<C>> {
+        self.renewal.get().copied()
+    }
+
     async fn watch_driver(self: Arc<Self>) {
         loop {
             tokio::select! {

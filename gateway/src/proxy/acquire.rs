@@ -55,7 +55,7 @@ impl Seeker<'_> {
         .await
     }
 
-    /// The slot's own connection if it is usable, else a new one; if the instance cannot be
+    /// The slot's own connection if it is usable, else a new one, to an instance that runs; if the instance cannot be
     /// reached it is given up for another one.
     pub(super) async fn connection(
         &self,
@@ -64,8 +64,10 @@ impl Seeker<'_> {
     ) -> Result<Connection, Problem> {
         loop {
             let now = Instant::now();
+            // It wakes while the request is prepared, and accepts the connection that waits for it.
+            lease.thaw();
             while let Some(connection) = lease.take_connection() {
-                if connection.is_usable(now) {
+                if let Some(connection) = connection.into_usable(now) {
                     return Ok(connection);
                 }
             }
@@ -73,8 +75,6 @@ impl Seeker<'_> {
             let place = place.map_err(|full| self.no_connection(full))?;
             let spec = &self.entry.spec;
             if spec.contract != Contract::Http {
-                // It has its part in opening the connection.
-                lease.thaw();
                 // Its first frames are not kept, and so cannot be sent to another one.
                 lease.instance().settled(spec.timeouts.start).await;
             }

@@ -1,7 +1,6 @@
 //! Step four: to the instance and back.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -142,18 +141,6 @@ fn start(
     })
 }
 
-/// Waits for the answer and thaws the instance, if it is frozen, when it has the request, or what
-/// the kernel takes of it: then the thawed program has no reason to sleep again.
-async fn thawing<T>(lease: &mut Lease<Connection>, head: impl Future<Output = T>) -> T {
-    let mut head = pin!(head);
-    poll_fn(|cx| {
-        let polled = head.as_mut().poll(cx);
-        lease.thaw();
-        polled
-    })
-    .await
-}
-
 /// A request on its way to an instance.
 struct Trip<'a> {
     lease: Lease<Connection>,
@@ -174,7 +161,7 @@ impl Trip<'_> {
             let head =
                 self.deadlines
                     .head(&mut self.exchange, watchdog, method, seeker.header_bytes);
-            let failure = match thawing(&mut self.lease, head).await {
+            let failure = match head.await {
                 Ok(head) => {
                     if self.lease.is_cold() {
                         // The answer may be here before the news of the start.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use stoker_config::Contract;
 use stoker_scaler::driver::Endpoint;
 
+use super::fresh::Fresh;
 use super::{Socket, http2};
 use crate::share::Held;
 
@@ -18,6 +19,8 @@ pub enum Connection {
     Http1(Socket),
     /// To an HTTP/2 server.
     Http2(http2::Client),
+    /// To a program that stands still, and speaks HTTP/1.1 when it runs.
+    Fresh(Fresh),
 }
 
 impl Connection {
@@ -45,14 +48,21 @@ impl Connection {
         match self {
             Connection::Http1(socket) => socket.hold(place),
             Connection::Http2(client) => client.hold(place),
+            Connection::Fresh(fresh) => fresh.hold(place),
         }
     }
 
-    /// False if the instance has closed it, or sent what nobody asked for.
-    pub(crate) fn is_usable(&self, now: Instant) -> bool {
-        match self {
+    /// This one, for a request; none if the instance has closed it, or sent what nobody asked for.
+    pub(crate) fn into_usable(self, now: Instant) -> Option<Self> {
+        let usable = match &self {
             Connection::Http1(socket) => socket.is_usable(now),
             Connection::Http2(client) => client.is_usable(),
+            Connection::Fresh(fresh) => fresh.is_usable(),
+        };
+        match self {
+            _ if !usable => None,
+            Connection::Fresh(fresh) => fresh.into_socket().ok().map(Connection::Http1),
+            used => Some(used),
         }
     }
 }

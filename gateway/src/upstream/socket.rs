@@ -1,13 +1,19 @@
 //! A byte stream to an instance.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::os::unix::net;
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rustix::net::{RecvFlags, recv};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
+    connect, recv, send, socket_with,
+};
 use stoker_scaler::driver::Endpoint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -26,6 +32,8 @@ pub struct Socket {
     /// Read and not yet consumed.
     pub(crate) read: BytesMut,
     idle_since: Option<Instant>,
+    /// Nothing was written yet, so that the runtime cannot know that there is room.
+    unwritten: bool,
     /// Its place in the function's share.
     place: Option<Held>,
 }
@@ -43,8 +51,7 @@ impl Socket {
     /// What the kernel says, or `TimedOut` after `timeout`.
     pub(crate) async fn open(endpoint: &Endpoint, timeout: Duration) -> io::Result<Self> {
         let io = match endpoint {
-            // A Unix socket connects at once or not at all.
-            Endpoint::Unix(path) => Io::Unix(UnixStream::connect(path).await?),
+            Endpoint::Unix(path) => return Socket::unix(connect_unix(path)?),
             Endpoint::Tcp(address) => {
                 let connecting = TcpStream::connect(address);
                 let stream = tokio::time::timeout(timeout, connecting)
@@ -58,8 +65,39 @@ impl Socket {
             io,
             read: BytesMut::new(),
             idle_since: None,
+            unwritten: false,
             place: None,
         })
+    }
+
+    /// One that is connected and does not block, on this runtime.
+    pub(super) fn unix(stream: net::UnixStream) -> io::Result<Self> {
+        Ok(Socket {
+            io: Io::Unix(UnixStream::from_std(stream)?),
+            read: BytesMut::new(),
+            idle_since: None,
+            unwritten: true,
+            place: None,
+        })
+    }
+
+    /// Its place, if it holds one.
+    pub(super) fn take_place(&mut self) -> Option<Held> {
+        self.place.take()
+    }
+
+    /// Tells the other side that nothing more comes.
+    pub(super) fn shut_down(&self, which: Shutdown) -> io::Result<()> {
+        match &self.io {
+            Io::Unix(stream) => rustix::net::shutdown(stream, which)?,
+            Io::Tcp(stream) => rustix::net::shutdown(stream, which)?,
+        }
+        Ok(())
+    }
+
+    /// Ready when the other side has closed it, or sends something.
+    pub(super) async fn closed(&mut self) {
+        poll_fn(|cx| self.poll_fill(cx, 1)).await.ok();
     }
 
     pub(super) fn hold(&mut self, place: Held) {
@@ -89,7 +127,7 @@ impl Socket {
             Io::Unix(stream) => recv(stream, &mut byte, flags),
             Io::Tcp(stream) => recv(stream, &mut byte, flags),
         };
-        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+        matches!(peeked, Err(Errno::AGAIN))
     }
 
     /// Reads once, with room for at least `room` bytes; zero is the end.
@@ -113,7 +151,16 @@ impl Socket {
         second: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.io {
-            Io::Unix(stream) => poll_write(Pin::new(stream), cx, first, second),
+            Io::Unix(stream) => {
+                if std::mem::take(&mut self.unwritten) && !first.is_empty() {
+                    // The runtime would wait for the event that there is room, and there is.
+                    match send(&*stream, first, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                        Err(Errno::AGAIN | Errno::INTR) => {}
+                        sent => return Poll::Ready(sent.map_err(io::Error::from)),
+                    }
+                }
+                poll_write(Pin::new(stream), cx, first, second)
+            }
             Io::Tcp(stream) => poll_write(Pin::new(stream), cx, first, second),
         }
     }
@@ -182,6 +229,15 @@ fn poll_write(
     }
 }
 
+/// Connects to the Unix socket at `path`, which is done at once or not at all.
+pub(super) fn connect_unix(path: &Path) -> io::Result<net::UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &address)?;
+    Ok(net::UnixStream::from(socket))
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncWriteExt;
@@ -196,6 +252,7 @@ mod tests {
             io: Io::Unix(ours),
             read: BytesMut::new(),
             idle_since: None,
+            unwritten: true,
             place: None,
         };
         let now = Instant::now();

@@ -6,19 +6,35 @@ use std::time::Duration;
 use stoker_core::{Effect, Event};
 
 use super::Function;
-use crate::{Instance, Notice, Reclaim};
+use crate::{Instance, Notice, Reclaim, Renewal};
 
 impl<C: Send + 'static> Function<C> {
     /// Freezes an instance in a task of its own, unless it is wanted again by then.
     pub(super) fn freeze_soon(&self, instance: Arc<Instance<C>>) {
         let function = self.strong();
+        let wishes = instance.wishes();
         self.shared.runtime.spawn(async move {
             let prepared = function.shared.driver.prepare_freeze(instance.id()).await;
             if let Err(why) = prepared {
                 return function.refuse_to_freeze(&instance, &why);
             }
+            let connection = function.close_connections(&instance).await;
             function.settle_frost(&instance);
+            if let Some((renewal, connection)) = connection
+                && function.shared.driver.has_frozen(instance.id()).await
+                && let Some(renewed) = (renewal.open)(connection, instance.endpoint())
+            {
+                instance.offer_connection(renewed, wishes);
+            }
         });
+    }
+
+    /// Closes the connections of an instance that is about to be frozen, so that its program is done
+    /// with them before; what it takes to renew one of them.
+    async fn close_connections(&self, instance: &Instance<C>) -> Option<(Renewal<C>, C)> {
+        let renewal = self.shared.renewal()?;
+        let connection = instance.take_connections().pop()?;
+        Some((renewal, (renewal.close)(connection).await))
     }
 
     /// Brings about what the pool wishes; how long it took to thaw the instance, if that was it.

@@ -1,6 +1,6 @@
 //! Whether an instance gets CPU: what its pool wants, and what was done about it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 /// freeze that is overtaken by a request does nothing.
 #[derive(Debug, Default)]
 pub(super) struct Frost {
-    wanted: AtomicBool,
+    /// How often the wish has changed: odd while it is that it be frozen.
+    wishes: AtomicU64,
     done: Mutex<Done>,
 }
 
@@ -24,17 +25,26 @@ struct Done {
 impl Frost {
     /// The pool's wish; true if it is a new one.
     pub(super) fn want(&self, frozen: bool) -> bool {
-        self.wanted.swap(frozen, Ordering::AcqRel) != frozen
+        let changed = self.is_wanted() != frozen;
+        if changed {
+            self.wishes.fetch_add(1, Ordering::AcqRel);
+        }
+        changed
     }
 
     /// The pool wishes it to be frozen.
     pub(super) fn is_wanted(&self) -> bool {
-        self.wanted.load(Ordering::Acquire)
+        self.wishes() % 2 == 1
+    }
+
+    /// How often the wish has changed.
+    pub(super) fn wishes(&self) -> u64 {
+        self.wishes.load(Ordering::Acquire)
     }
 
     /// A gateway that decided before this one wished it to be frozen.
     pub(super) fn inherit(&self) {
-        self.wanted.store(true, Ordering::Release);
+        self.want(true);
         self.lock().frozen = None;
     }
 

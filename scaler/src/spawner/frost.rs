@@ -20,8 +20,8 @@ const HOLD: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(1);
 
 impl Workers {
-    /// The event that tells how a worker is frozen, with the file to write to and one for its
-    /// memory beside it, or why it cannot be. Nothing for one that is gone, of which there are
+    /// The event that tells how a worker is frozen, with the file to write to, one for its
+    /// memory and one to read whether it has stopped beside it, or why it cannot be. Nothing for one that is gone, of which there are
     /// other news.
     pub(super) fn freezer(&mut self, id: u64) -> Option<(Event, Vec<OwnedFd>)> {
         let worker = self.table.get_mut(&id)?;
@@ -31,10 +31,10 @@ impl Workers {
         };
         let files = cgroup.freezer().and_then(|freezer| {
             let (memory, kind) = cgroup.memory_file()?;
-            Ok((freezer, memory, kind))
+            Ok((freezer, memory, kind, cgroup.state_file()?))
         });
         Some(match files {
-            Ok((Freezer { file, version }, memory, in_group)) => {
+            Ok((Freezer { file, version }, memory, in_group, state)) => {
                 let event = Event::Freezer {
                     id,
                     kind: match version {
@@ -46,7 +46,7 @@ impl Workers {
                         false => MemoryKind::Processes,
                     },
                 };
-                (event, vec![file, memory])
+                (event, vec![file, memory, state])
             }
             Err(error) => {
                 let why = format!("its control group cannot be frozen: {error}");
@@ -94,7 +94,8 @@ impl Workers {
         let table = &self.table;
         self.held.retain(|id, until| {
             let worker = table.get(id).filter(|it| it.ending.is_none());
-            let Some((worker, cgroup)) = worker.and_then(|it| Some((it, it.cgroup.as_ref()?))) else {
+            let Some((worker, cgroup)) = worker.and_then(|it| Some((it, it.cgroup.as_ref()?)))
+            else {
                 return false;
             };
             let frozen = cgroup.is_frozen();
@@ -106,7 +107,10 @@ impl Workers {
                 let in_group = |pid: &&Pid| {
                     rustix::process::getpgid(Some(**pid)).is_ok_and(|group| group == worker.pid)
                 };
-                processes.iter().filter(in_group).for_each(|&pid| terminate(pid));
+                processes
+                    .iter()
+                    .filter(in_group)
+                    .for_each(|&pid| terminate(pid));
             } else {
                 rustix::process::kill_process_group(worker.pid, Signal::TERM).ok();
             }

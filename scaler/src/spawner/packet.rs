@@ -82,7 +82,11 @@ impl Inbox {
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut iov = [IoSliceMut::new(&mut self.buffer)];
         let flags = RecvFlags::CMSG_CLOEXEC;
-        let received = match rustix::net::recvmsg(socket, &mut iov, &mut ancillary, flags) {
+        // Where there is a timeout the kernel begins no call anew that a freezer has interrupted.
+        let receiving = rustix::io::retry_on_intr(|| {
+            rustix::net::recvmsg(socket.as_fd(), &mut iov, &mut ancillary, flags)
+        });
+        let received = match receiving {
             Ok(received) => received,
             // The other side died with unread messages in its socket.
             Err(rustix::io::Errno::CONNRESET) => return Ok(None),

@@ -16,7 +16,7 @@ pub(crate) const VERSION: u32 = 3;
 /// an administrator changed it.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
-/// The most descriptors beside one message: both output pipes or both files of a freezer, and to a
+/// The most descriptors beside one message: both output pipes or the files of a freezer, and to a
 /// process that was prepared both pipes and a listener.
 pub(crate) const MAX_DESCRIPTORS: usize = 3;
 

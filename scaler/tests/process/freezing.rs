@@ -191,7 +191,11 @@ os.write(1, b'up\\n')
 ";
     for (program, words) in [(waits, "bye\n"), (forks, "bye\nbye\n")] {
         let bench = Bench::new();
-        frozen_of(&bench, python(SocketKind::Inherit, &format!("{program}{SERVE}"))).await;
+        frozen_of(
+            &bench,
+            python(SocketKind::Inherit, &format!("{program}{SERVE}")),
+        )
+        .await;
         bench.driver.stop(id(1), Stop::Terminate);
         let exit = bench.exit().await;
         assert_eq!(&*exit.failure.detail, "exited with status 0", "{words}");

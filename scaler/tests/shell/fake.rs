@@ -29,6 +29,8 @@ pub(crate) struct Fake {
     refusal: Mutex<Option<String>>,
     /// Preparations wait while this is held.
     pub(crate) unprepared: tokio::sync::Mutex<()>,
+    /// Frozen instances stop only when this is not held.
+    pub(crate) unstopped: tokio::sync::Mutex<()>,
 }
 
 /// What was done about an instance.
@@ -92,6 +94,7 @@ impl Fake {
             frosts: Mutex::default(),
             refusal: Mutex::default(),
             unprepared: tokio::sync::Mutex::default(),
+            unstopped: tokio::sync::Mutex::default(),
         };
         let calls = Calls {
             starts: asked,
@@ -210,6 +213,13 @@ impl Driver for Fake {
     fn set_frozen(&self, id: InstanceId, frozen: bool) -> io::Result<()> {
         self.note(id, if frozen { Frost::Freeze } else { Frost::Thaw });
         Ok(())
+    }
+
+    fn has_frozen(&self, _id: InstanceId) -> BoxFuture<'_, bool> {
+        Box::pin(async {
+            drop(self.unstopped.lock().await);
+            true
+        })
     }
 
     fn reclaim(&self, id: InstanceId) {

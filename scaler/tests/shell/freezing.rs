@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stoker_core::{Freeze, InstanceId, ScaleSpec};
+use stoker_scaler::Renewal;
 
 use crate::fake::Frost;
 use crate::support::{
-    Function, NEVER, SOON, Told, World, ask, at_once, observed, settle, spec, terminated, within,
+    Connection, Function, NEVER, SOON, Told, World, ask, at_once, observed, settle, spec,
+    terminated, within,
 };
 
 /// Frozen as soon as they are idle.
@@ -70,6 +72,93 @@ async fn an_idle_instance_is_frozen_and_a_request_thaws_it() {
     drop(lease);
     let lease = at_once(&function).unwrap();
     assert_eq!(lease.thaw_time(), None, "it is warm");
+}
+
+/// The number of a connection tells how often it was renewed.
+const RENEWAL: Renewal<Connection> = Renewal {
+    close: |connection| Box::pin(async move { connection }),
+    open: |connection, _| Some(Arc::new(*connection + 1)),
+};
+
+#[tokio::test]
+async fn the_connection_of_a_frozen_instance_is_renewed() {
+    let mut world = World::new().await;
+    world.scaler.renew_connections(RENEWAL);
+    let function = world.register(freezing(SOON));
+    let mut lease = world.proven(&function).await;
+    let id = lease.instance().id();
+    assert!(lease.take_connection().is_none());
+    for number in 0..3 {
+        let connection = Arc::new(number);
+        lease.keep_connection(Arc::clone(&connection));
+        drop(lease);
+        assert_eq!(world.news().await, Told::Frozen(id));
+        assert_eq!(Arc::strong_count(&connection), 1, "it is closed");
+        settle().await;
+        lease = at_once(&function).unwrap();
+        assert_eq!(lease.take_connection().as_deref(), Some(&(number + 1)));
+        assert!(lease.take_connection().is_none());
+        lease.thaw();
+        assert_eq!(world.news().await, Told::Thawed(id));
+    }
+}
+
+#[tokio::test]
+async fn no_connection_is_renewed_that_a_request_did_not_find() {
+    let mut world = World::new().await;
+    world.scaler.renew_connections(RENEWAL);
+    let function = world.register(freezing(SOON));
+    let lease = world.proven(&function).await;
+    let id = lease.instance().id();
+    let held = Arc::clone(&world.driver);
+    let unstopped = held.unstopped.lock().await;
+    lease.keep_connection(Arc::new(0));
+    drop(lease);
+    assert_eq!(world.news().await, Told::Frozen(id));
+    let mut lease = at_once(&function).unwrap();
+    assert!(lease.take_connection().is_none());
+    drop(unstopped);
+    settle().await;
+    // It would be in front of the one that the lease has made since.
+    assert!(lease.take_connection().is_none());
+    lease.thaw();
+    assert_eq!(world.news().await, Told::Thawed(id));
+
+    // Nor one whose instance has run since.
+    let unstopped = held.unstopped.lock().await;
+    lease.keep_connection(Arc::new(5));
+    drop(lease);
+    assert_eq!(world.news().await, Told::Frozen(id));
+    drop(at_once(&function).unwrap());
+    assert_eq!(world.news().await, Told::Thawed(id));
+    assert_eq!(world.news().await, Told::Frozen(id));
+    drop(unstopped);
+    settle().await;
+    assert!(at_once(&function).unwrap().take_connection().is_none());
+}
+
+#[tokio::test]
+async fn one_that_ends_has_no_connection() {
+    let mut world = World::new().await;
+    world.scaler.renew_connections(RENEWAL);
+    let function = world.register(freezing(SOON));
+    let lease = world.proven(&function).await;
+    let instance = Arc::clone(lease.instance());
+    let held = Arc::clone(&world.driver);
+    let unstopped = held.unstopped.lock().await;
+    lease.keep_connection(Arc::new(0));
+    drop(lease);
+    assert_eq!(world.news().await, Told::Frozen(instance.id()));
+    function.evict();
+    assert_eq!(world.stop().await, terminated(instance.id()));
+    let before = Arc::strong_count(&instance);
+    drop(unstopped);
+    settle().await;
+    assert_eq!(
+        Arc::strong_count(&instance),
+        before - 1,
+        "its freeze is over"
+    );
 }
 
 #[tokio::test]

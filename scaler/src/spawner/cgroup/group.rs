@@ -168,12 +168,18 @@ impl Cgroup {
         let Some((directory, version)) = self.freezing() else {
             return false;
         };
-        let (file, words) = match version {
-            Version::Unified => ("cgroup.events", "frozen 1"),
-            Version::Legacy => ("freezer.state", "FROZEN"),
+        let words = match version {
+            Version::Unified => "frozen 1",
+            Version::Legacy => "FROZEN",
         };
-        let state = fs::read_to_string(directory.join(file)).unwrap_or_default();
+        let state = fs::read_to_string(directory.join(state_file(version))).unwrap_or_default();
         state.lines().any(|line| line == words)
+    }
+
+    /// To read from whether every process in it has stopped.
+    pub(in crate::spawner) fn state_file(&self) -> io::Result<OwnedFd> {
+        let (directory, version) = self.freezing().ok_or(io::ErrorKind::Unsupported)?;
+        open_to_read(directory, state_file(version))
     }
 
     /// The file behind [`Cgroup::freeze`]. Such a group is not used for another instance later, so
@@ -199,9 +205,7 @@ impl Cgroup {
             return Ok((file, true));
         }
         let (directory, _) = self.freezing().ok_or(io::ErrorKind::Unsupported)?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let list = rustix::fs::open(directory.join("cgroup.procs"), flags, Mode::empty())?;
-        Ok((list, false))
+        Ok((open_to_read(directory, "cgroup.procs")?, false))
     }
 
     /// Whether it can be used for another instance.
@@ -366,6 +370,14 @@ fn freezer_file(version: Version) -> &'static str {
     }
 }
 
+/// The file that says whether a group has stopped.
+fn state_file(version: Version) -> &'static str {
+    match version {
+        Version::Unified => "cgroup.events",
+        Version::Legacy => "freezer.state",
+    }
+}
+
 /// The number behind a word in a file of such pairs.
 fn value(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| {
@@ -384,6 +396,15 @@ fn resident_bytes(pid: Pid) -> Option<u64> {
 
 fn open_to_write(directory: &Path, file: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(
+        directory.join(file),
+        flags,
+        Mode::empty(),
+    )?)
+}
+
+fn open_to_read(directory: &Path, file: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(
         directory.join(file),
         flags,
