@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use crate::harness::client::read_once;
 use crate::harness::{Client, Function, Gateway, PATIENCE, Site};
 
 /// One slot for all, so that one that is not given back is missed at once.
@@ -107,7 +108,7 @@ fn a_caller_who_does_not_read_is_cut_off() {
     let (mut stream, mut count) = (client.stream(), 0);
     stream.set_read_timeout(Some(PATIENCE)).expect("can be set");
     let mut buffer = vec![0; 1 << 20];
-    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+    while let Ok(read @ 1..) = read_once(&mut stream, &mut buffer) {
         count += read as u64;
     }
     assert!(count < ALL, "all of it came");

@@ -82,7 +82,14 @@ impl Inbox {
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut iov = [IoSliceMut::new(&mut self.buffer)];
         let flags = RecvFlags::CMSG_CLOEXEC;
-        let received = match rustix::net::recvmsg(socket, &mut iov, &mut ancillary, flags) {
+        // Where there is a timeout, a thaw of the whole program interrupts it too.
+        let received = loop {
+            match rustix::net::recvmsg(&socket, &mut iov, &mut ancillary, flags) {
+                Err(rustix::io::Errno::INTR) => {}
+                received => break received,
+            }
+        };
+        let received = match received {
             Ok(received) => received,
             // The other side died with unread messages in its socket.
             Err(rustix::io::Errno::CONNRESET) => return Ok(None),

@@ -37,8 +37,11 @@ const CHATTY: &str = "
 import itertools
 for n in itertools.count():
     c, _ = s.accept()
+    # Whoever tries whether it listens says nothing.
+    while not c.recv(100):
+        c.close()
+        c, _ = s.accept()
     print('served', n, flush=True)
-    c.recv(100)
     c.sendall(b'hello')
     c.close()
 ";
@@ -160,7 +163,6 @@ async fn nobody_comes_in_time() {
         driver, settings, ..
     } = bench;
     driver.detach().await;
-    assert!(runs(pid), "it is kept for a while");
     gone(pid).await;
     gone(spawner).await;
     std::fs::remove_dir_all(settings.state_dir).unwrap();

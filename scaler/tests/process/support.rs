@@ -19,14 +19,27 @@ use stoker_scaler::process::{Output, OutputStream, ProcessDriver, ProcessSetting
 use stoker_scaler::spawner::{Connection, SpawnerSettings, launch_or_join};
 
 /// Nothing in these tests takes longer unless it is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Answers one line with "hello" for as long as it lives; the socket is called `s`.
+/// Limits that tests wait out, tried in turn: the first one that this machine, which may be busy,
+/// does not exceed by itself.
+pub(crate) const LIMITS: [Duration; 4] = [
+    Duration::from_millis(300),
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    PATIENCE,
+];
+
+/// Answers one line with "hello" for as long as it lives; the socket is called `s`. Whoever tries
+/// whether it listens is gone before the answer.
 pub(crate) const SERVE: &str = "
 while True:
     c, _ = s.accept()
-    c.recv(100)
-    c.sendall(b'hello')
+    try:
+        c.recv(100)
+        c.sendall(b'hello')
+    except OSError:
+        pass
     c.close()
 ";
 
@@ -64,7 +77,7 @@ pub(crate) fn settings() -> SpawnerSettings {
     let mut settings = SpawnerSettings::new(state_dir());
     settings.executable = PathBuf::from(env!("CARGO_BIN_EXE_stoker-test-spawner"));
     settings.arguments = Vec::new();
-    settings.grace = Duration::from_secs(2);
+    settings.grace = Duration::from_secs(30);
     settings
 }
 
@@ -131,6 +144,20 @@ impl Bench {
         self.start(count, spec)
             .await
             .expect_err("it must not start")
+    }
+
+    /// The same of what is executed, but too slow for its start timeout: the first of [`LIMITS`]
+    /// that is long enough to find `expected` wrong with it.
+    pub(crate) async fn late(&self, spec: LaunchSpec, expected: &str) -> (StartFailure, Duration) {
+        for (count, limit) in (11..).zip(LIMITS) {
+            let mut spec = spec.clone();
+            spec.start_timeout = limit;
+            let failure = self.refusal(count, spec).await;
+            if failure.detail.starts_with(expected) {
+                return (failure, limit);
+            }
+        }
+        panic!("it is never found that it {expected}");
     }
 
     /// The next exit.
@@ -252,7 +279,7 @@ pub(crate) fn spec(socket: SocketKind, command: &[&str]) -> LaunchSpec {
         rlimits: Vec::new(),
         resources: Resources::default(),
         isolation: Isolation::default(),
-        start_timeout: Duration::from_secs(10),
+        start_timeout: PATIENCE,
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use super::{GROWTH, SLOTS, all_slots_are_back, gateway, under_attack};
+use crate::harness::client::read_once;
 use crate::harness::frames::{
     DATA, END_HEADERS, HEADERS, Http2, Outcome, PREFACE, SETTINGS, WINDOW_UPDATE, frame, get,
     headers,
@@ -185,7 +186,7 @@ fn slow_readers() {
 fn is_cut(reader: &Client) -> bool {
     let mut stream = reader.stream();
     let (mut buffer, mut received) = ([0; 64 << 10], 0);
-    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+    while let Ok(count @ 1..) = read_once(&mut stream, &mut buffer) {
         received += count;
     }
     received < 20_000_000

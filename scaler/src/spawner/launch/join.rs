@@ -79,7 +79,9 @@ fn connect(settings: &SpawnerSettings) -> io::Result<Option<OwnedFd>> {
     let flags = SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, Some(GREETING))?;
-    match rustix::net::connect(&socket, &SocketAddrUnix::new(&path)?) {
+    let address = SocketAddrUnix::new(&path)?;
+    // With a timeout it is not begun again by the kernel.
+    match rustix::io::retry_on_intr(|| rustix::net::connect(&socket, &address)) {
         Ok(()) => Ok(Some(socket)),
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED) => Ok(None),
         Err(error) => Err(about_former(&socket, &error.into())),
