@@ -51,6 +51,11 @@ s.bind(('127.0.0.1', int(os.environ['PORT'])))
 s.listen(9)
 ";
 
+/// Below those that the kernel gives to clients.
+const FIRST_PORT: u16 = 20_000;
+/// Ports that are claimed at once.
+const BLOCK: u16 = 20;
+
 /// A gateway with a state directory of its own.
 pub(crate) struct Bench {
     pub(crate) driver: ProcessDriver,
@@ -81,19 +86,39 @@ pub(crate) fn settings() -> SpawnerSettings {
     settings
 }
 
-/// Ports that no other test has, and in which nothing lingers of a former run.
+/// Ports that no other test has, in this process or in others, and in which nothing lingers of a
+/// former run.
 pub(crate) fn ports(count: u16) -> ProcessSettings {
-    static NEXT: Mutex<u16> = Mutex::new(20_000);
-    let mut next = NEXT.lock().unwrap();
-    let mut first = *next;
-    while let Some(busy) = (first..first + count).find(|&port| !is_quiet(port)) {
-        first = busy + 1;
+    static CLAIMED: Mutex<(u16, Vec<OwnedFd>)> = Mutex::new((0, Vec::new()));
+    let mut claimed = CLAIMED.lock().unwrap();
+    let (next, claims) = &mut *claimed;
+    let mut run = Vec::new();
+    while run.len() < usize::from(count.div_ceil(BLOCK)) {
+        match claim(*next) {
+            Some(claim) => run.push(claim),
+            None => run.clear(),
+        }
+        *next += 1;
     }
-    *next = first + count;
+    let first = FIRST_PORT + (*next - run.len() as u16) * BLOCK;
+    claims.append(&mut run);
     ProcessSettings {
         ports: first..=first + count - 1,
         ..ProcessSettings::default()
     }
+}
+
+/// Claims a block of ports, by a name that goes with this process.
+fn claim(block: u16) -> Option<OwnedFd> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    let name = format!("stoker-test-ports-{block}");
+    let flags = SocketFlags::CLOEXEC;
+    let claim =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
+    let name = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
+    rustix::net::bind(&claim, &name).ok()?;
+    let first = FIRST_PORT + block * BLOCK;
+    (first..first + BLOCK).all(is_quiet).then_some(claim)
 }
 
 fn is_quiet(port: u16) -> bool {
