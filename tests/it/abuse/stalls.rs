@@ -13,7 +13,7 @@ use crate::harness::{Client, Record, in_parallel};
 
 /// Callers are not waited for for long.
 const SHORT: &str =
-    "[timeouts]\nheader = \"1s\"\nkeep-alive = \"1s\"\nbody = \"1s\"\nwrite = \"1s\"";
+    "[timeouts]\nheader = \"3s\"\nkeep-alive = \"3s\"\nbody = \"3s\"\nwrite = \"3s\"";
 /// `SETTINGS_INITIAL_WINDOW_SIZE` of 0.
 const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
 /// More than all buffers between the function and a caller hold.
@@ -74,7 +74,7 @@ fn a_stall_of_one_answer_only() {
     let mut connection = Http2::connect(gateway.address(), &NO_WINDOW).expect("it accepts");
     connection.send(get(1, LARGE)).expect("can be sent");
     // Nothing comes for longer than the first answer may stall.
-    let quiet = "/function/f/chunked?n=2&ms=2500";
+    let quiet = "/function/f/chunked?n=2&ms=5000";
     connection.send(get(3, quiet)).expect("can be sent");
     let window = frame(WINDOW_UPDATE, 0, 3, &[0, 0, 3, 0]);
     connection.send(window).expect("can be sent");
