@@ -23,7 +23,7 @@ fn gateway(lines: &str, record: &Record) -> Gateway {
     let attacked = Function::fixture("inherit")
         .env("FIXTURE_RECORD", record.path())
         .scaling(SLOTS as u32, 1, "")
-        .with("[timeouts]\nqueue = \"30s\"");
+        .with("[timeouts]\nqueue = \"120s\"");
     let other = Function::fixture("inherit").scaling(4, 1, "");
     let gateway = Site::new(lines)
         .function("f", &attacked)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Function, Gateway, Site};
 
 /// How long callers wait for a slot.
-const DEADLINE: Duration = Duration::from_secs(8);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A function that does not work, and what its callers get.
 struct Case {
@@ -26,7 +26,7 @@ impl Case {
         kinds: &'static [&'static str],
         causes: &'static [&'static str],
     ) -> Case {
-        let times = "[timeouts]\nstart = \"1s\"\nqueue = \"8s\"\n[backoff]\ninitial = \"20ms\"";
+        let times = "[timeouts]\nstart = \"3s\"\nqueue = \"60s\"\n[backoff]\ninitial = \"20ms\"";
         Case {
             name,
             function: function.with(times),
@@ -72,7 +72,7 @@ fn fixtures() -> Vec<Case> {
     let never = |listen| Function::fixture(listen).env("FIXTURE_NEVER_LISTEN", "1");
     let exits = |listen| Function::fixture(listen).env("FIXTURE_EXIT", "3");
     let garbage = Function::fixture("port").env("FIXTURE_GARBAGE", "1");
-    let silent = &["did not listen on", "within 1s"];
+    let silent = &["did not listen on", "within 3s"];
     let exited = &["exited with status 3"];
     vec![
         case("silent-port", never("port"), START, silent),
@@ -81,7 +81,7 @@ fn fixtures() -> Vec<Case> {
             "silent-inherit",
             never("inherit"),
             START,
-            &["did not accept", "within 1s"],
+            &["did not accept", "within 3s"],
         ),
         case("exits-port", exits("port"), START, exited),
         case("exits-unix", exits("unix"), START, exited),
@@ -158,7 +158,7 @@ fn the_caller_of_a_broken_program_learns_why_and_others_do_not_notice() {
         println!("meanwhile {count} answers of another function, the slowest after {longest:?}");
         assert!(results.iter().all(Result::is_ok), "see above");
         assert!(
-            longest < Duration::from_secs(2),
+            longest < DEADLINE / 2,
             "another function waited for {longest:?}"
         );
     });

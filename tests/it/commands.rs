@@ -51,9 +51,10 @@ fn instances_appear_and_go_after_the_idle_time() {
 
     let mut client = gateway.connect();
     client
-        .request("GET /function/f/work?ms=300", "", b"")
-        .expect("can be sent");
+        .enqueue("/function/f/work", b"x")
+        .expect("it is asked for its body");
     wait_until("ps lists the instance", || instances(&gateway).len() == 1);
+    client.send("x").expect("can be sent");
     client.receive().expect("an answer").good();
     wait_until("ps lists nothing again", || instances(&gateway).is_empty());
 }

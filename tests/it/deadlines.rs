@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use crate::harness::client::read_once;
 use crate::harness::{Client, Function, Gateway, PATIENCE, Site};
 
 /// One slot for all, so that one that is not given back is missed at once.
@@ -26,19 +27,19 @@ fn begin(gateway: &Gateway, path: &str) -> Client {
 
 #[test]
 fn no_first_byte_in_time_is_a_504() {
-    let gateway = single_slot("", "first-byte = \"200ms\"");
+    let gateway = single_slot("", "first-byte = \"2s\"");
     let begun = Instant::now();
     let detail = gateway
         .get("/function/f/stall")
         .problem(504, "first-byte-timeout");
-    assert!(begun.elapsed() >= Duration::from_millis(200));
-    assert!(detail.contains("200ms"), "{detail}");
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    assert!(detail.contains("2s"), "{detail}");
     gateway.get("/function/f/work").good();
 }
 
 #[test]
 fn a_body_that_stalls_is_cut_off() {
-    let gateway = single_slot("", "idle = \"200ms\"");
+    let gateway = single_slot("", "idle = \"1s\"");
     let mut client = begin(&gateway, "/function/f/stall-body");
     assert_eq!(
         client.receive_rest().expect("the connection is closed"),
@@ -49,25 +50,21 @@ fn a_body_that_stalls_is_cut_off() {
 
 #[test]
 fn bytes_that_move_keep_a_body_alive() {
-    let gateway = single_slot("", "idle = \"1s\"");
-    let answer = gateway.get("/function/f/chunked?n=30&ms=60").good();
+    let gateway = single_slot("", "idle = \"3s\"");
+    let answer = gateway.get("/function/f/chunked?n=30&ms=150").good();
     assert!(answer.text().ends_with("chunk 29\n"));
 }
 
 #[test]
 fn the_total_time_is_limited() {
-    let gateway = single_slot("", "total = \"1s\"");
+    let gateway = single_slot("", "total = \"3s\"");
     gateway
         .get("/function/f/stall")
         .problem(504, "total-timeout");
-    let begun = Instant::now();
-    let mut client = begin(&gateway, "/function/f/chunked?n=1000&ms=50");
+    // All of them would take longer than anything may.
+    let mut client = begin(&gateway, "/function/f/chunked?n=100000&ms=50");
     let body = client.receive_rest().expect("the connection is closed");
     assert!(!body.ends_with(b"0\r\n\r\n"), "the end is not made up");
-    assert!(
-        begun.elapsed() < Duration::from_secs(20),
-        "1000 chunks take 50 s"
-    );
     gateway.get("/function/f/work").good();
 }
 
@@ -107,7 +104,7 @@ fn a_caller_who_does_not_read_is_cut_off() {
     let (mut stream, mut count) = (client.stream(), 0);
     stream.set_read_timeout(Some(PATIENCE)).expect("can be set");
     let mut buffer = vec![0; 1 << 20];
-    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+    while let Ok(read @ 1..) = read_once(&mut stream, &mut buffer) {
         count += read as u64;
     }
     assert!(count < ALL, "all of it came");

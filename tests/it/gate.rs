@@ -169,7 +169,7 @@ fn the_rate_of_starts_is_kept() {
 #[test]
 fn a_start_without_memory_fails_and_says_why() {
     let function = Function::fixture("inherit")
-        .with("[timeouts]\nstart = \"100ms\"\n[backoff]\nreject-after = 1");
+        .with("[timeouts]\nstart = \"2s\"\n[backoff]\nreject-after = 1");
     let gateway = Site::new("[starts]\nmemory-reserve = \"1TiB\"")
         .function("f", &function)
         .start();

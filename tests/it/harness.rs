@@ -26,7 +26,7 @@ pub(crate) use upstream::Upstream;
 
 /// How long anything may take that must happen at all. Nothing is as slow as that; a test that
 /// needs all of it has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for what the kernel has no event for, and fails with `what` if it does not come.
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {

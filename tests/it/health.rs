@@ -24,7 +24,7 @@ fn is_aside(gateway: &Gateway) -> bool {
 
 #[test]
 fn an_instance_that_breaks_off_is_set_aside_and_comes_back() {
-    let gateway = pair("[health]\nfailures = 3\nejection = \"2s\"");
+    let gateway = pair("[health]\nfailures = 3\nejection = \"6s\"");
     let bad = pid(&gateway);
     for _ in 0..3 {
         assert_eq!(pid(&gateway), bad, "the one used last is used first");

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::thread;
 
+use crate::harness::client::read_once;
 use crate::harness::{Function, Gateway, PATIENCE, Site};
 
 const ALL: u64 = 200_000_000;
@@ -40,7 +41,7 @@ fn receive(mut stream: impl Read, count: u64, byte: u8) {
         let most = buffer
             .len()
             .min(usize::try_from(left).unwrap_or(usize::MAX));
-        let read = stream.read(&mut buffer[..most]).expect("the body goes on");
+        let read = read_once(&mut stream, &mut buffer[..most]).expect("the body goes on");
         assert!(read > 0, "the body ends {left} bytes early");
         assert!(
             buffer[..read].iter().all(|&other| other == byte),

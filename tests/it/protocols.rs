@@ -21,6 +21,6 @@ fn url(gateway: &Gateway, path: &str) -> String {
 
 /// Runs curl with these arguments and returns its output.
 fn curl(arguments: &[&str]) -> String {
-    let always = ["--silent", "--show-error", "--max-time", "40"];
+    let always = ["--silent", "--show-error", "--max-time", "120"];
     Program::run("curl", &[&always[..], arguments].concat())
 }

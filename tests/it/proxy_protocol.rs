@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use crate::harness::{Authority, Client, Function, Gateway, PATIENCE, Response, Site, run};
+use crate::harness::{
+    Authority, Client, Function, Gateway, PATIENCE, Response, Site, in_parallel, run,
+};
 
 /// A gateway whose second listener asks for the protocol, and whose third one for TLS after it.
 fn gateway(more: &str) -> (Gateway, Authority) {
@@ -98,21 +100,22 @@ fn the_header_says_who_calls() {
 
 #[test]
 fn who_sends_none_is_closed() {
-    let (gateway, _) = gateway("[timeouts]\nheader = \"1s\"\n");
+    const WITHOUT: [&[u8]; 5] = [
+        REQUEST,
+        b"PROXY TCP4 192.0.2.7 198.51.100.1 12345\r\nGET / HTTP/1.1\r\n\r\n",
+        b"PROXY TCP4 192.0.2.7",
+        b"\r\n\r\n\0\r\nQUIT\n\x31\x11\x00\x00",
+        b"",
+    ];
+    let (gateway, _) = gateway("[timeouts]\nheader = \"4s\"\n");
     for listener in [1, 2] {
-        for bytes in [
-            REQUEST,
-            b"PROXY TCP4 192.0.2.7 198.51.100.1 12345\r\nGET / HTTP/1.1\r\n\r\n",
-            b"PROXY TCP4 192.0.2.7",
-            b"\r\n\r\n\0\r\nQUIT\n\x31\x11\x00\x00",
-            b"",
-        ] {
+        in_parallel(WITHOUT.len(), |index| {
             let mut client = Client::connect(gateway.listener(listener)).expect("it accepts");
             // It may be closed by then.
-            client.send(bytes).ok();
+            client.send(WITHOUT[index]).ok();
             let rest = client.receive_rest();
-            assert_eq!(rest.expect("it is closed"), b"", "{bytes:?}");
-        }
+            assert_eq!(rest.expect("it is closed"), b"", "{index}");
+        });
     }
     // Nor is a header expected elsewhere.
     let mut client = gateway.connect();
@@ -167,7 +170,7 @@ fn curl_speaks_it() {
         format!("https://a.test:{port}/function/f/headers"),
         format!("a.test:{port}:127.0.0.1"),
     );
-    let common = ["-sSi", "--max-time", "40", "--haproxy-protocol"];
+    let common = ["-sSi", "--max-time", "120", "--haproxy-protocol"];
     for (more, proto) in [
         (vec![&*plain], "http"),
         (
@@ -187,6 +190,6 @@ fn curl_speaks_it() {
             "{said}"
         );
     }
-    let without = run("curl", &["-sSi", "--max-time", "40", &plain]);
+    let without = run("curl", &["-sSi", "--max-time", "120", &plain]);
     assert!(!without.0, "{}", without.1);
 }

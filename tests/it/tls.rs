@@ -20,7 +20,7 @@ fn gateway(more: &str) -> (Gateway, Authority) {
     let function = Function::fixture("inherit").scaling(4, 1, "");
     let one = Function::fixture("inherit")
         .scaling(1, 1, "")
-        .with("[timeouts]\nqueue = \"6s\"");
+        .with("[timeouts]\nqueue = \"120s\"");
     let site = Site::new(&text)
         .function("f", &function)
         .function("one", &one);
@@ -45,7 +45,7 @@ pub(crate) fn curl(
     let mut arguments = vec![
         "-sSi",
         "--max-time",
-        "40",
+        "120",
         "--cacert",
         &ca,
         "--resolve",
@@ -300,7 +300,7 @@ fn browsers_are_sent_to_https_and_kept_there() {
 
 #[test]
 fn who_does_not_shake_hands_is_closed() {
-    let (gateway, authority) = gateway("[tls]\nhandshake-timeout = \"2s\"\n");
+    let (gateway, authority) = gateway("[tls]\nhandshake-timeout = \"5s\"\n");
     let connect = || crate::harness::Client::connect(gateway.listener(1)).expect("it accepts");
     let mut silent = connect();
     let mut slow = connect();
@@ -353,7 +353,7 @@ fn a_caller_that_takes_nothing_is_cut_off_over_tls_too() {
         .request("GET /function/one/bytes?n=60000000", "", b"")
         .expect("can be sent");
     client.receive_head().expect("there is a head");
-    // It waits for the one slot, which the other one holds, and not for long.
+    // It waits for the one slot, which the other one holds.
     gateway.get("/function/one/work").good();
     let rest = client.receive_rest();
     assert!(rest.map_or(true, |rest| rest.len() < 60_000_000));

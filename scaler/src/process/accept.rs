@@ -16,8 +16,11 @@ use super::words::failure;
 
 /// Further looks after one that saw a connection wait, which may have arrived just then.
 const LAST_LOOKS: u32 = 10;
-/// The pause between those.
+/// The shortest pause between those.
 const LAST_PAUSE: Duration = Duration::from_millis(20);
+/// How many of them the program's patience is worth, if they may be longer: a program may be slow
+/// to accept on a machine that is busy, and is not killed for a connection that came just before.
+const PAUSES: u32 = 20;
 /// The shortest pause between looks.
 const SHORTEST: Duration = Duration::from_millis(50);
 
@@ -52,7 +55,7 @@ async fn accepts(path: &Path, patience: Duration) -> bool {
                 Queue::Waiting if looks == LAST_LOOKS => return false,
                 Queue::Waiting => looks += 1,
             }
-            tokio::time::sleep(LAST_PAUSE).await;
+            tokio::time::sleep(LAST_PAUSE.max(patience / PAUSES)).await;
         }
     }
 }

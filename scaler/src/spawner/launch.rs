@@ -24,8 +24,11 @@ use super::protocol::{Event, Request, VERSION};
 
 mod join;
 
-/// How long a spawner may take to answer a greeting.
+/// How long the spawner of a former gateway may take to answer a greeting.
 const GREETING: Duration = Duration::from_secs(5);
+
+/// How long a new one may take until then, on a machine that is busy. If it ends, that is seen.
+const LAUNCH: Duration = Duration::from_secs(60);
 
 /// A spawner that has another gateway, or is about to end.
 const REFUSED: io::ErrorKind = io::ErrorKind::ResourceBusy;
@@ -206,7 +209,7 @@ pub(crate) fn launch(settings: &SpawnerSettings) -> io::Result<Spawner> {
                 format!("cannot execute {executable}: {error}"),
             )
         })?;
-    match greet(&ours, settings, false) {
+    match greet(&ours, settings, false, LAUNCH) {
         Ok(Some((_, pid, _))) => Ok(Spawner::new(ours, pid, Some(child))),
         answer => {
             child.kill().ok();
@@ -258,6 +261,7 @@ fn greet(
     socket: &OwnedFd,
     settings: &SpawnerSettings,
     heir: bool,
+    patience: Duration,
 ) -> io::Result<Option<(u32, u32, usize)>> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let hello = Request::Hello {
@@ -269,7 +273,7 @@ fn greet(
         spare_networks: settings.spare_networks,
         stubs: settings.stubs,
     };
-    rustix::net::sockopt::set_socket_timeout(socket, Timeout::Recv, Some(GREETING))?;
+    rustix::net::sockopt::set_socket_timeout(socket, Timeout::Recv, Some(patience))?;
     match Packet::new(&hello, Vec::new())?.send(socket) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         result => result?,
@@ -293,7 +297,7 @@ fn greet(
         )),
         Ok(None) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::other(format!(
-            "it did not answer within {GREETING:?}"
+            "it did not answer within {patience:?}"
         ))),
         Err(error) => Err(error),
     }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
-/// How long the kernel may take to free the lock of a gateway that was killed.
-const DYING: Duration = Duration::from_millis(500);
+/// How long the kernel may take to free the lock of a gateway that was killed, on a machine that is
+/// busy.
+const DYING: Duration = Duration::from_secs(5);
 /// The pause between attempts meanwhile.
 const DYING_PAUSE: Duration = Duration::from_millis(10);
 

@@ -79,13 +79,16 @@ fn descends(mut pid: i32, ancestor: i32) -> bool {
 fn wait_for(processes: &[OwnedFd]) {
     let deadline = Instant::now() + WAIT;
     for process in processes {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec {
-            tv_sec: left.as_secs().cast_signed(),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        let mut poll = [PollFd::new(process, PollFlags::IN)];
         // A failure costs the wait only.
-        rustix::event::poll(&mut poll, Some(&timeout)).ok();
+        rustix::io::retry_on_intr(|| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = Timespec {
+                tv_sec: left.as_secs().cast_signed(),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            let mut poll = [PollFd::new(process, PollFlags::IN)];
+            rustix::event::poll(&mut poll, Some(&timeout))
+        })
+        .ok();
     }
 }

@@ -16,7 +16,7 @@ use super::worker::Workers;
 
 /// How long the end of a worker may be held back for killed processes that do not go, being stuck
 /// in the kernel.
-const GROUP_WAIT: Duration = Duration::from_secs(1);
+const GROUP_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the end of a worker is held back for a child that has no name yet, because it is just
 /// being executed.

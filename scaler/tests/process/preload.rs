@@ -345,7 +345,7 @@ async fn nothing_is_left_when_the_spawner_is_killed() {
     eventually("it is prepared again", || {
         let kept = bench.driver.prepared();
         kept.first()
-            .is_some_and(|it| it.spares.len() == 2 && it.spares != before.spares)
+            .is_some_and(|it| it.spares.len() == 2 && it.parent != before.parent)
     })
     .await;
     let started = bench.start(2, spec).await.expect("it starts");

@@ -19,14 +19,27 @@ use stoker_scaler::process::{Output, OutputStream, ProcessDriver, ProcessSetting
 use stoker_scaler::spawner::{Connection, SpawnerSettings, launch_or_join};
 
 /// Nothing in these tests takes longer unless it is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Answers one line with "hello" for as long as it lives; the socket is called `s`.
+/// Limits that tests wait out, tried in turn: the first one that this machine, which may be busy,
+/// does not exceed by itself.
+pub(crate) const LIMITS: [Duration; 4] = [
+    Duration::from_millis(300),
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    PATIENCE,
+];
+
+/// Answers one line with "hello" for as long as it lives; the socket is called `s`. Whoever tries
+/// whether it listens is gone before the answer.
 pub(crate) const SERVE: &str = "
 while True:
     c, _ = s.accept()
-    c.recv(100)
-    c.sendall(b'hello')
+    try:
+        c.recv(100)
+        c.sendall(b'hello')
+    except OSError:
+        pass
     c.close()
 ";
 
@@ -37,6 +50,11 @@ s = socket.socket()
 s.bind(('127.0.0.1', int(os.environ['PORT'])))
 s.listen(9)
 ";
+
+/// Below those that the kernel gives to clients.
+const FIRST_PORT: u16 = 20_000;
+/// Ports that are claimed at once.
+const BLOCK: u16 = 20;
 
 /// A gateway with a state directory of its own.
 pub(crate) struct Bench {
@@ -64,23 +82,43 @@ pub(crate) fn settings() -> SpawnerSettings {
     let mut settings = SpawnerSettings::new(state_dir());
     settings.executable = PathBuf::from(env!("CARGO_BIN_EXE_stoker-test-spawner"));
     settings.arguments = Vec::new();
-    settings.grace = Duration::from_secs(2);
+    settings.grace = Duration::from_secs(30);
     settings
 }
 
-/// Ports that no other test has, and in which nothing lingers of a former run.
+/// Ports that no other test has, in this process or in others, and in which nothing lingers of a
+/// former run.
 pub(crate) fn ports(count: u16) -> ProcessSettings {
-    static NEXT: Mutex<u16> = Mutex::new(20_000);
-    let mut next = NEXT.lock().unwrap();
-    let mut first = *next;
-    while let Some(busy) = (first..first + count).find(|&port| !is_quiet(port)) {
-        first = busy + 1;
+    static CLAIMED: Mutex<(u16, Vec<OwnedFd>)> = Mutex::new((0, Vec::new()));
+    let mut claimed = CLAIMED.lock().unwrap();
+    let (next, claims) = &mut *claimed;
+    let mut run = Vec::new();
+    while run.len() < usize::from(count.div_ceil(BLOCK)) {
+        match claim(*next) {
+            Some(claim) => run.push(claim),
+            None => run.clear(),
+        }
+        *next += 1;
     }
-    *next = first + count;
+    let first = FIRST_PORT + (*next - run.len() as u16) * BLOCK;
+    claims.append(&mut run);
     ProcessSettings {
         ports: first..=first + count - 1,
         ..ProcessSettings::default()
     }
+}
+
+/// Claims a block of ports, by a name that goes with this process.
+fn claim(block: u16) -> Option<OwnedFd> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    let name = format!("stoker-test-ports-{block}");
+    let flags = SocketFlags::CLOEXEC;
+    let claim =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).unwrap();
+    let name = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
+    rustix::net::bind(&claim, &name).ok()?;
+    let first = FIRST_PORT + block * BLOCK;
+    (first..first + BLOCK).all(is_quiet).then_some(claim)
 }
 
 fn is_quiet(port: u16) -> bool {
@@ -131,6 +169,20 @@ impl Bench {
         self.start(count, spec)
             .await
             .expect_err("it must not start")
+    }
+
+    /// The same of what is executed, but too slow for its start timeout: the first of [`LIMITS`]
+    /// that is long enough to find `expected` wrong with it.
+    pub(crate) async fn late(&self, spec: LaunchSpec, expected: &str) -> (StartFailure, Duration) {
+        for (count, limit) in (11..).zip(LIMITS) {
+            let mut spec = spec.clone();
+            spec.start_timeout = limit;
+            let failure = self.refusal(count, spec).await;
+            if failure.detail.starts_with(expected) {
+                return (failure, limit);
+            }
+        }
+        panic!("it is never found that it {expected}");
     }
 
     /// The next exit.
@@ -252,7 +304,7 @@ pub(crate) fn spec(socket: SocketKind, command: &[&str]) -> LaunchSpec {
         rlimits: Vec::new(),
         resources: Resources::default(),
         isolation: Isolation::default(),
-        start_timeout: Duration::from_secs(10),
+        start_timeout: PATIENCE,
     }
 }
 

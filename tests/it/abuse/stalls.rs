@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use super::{GROWTH, SLOTS, all_slots_are_back, gateway, under_attack};
+use crate::harness::client::read_once;
 use crate::harness::frames::{
     DATA, END_HEADERS, HEADERS, Http2, Outcome, PREFACE, SETTINGS, WINDOW_UPDATE, frame, get,
     headers,
@@ -12,7 +13,7 @@ use crate::harness::{Client, Record, in_parallel};
 
 /// Callers are not waited for for long.
 const SHORT: &str =
-    "[timeouts]\nheader = \"1s\"\nkeep-alive = \"1s\"\nbody = \"1s\"\nwrite = \"1s\"";
+    "[timeouts]\nheader = \"3s\"\nkeep-alive = \"3s\"\nbody = \"3s\"\nwrite = \"3s\"";
 /// `SETTINGS_INITIAL_WINDOW_SIZE` of 0.
 const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
 /// More than all buffers between the function and a caller hold.
@@ -73,7 +74,7 @@ fn a_stall_of_one_answer_only() {
     let mut connection = Http2::connect(gateway.address(), &NO_WINDOW).expect("it accepts");
     connection.send(get(1, LARGE)).expect("can be sent");
     // Nothing comes for longer than the first answer may stall.
-    let quiet = "/function/f/chunked?n=2&ms=2500";
+    let quiet = "/function/f/chunked?n=2&ms=5000";
     connection.send(get(3, quiet)).expect("can be sent");
     let window = frame(WINDOW_UPDATE, 0, 3, &[0, 0, 3, 0]);
     connection.send(window).expect("can be sent");
@@ -185,7 +186,7 @@ fn slow_readers() {
 fn is_cut(reader: &Client) -> bool {
     let mut stream = reader.stream();
     let (mut buffer, mut received) = ([0; 64 << 10], 0);
-    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+    while let Ok(count @ 1..) = read_once(&mut stream, &mut buffer) {
         received += count;
     }
     received < 20_000_000

@@ -212,12 +212,23 @@ impl<S: Stream> Client<S> {
         }
         self.stream.limit_reads(left)?;
         let mut buffer = [0; 32 << 10];
-        match self.stream.read(&mut buffer)? {
+        match read_once(&mut self.stream, &mut buffer)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             count => {
                 self.read.extend_from_slice(&buffer[..count]);
                 Ok(())
             }
+        }
+    }
+}
+
+/// Reads once. A read with a timeout fails as interrupted when the machine, or the container that
+/// the tests run in, was frozen meanwhile: then it is begun again.
+pub(crate) fn read_once(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }

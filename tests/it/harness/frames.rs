@@ -86,7 +86,7 @@ impl Http2 {
                 return Ok(Some(frame));
             }
             let mut buffer = [0; 16 << 10];
-            match self.stream.read(&mut buffer) {
+            match super::client::read_once(&mut self.stream, &mut buffer) {
                 Ok(0) => return Ok(None),
                 Err(error) if super::client::is_closing(&error) => return Ok(None),
                 Ok(count) => self.read.extend_from_slice(&buffer[..count]),

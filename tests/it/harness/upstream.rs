@@ -173,7 +173,7 @@ fn default_answer(message: &Message) -> Vec<u8> {
 
 fn fill(mut stream: &UnixStream, read: &mut Vec<u8>) -> io::Result<()> {
     let mut buffer = [0; 16 << 10];
-    match stream.read(&mut buffer)? {
+    match super::client::read_once(&mut stream, &mut buffer)? {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         count => {
             read.extend_from_slice(&buffer[..count]);

@@ -51,8 +51,8 @@ fn each_event_is_there_before_the_next_is_made() {
 #[test]
 fn a_stream_outlives_the_limits_of_plain_answers() {
     let record = Record::new("sse-limits");
-    let function = function(&record, 8)
-        .with("[timeouts]\nfirst-byte = \"300ms\"\nidle = \"200ms\"\ntotal = \"400ms\"");
+    let function =
+        function(&record, 8).with("[timeouts]\nfirst-byte = \"2s\"\nidle = \"2s\"\ntotal = \"3s\"");
     let gateway = Site::new("").function("f", &function).start();
     // The start may take longer than a request may.
     wait_until("the function is up", || {
@@ -77,7 +77,7 @@ fn a_stream_outlives_the_limits_of_plain_answers() {
 #[test]
 fn a_stream_on_which_nothing_moves_is_cut_off() {
     let record = Record::new("sse-idle");
-    let function = function(&record, 1).with("[timeouts]\nstream-idle = \"300ms\"");
+    let function = function(&record, 1).with("[timeouts]\nstream-idle = \"2s\"");
     let gateway = Site::new("").function("f", &function).start();
     for (round, version) in VERSIONS.iter().enumerate() {
         let mut events = follow(&gateway, version, "events");

@@ -99,8 +99,10 @@ fn a_connection_on_which_nothing_moves_is_closed() {
     let record = Record::new("ws-idle");
     let function = function(&record)
         .scaling(1, 1, "")
-        .with("[timeouts]\nstream-idle = \"300ms\"");
+        .with("[timeouts]\nstream-idle = \"3s\"");
     let gateway = start("", &function);
+    // A start is slower than what is up answers.
+    gateway.get("/function/f/plain").good();
     let mut idle = client(&gateway, &["until_closed", "echo"]);
     idle.expect("open");
     idle.expect("closed 1006");
@@ -114,8 +116,9 @@ fn a_connection_has_an_end() {
     let record = Record::new("ws-total");
     let function = function(&record)
         .scaling(1, 1, "")
-        .with("[timeouts]\nstream-total = \"500ms\"");
+        .with("[timeouts]\nstream-total = \"5s\"");
     let gateway = start("", &function);
+    gateway.get("/function/f/plain").good();
     let mut client = client(&gateway, &["until_closed", "echo"]);
     client.expect("open");
     client.expect("closed 1006");

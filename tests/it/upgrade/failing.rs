@@ -49,12 +49,17 @@ fn fails(gateway: &mut Gateway, binary: Option<&str>, reason: &str) {
 
 #[test]
 fn what_cannot_be_executed_changes_nothing() {
-    let mut gateway = gateway("[takeover]\ntimeout = \"400ms\"");
+    let mut gateway = gateway("");
     fails(&mut gateway, Some("/no/such/stoker"), "No such file");
     let plain = program(&gateway, "nothing", 0o644);
     fails(&mut gateway, Some(&plain), "Permission denied");
     let ends = program(&gateway, "#!/bin/sh\nexit 3\n", 0o755);
     fails(&mut gateway, Some(&ends), "exit status: 3");
+}
+
+#[test]
+fn what_is_not_prepared_in_time_changes_nothing() {
+    let mut gateway = gateway("[takeover]\ntimeout = \"400ms\"");
     let hangs = program(&gateway, "#!/bin/sh\nexec sleep 1000\n", 0o755);
     fails(&mut gateway, Some(&hangs), "was not prepared within 400ms");
 }

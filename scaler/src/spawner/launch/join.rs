@@ -15,7 +15,7 @@ use crate::spawner::protocol::{MAX_MESSAGE, Request, VERSION};
 const REPLACEMENT: Duration = Duration::from_secs(10);
 
 /// How long that is believed to be a matter of moments, for we have the state directory's lock.
-const REFUSAL: Duration = Duration::from_secs(1);
+const REFUSAL: Duration = Duration::from_secs(5);
 /// The pause between attempts meanwhile.
 const REFUSAL_PAUSE: Duration = Duration::from_millis(10);
 
@@ -38,7 +38,7 @@ fn join(settings: &SpawnerSettings) -> io::Result<Option<(Spawner, usize)>> {
     let Some(socket) = connect(settings)? else {
         return Ok(None);
     };
-    match greet(&socket, settings, false) {
+    match greet(&socket, settings, false, GREETING) {
         Ok(Some((VERSION, pid, workers))) => Ok(Some((Spawner::new(socket, pid, None), workers))),
         Ok(Some(_)) => replace(&socket, settings).map(|()| None),
         // It is about to end, and then nobody listens. Launching another before would take the
@@ -56,7 +56,7 @@ pub(super) fn join_living(settings: &SpawnerSettings) -> io::Result<(Spawner, us
     let socket = connect(settings)?.ok_or_else(|| {
         io::Error::new(io::ErrorKind::NotFound, "the former gateway has no spawner")
     })?;
-    match greet(&socket, settings, true) {
+    match greet(&socket, settings, true, GREETING) {
         Ok(Some((VERSION, pid, workers))) => Ok((Spawner::new(socket, pid, None), workers)),
         Ok(Some((version, ..))) => {
             let detail = format!(
@@ -79,7 +79,9 @@ fn connect(settings: &SpawnerSettings) -> io::Result<Option<OwnedFd>> {
     let flags = SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Send, Some(GREETING))?;
-    match rustix::net::connect(&socket, &SocketAddrUnix::new(&path)?) {
+    let address = SocketAddrUnix::new(&path)?;
+    // With a timeout it is not begun again by the kernel.
+    match rustix::io::retry_on_intr(|| rustix::net::connect(&socket, &address)) {
         Ok(()) => Ok(Some(socket)),
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED) => Ok(None),
         Err(error) => Err(about_former(&socket, &error.into())),

@@ -13,8 +13,8 @@ use crate::spawner::link::{Link, Terms};
 use crate::spawner::protocol::{Event, VERSION};
 use crate::spawner::worker::Worker;
 
-/// A gateway that connects must say hello within this time.
-const GREETING: Duration = Duration::from_secs(5);
+/// A gateway that connects must say hello within this time, also on a machine that is busy.
+const GREETING: Duration = Duration::from_secs(30);
 
 /// Refused gateways that are kept until they have read why.
 const MAX_REFUSED: usize = 8;
