@@ -12,7 +12,7 @@ mod why;
 pub use learn::Learning;
 pub use rolling::RollingMax;
 pub use spares::{SpareDecision, SpareObservations, SpareWhy, decide_spares};
-pub use why::{Clamp, Why};
+pub use why::{Clamp, GoalWhy, Why};
 
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Observations {
     pub queued: u32,
     /// When the function last had a request in it.
     pub last_active: Timestamp,
+    /// Since when the request waits that waits for the longest time, if any does.
+    pub waiting_since: Option<Timestamp>,
     /// Never fewer instances than this now, by a schedule; zero without one.
     pub scheduled: u32,
 }
@@ -159,6 +161,7 @@ fn blank(spec: &ScaleSpec, obs: &Observations) -> Why {
         in_flight: obs.in_flight,
         queued: obs.queued,
         load: obs.load,
+        goal: None,
         target: 0.0,
         stable: 0,
         panic: 0,

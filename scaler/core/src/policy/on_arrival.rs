@@ -27,16 +27,7 @@ pub(super) fn decide(
     if requests > 0 {
         result.at_least(spec.activation_scale.max(1), Clamp::ActivationScale);
     }
-    let mut delayed = result.value;
-    let mut wake_at = None;
-    if !spec.scale_down_delay.is_zero() {
-        // Requests, not a clock, cause these decisions: the former answer held until now.
-        next.wanted.extend(now);
-        let capped = result.value.min(spec.max_scale);
-        delayed = next.wanted.record(capped, spec.scale_down_delay, now);
-        result.at_least(delayed, Clamp::ScaleDownDelay);
-        wake_at = next.wanted.falls_at(spec.scale_down_delay);
-    }
+    let (delayed, wake_at) = hold_back(&mut result, spec, &mut next, now);
     let floor = result.within_scale(spec, &mut next, obs);
 
     let mut why = Why {
@@ -61,4 +52,22 @@ pub(super) fn decide(
         wake_at,
         next,
     }
+}
+
+/// Holds what was wanted within `scale_down_delay`. The most that was, and when that falls.
+pub(super) fn hold_back(
+    result: &mut Bounded,
+    spec: &ScaleSpec,
+    next: &mut PolicyState,
+    now: Timestamp,
+) -> (u32, Option<Timestamp>) {
+    if spec.scale_down_delay.is_zero() {
+        return (result.value, None);
+    }
+    // Requests, not a clock, cause these decisions: the former answer held until now.
+    next.wanted.extend(now);
+    let capped = result.value.min(spec.max_scale);
+    let delayed = next.wanted.record(capped, spec.scale_down_delay, now);
+    result.at_least(delayed, Clamp::ScaleDownDelay);
+    (delayed, next.wanted.falls_at(spec.scale_down_delay))
 }

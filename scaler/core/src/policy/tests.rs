@@ -22,6 +22,7 @@ pub(super) fn observed(stable: f64, panic: f64, ready: u32) -> Observations {
         in_flight: 0,
         queued: 0,
         last_active: now(),
+        waiting_since: None,
         scheduled: 0,
     }
 }

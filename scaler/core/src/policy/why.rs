@@ -31,6 +31,8 @@ pub struct Why {
     pub queued: u32,
     /// Average requests in the function, `kpa` only.
     pub load: Option<Load>,
+    /// What was learned and what follows from it, `goal` only.
+    pub goal: Option<GoalWhy>,
     /// Requests per instance that the policy plans for: the concurrency for `on-arrival`,
     /// `max(0.01, target * utilization)` for `kpa`.
     pub target: f64,
@@ -57,6 +59,30 @@ pub struct Why {
     pub floor: u32,
     /// The upper bound: `max_scale`.
     pub ceiling: u32,
+}
+
+/// The terms of the policy `goal`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GoalWhy {
+    /// The goal: at most one request in a hundred waits longer.
+    pub wait: Duration,
+    /// The share of requests that waited longer lately, in \[0, 1\].
+    pub late_share: f64,
+    /// How long a start takes on the average; none as long as that is not known.
+    pub start: Option<Duration>,
+    /// How long a request takes, its mean and mean deviation together; none as long as that is not
+    /// known.
+    pub service: Option<Duration>,
+    /// The idle time of one instance that it is worth that a request is not late.
+    pub price: Duration,
+    /// Waiting requests for which running ones make room in time, so that they need no start.
+    pub bearable: u32,
+    /// Instances beyond those in use that are kept for what may come while one starts.
+    pub spares: u32,
+    /// Instances wanted for what is foretold.
+    pub ahead: u32,
+    /// How long the instance that is idle for the longest time may be so.
+    pub idle: Duration,
 }
 
 /// The bound that changed a decision.

@@ -48,7 +48,7 @@ pub(super) struct Wait {
 
 impl Moments {
     /// Takes one sample in.
-    pub(super) fn learn(&mut self, sample: Duration) {
+    pub(crate) fn learn(&mut self, sample: Duration) {
         let sample = sample.as_secs_f64();
         self.count = (self.count + 1).min(MEMORY);
         let weight = 1.0 / f64::from(self.count);

@@ -15,6 +15,7 @@ fn any_observations() -> impl Strategy<Value = Observations> {
             in_flight,
             queued,
             last_active: now() - Duration::from_secs(idle),
+            waiting_since: None,
             scheduled: 0,
         }
     })

@@ -1,0 +1,63 @@
+//! Whether something comes at regular times.
+
+use std::time::Duration;
+
+/// Times that are remembered.
+const MEMORY: usize = 8;
+/// Times that must be known before the next one is foretold.
+const ENOUGH: usize = 4;
+/// Room for what a clock's resolution and the way of a request do, in seconds.
+const MARGIN: f64 = 0.01;
+
+/// The last few times between two uses, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::policy) struct Rhythm {
+    recent: [f32; MEMORY],
+    /// Ever noted, no more than twice the memory.
+    count: u8,
+}
+
+/// When the next use is foretold, in seconds since the last one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Forecast {
+    pub(super) earliest: f64,
+    pub(super) latest: f64,
+    pub(super) mean: f64,
+    /// The chance that it comes outside of these times: with `n` times known, the next one is the
+    /// smallest or largest of all with a chance of `2 / (n + 1)`, and half of those are within the
+    /// margin.
+    pub(super) miss: f64,
+}
+
+impl Rhythm {
+    pub(super) fn note(&mut self, time: Duration) {
+        self.recent[usize::from(self.count) % MEMORY] = time.as_secs_f32();
+        self.count += 1;
+        if usize::from(self.count) == 2 * MEMORY {
+            self.count = MEMORY as u8;
+        }
+    }
+
+    /// Between the shortest and the longest of the last times, and a bit more on both sides.
+    pub(super) fn forecast(&self) -> Option<Forecast> {
+        let known = usize::from(self.count).min(MEMORY);
+        if known < ENOUGH {
+            return None;
+        }
+        let times = &self.recent[..known];
+        let shortest = f64::from(times.iter().copied().fold(f32::INFINITY, f32::min));
+        let longest = f64::from(times.iter().copied().fold(0.0, f32::max));
+        let sum: f64 = times.iter().map(|&time| f64::from(time)).sum();
+        // What varies by more than this costs as much to wait for as to keep.
+        if longest > 2.0 * shortest {
+            return None;
+        }
+        let margin = MARGIN + (longest - shortest) / 2.0;
+        Some(Forecast {
+            earliest: (shortest - margin).max(0.0),
+            latest: longest + margin,
+            mean: sum / known as f64,
+            miss: 1.0 / (known as f64 + 1.0),
+        })
+    }
+}
