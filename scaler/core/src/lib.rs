@@ -16,12 +16,14 @@ mod spec;
 mod testing;
 mod time;
 mod window;
+mod words;
 
 pub use event::{Effect, Effects, Event, FailureKind, Outcome, RejectCause, StartFailure};
 pub use id::{InstanceId, WaiterId};
 pub use policy::{
-    Clamp, Decision, GoalWhy, Holds, Learning, Load, Mode, Observations, Panic, PolicyState,
-    RollingMax, SpareDecision, SpareObservations, SpareWhy, Why, decide, decide_spares,
+    Clamp, Decision, Forecast, GoalWhy, Holds, IdlePattern, Learning, Load, Mode, Observations,
+    Panic, PolicyState, RollingMax, SpareDecision, SpareObservations, SpareWhy, Why, decide,
+    decide_spares,
 };
 pub use pool::{
     FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool,

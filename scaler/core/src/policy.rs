@@ -2,14 +2,16 @@
 
 mod bounded;
 mod goal;
+mod histogram;
 mod kpa;
 mod learn;
+mod memory;
 mod on_arrival;
 mod rolling;
 mod spares;
 mod why;
 
-pub use learn::Learning;
+pub use learn::{Forecast, IdlePattern, Learning};
 pub use rolling::RollingMax;
 pub use spares::{SpareDecision, SpareObservations, SpareWhy, decide_spares};
 pub use why::{Clamp, GoalWhy, Why};
@@ -122,6 +124,16 @@ pub struct PolicyState {
     pub learned: Option<Box<Learning>>,
 }
 
+impl PolicyState {
+    /// Before the first question; the policy has learned nothing yet.
+    pub fn new(spec: &ScaleSpec) -> Self {
+        PolicyState {
+            learned: Learning::of(spec),
+            ..PolicyState::default()
+        }
+    }
+}
+
 /// Panic mode, as in Knative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panic {
@@ -142,7 +154,8 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     match spec.policy {
-        Policy::OnArrival | Policy::Histogram => on_arrival::decide(spec, prior, obs, now),
+        Policy::OnArrival => on_arrival::decide(spec, prior, obs, now),
+        Policy::Histogram => histogram::decide(spec, prior, obs, now),
         Policy::Kpa => kpa::decide(spec, prior, obs, now),
         Policy::Goal => goal::decide(spec, prior, obs, now),
     }
@@ -164,6 +177,7 @@ fn blank(spec: &ScaleSpec, obs: &Observations) -> Why {
         goal: None,
         target: 0.0,
         stable: 0,
+        ahead: 0,
         panic: 0,
         rate_floor: 0,
         rate_ceiling: 0,
@@ -172,6 +186,7 @@ fn blank(spec: &ScaleSpec, obs: &Observations) -> Why {
         panic_peak: 0,
         delayed: 0,
         idle_for: Duration::ZERO,
+        idle_pattern: None,
         floor: spec.min_scale,
         ceiling: spec.max_scale,
     }

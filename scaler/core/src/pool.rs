@@ -9,6 +9,7 @@ mod freeze;
 mod health;
 mod legacy;
 mod lifecycle;
+mod memory;
 mod plan;
 mod room;
 mod schedule;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use crate::window::Window;
 use crate::{
-    Decision, Effect, Effects, Event, InstanceId, Learning, Mode, ScaleSpec, StartFailure,
+    Decision, Effect, Effects, Event, InstanceId, Mode, PolicyState, ScaleSpec, StartFailure,
     Timestamp,
 };
 
@@ -66,10 +67,10 @@ pub struct Pool {
     evicted: bool,
     /// `initial_scale` no longer matters.
     initial_given_up: bool,
-    /// The policy's own last answer, without what it learned.
+    /// The policy's own last answer, without what it remembers.
     policy: Option<Decision>,
-    /// What a policy that learns has learned.
-    learning: Option<Box<Learning>>,
+    /// What the policy remembers and has learned.
+    state: PolicyState,
     schedule: Schedule,
     /// The number of instances that is in force.
     target: u32,
@@ -207,7 +208,7 @@ impl Pool {
             evicted: false,
             initial_given_up: false,
             policy: None,
-            learning: Learning::of(&spec),
+            state: PolicyState::new(&spec),
             schedule: Schedule::default(),
             target: 0,
             unfreezable: false,
@@ -320,10 +321,10 @@ impl Pool {
         if self.level > 0 || level > 0 {
             self.last_active = self.now;
         }
-        if let Some(learning) = &mut self.learning
+        if let Some(learned) = &mut self.state.learned
             && self.level != level
         {
-            learning.changed(level, self.now);
+            learned.changed(level, self.now);
         }
         self.level = level;
     }

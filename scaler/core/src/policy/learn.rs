@@ -1,17 +1,22 @@
 //! What a learning policy knows of one function.
 
 mod demand;
+mod idle_times;
 mod levels;
 mod price;
 mod rhythm;
 mod rise;
+mod saved;
 mod usage;
 
-pub(in crate::policy) use demand::Demand;
+pub(in crate::policy) use demand::{Demand, Worth};
+pub(crate) use idle_times::IdleTimes;
+pub use idle_times::{Forecast, IdlePattern};
 
 use std::time::Duration;
 
-use crate::{ScaleSpec, Timestamp};
+use crate::words::{Reader, Words};
+use crate::{Policy, ScaleSpec, Timestamp};
 
 /// What was learned of one function's requests and instances.
 ///
@@ -19,38 +24,92 @@ use crate::{ScaleSpec, Timestamp};
 /// [`PolicyState`](crate::PolicyState), and there is none for policies that do not learn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learning {
+    /// For `histogram`.
+    pub(crate) idle_times: Option<IdleTimes>,
     /// For `goal`.
-    pub(in crate::policy) demand: Demand,
+    pub(in crate::policy) demand: Option<Demand>,
 }
 
 impl Learning {
     /// Nothing learned yet; none if the policy does not learn.
     pub(crate) fn of(spec: &ScaleSpec) -> Option<Box<Learning>> {
-        spec.policy.learns().then(Box::default)
+        let histogram = spec.policy == Policy::Histogram;
+        spec.policy.learns().then(|| {
+            Box::new(Learning {
+                idle_times: histogram.then(|| IdleTimes::new(spec.histogram_range)),
+                demand: (spec.policy == Policy::Goal).then(|| Demand::new(spec)),
+            })
+        })
+    }
+
+    /// The settings are others from now on, under the same policy.
+    pub(crate) fn adapt(&mut self, spec: &ScaleSpec) {
+        if let Some(times) = &mut self.idle_times {
+            times.set_range(spec.histogram_range);
+        }
+        if let Some(demand) = &mut self.demand {
+            demand.adapt(spec);
+        }
+    }
+
+    /// All of it, as numbers.
+    pub(crate) fn save(&self, words: &mut Words) {
+        if let Some(times) = &self.idle_times {
+            times.save(words);
+        }
+        if let Some(demand) = &self.demand {
+            demand.save(words);
+        }
+    }
+
+    /// None if it is none of `save` under the same policy. What does not go with the settings is
+    /// left out.
+    pub(crate) fn load(spec: &ScaleSpec, words: &mut Reader<'_>) -> Option<Box<Learning>> {
+        let mut learned = Learning::of(spec)?;
+        if let Some(times) = &mut learned.idle_times {
+            *times = IdleTimes::load(spec.histogram_range, words)?;
+        }
+        if let Some(demand) = &mut learned.demand {
+            *demand = Demand::load(spec, words)?;
+        }
+        Some(learned)
     }
 
     /// A request came and was not turned away.
     pub(crate) fn arrived(&mut self, now: Timestamp) {
-        self.demand.arrived(now);
+        if let Some(demand) = &mut self.demand {
+            demand.arrived(now);
+        }
     }
 
     /// A request got its slot after it `waited`.
     pub(crate) fn granted(&mut self, waited: Duration, now: Timestamp) {
-        self.demand.granted(waited, now);
+        if let Some(demand) = &mut self.demand {
+            demand.granted(waited, now);
+        }
     }
 
     /// A request ended, having held its slot for so long.
     pub(crate) fn served(&mut self, service: Duration, _now: Timestamp) {
-        self.demand.served(service);
+        if let Some(demand) = &mut self.demand {
+            demand.served(service);
+        }
     }
 
     /// From now on there are `level` requests in the function, in flight and waiting.
     pub(crate) fn changed(&mut self, level: u32, now: Timestamp) {
-        self.demand.changed(level, now);
+        if let Some(times) = &mut self.idle_times {
+            times.changed(level, now);
+        }
+        if let Some(demand) = &mut self.demand {
+            demand.changed(level, now);
+        }
     }
 
     /// An instance is up, so long after it was asked for.
     pub(crate) fn started(&mut self, took: Duration, _now: Timestamp) {
-        self.demand.started(took);
+        if let Some(demand) = &mut self.demand {
+            demand.started(took);
+        }
     }
 }

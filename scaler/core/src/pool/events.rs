@@ -8,7 +8,7 @@ use crate::pool::fleet::Instance;
 use crate::pool::waiters::Waiter;
 use crate::pool::{InstanceState, Phase, Pool};
 use crate::{
-    Effect, Effects, Event, FailureKind, Holds, InstanceId, Learning, Outcome, RejectCause,
+    Effect, Effects, Event, FailureKind, Holds, InstanceId, Outcome, PolicyState, RejectCause,
     ScaleSpec, StartFailure, Timestamp, WaiterId,
 };
 
@@ -97,9 +97,9 @@ impl Pool {
             return self.follow_arrival(evicted);
         }
         if self.grant(waiter, None, effects) {
-            if let Some(learning) = &mut self.learning {
-                learning.arrived(self.now);
-                learning.granted(Duration::ZERO, self.now);
+            if let Some(learned) = &mut self.state.learned {
+                learned.arrived(self.now);
+                learned.granted(Duration::ZERO, self.now);
             }
             return self.follow_arrival(evicted);
         }
@@ -107,8 +107,8 @@ impl Pool {
             self.reject(waiter, RejectCause::QueueFull, effects);
             return self.follow_arrival(evicted);
         }
-        if let Some(learning) = &mut self.learning {
-            learning.arrived(self.now);
+        if let Some(learned) = &mut self.state.learned {
+            learned.arrived(self.now);
         }
         self.want(deadline);
         self.waiters.push(Waiter {
@@ -154,8 +154,8 @@ impl Pool {
         };
         let service = self.now.since(since);
         self.learned.service.learn(service);
-        if let Some(learning) = &mut self.learning {
-            learning.served(service, self.now);
+        if let Some(learned) = &mut self.state.learned {
+            learned.served(service, self.now);
         }
         let drained = instance.state == InstanceState::Draining && instance.in_use == 0;
         let idle_since = instance.idle_since;
@@ -204,8 +204,8 @@ impl Pool {
         instance.ready_event = event;
         let took = self.now.since(instance.created);
         self.learned.start.learn(took);
-        if let Some(learning) = &mut self.learning {
-            learning.started(took, self.now);
+        if let Some(learned) = &mut self.state.learned {
+            learned.started(took, self.now);
         }
         self.fleet.enter(id, InstanceState::Ready, self.now);
         self.fleet.begin_slowly(id, self.now, self.now);
@@ -232,9 +232,7 @@ impl Pool {
         // What it carried until now is not known here, so it counts as in use until now, and the
         // policy looks at it as after a restart.
         self.last_active = self.now;
-        if let Some(policy) = &mut self.policy {
-            policy.next.decided = false;
-        }
+        self.state.decided = false;
         Follow::Ask
     }
 
@@ -317,8 +315,11 @@ impl Pool {
         if spec.policy != self.spec.policy {
             // What one policy remembers means nothing to the other, except for the start.
             self.policy = None;
-            self.learning = Learning::of(&spec);
+            self.state = PolicyState::new(&spec);
             self.initial_given_up = true;
+        }
+        if let Some(learned) = &mut self.state.learned {
+            learned.adapt(&spec);
         }
         self.spec = spec;
         self.unfreezable = false;

@@ -52,8 +52,8 @@ impl Pool {
             && let Some(waiter) = self.waiters.pop()
         {
             self.grant(waiter.id, Some(waiter.event), effects);
-            if let Some(learning) = &mut self.learning {
-                learning.granted(self.now.since(waiter.since), self.now);
+            if let Some(learned) = &mut self.state.learned {
+                learned.granted(self.now.since(waiter.since), self.now);
             }
         }
     }
@@ -141,12 +141,10 @@ impl Pool {
 
     pub(super) fn ask_policy(&mut self) {
         let observations = self.observe();
-        let former = self.policy.take();
-        let mut prior = former.map(|decision| decision.next).unwrap_or_default();
+        let mut prior = std::mem::take(&mut self.state);
         prior.initial_reached |= self.initial_given_up;
-        prior.learned = self.learning.take();
         let mut decision = decide(&self.spec, prior, &observations, self.now);
-        self.learning = decision.next.learned.take();
+        self.state = std::mem::take(&mut decision.next);
         if let Some(time) = decision.wake_at {
             self.want(time);
         }

@@ -5,11 +5,6 @@ use crate::pool::Pool;
 
 use super::events::Follow;
 
-/// So many changes are kept at most; later ones are for a later [`Event::Schedule`].
-///
-/// [`Event::Schedule`]: crate::Event::Schedule
-const MOST_STEPS: usize = 64;
-
 /// From a time on there are to be at least so many instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FloorStep {
@@ -29,10 +24,15 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
+    /// So many steps are kept at most; later ones are for a later [`Event::Schedule`].
+    ///
+    /// [`Event::Schedule`]: crate::Event::Schedule
+    pub(super) const MOST_STEPS: usize = 64;
+
     /// Of steps in any order.
     pub(super) fn new(mut steps: Vec<FloorStep>) -> Self {
         steps.sort_by_key(|step| step.at);
-        steps.truncate(MOST_STEPS);
+        steps.truncate(Self::MOST_STEPS);
         Schedule { steps, passed: 0 }
     }
 
@@ -48,6 +48,15 @@ impl Schedule {
     pub(super) fn floor(&self) -> u32 {
         let last = self.passed.checked_sub(1);
         last.map_or(0, |last| self.steps[last].min_scale)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The step in force and those to come.
+    pub(super) fn rest(&self) -> &[FloorStep] {
+        &self.steps[self.passed.saturating_sub(1)..]
     }
 
     /// When the next step comes, if one is known.
@@ -105,6 +114,6 @@ mod tests {
     #[test]
     fn there_are_no_more_steps_than_the_bound() {
         let steps = (0..1_000).map(|number| step(number, 1)).collect();
-        assert_eq!(Schedule::new(steps).steps.len(), MOST_STEPS);
+        assert_eq!(Schedule::new(steps).steps.len(), Schedule::MOST_STEPS);
     }
 }

@@ -24,23 +24,23 @@ const WAITS: f64 = 256.0;
 /// Everything that `goal` has learned. Bounded; an event costs a bounded time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::policy) struct Demand {
-    concurrency: u32,
+    pub(super) concurrency: u32,
     /// The goal: longer waits are late.
-    wait: Duration,
-    start: Moments,
-    service: Moments,
+    pub(super) wait: Duration,
+    pub(super) start: Moments,
+    pub(super) service: Moments,
     /// Between two arrivals.
-    gap: Moments,
-    arrived: Option<Timestamp>,
-    levels: Levels,
+    pub(super) gap: Moments,
+    pub(super) arrived: Option<Timestamp>,
+    pub(super) levels: Levels,
     /// When more instances were needed than ever before.
-    peaked: Timestamp,
-    rise: Rise,
-    price: Price,
+    pub(super) peaked: Timestamp,
+    pub(super) rise: Rise,
+    pub(super) price: Price,
     /// Requests that waited, and starts where there were instances.
-    waits: f64,
-    starts: f64,
-    usage: Usage,
+    pub(super) waits: f64,
+    pub(super) starts: f64,
+    pub(super) usage: Usage,
 }
 
 /// What things are worth now, in seconds for which one instance idles.
@@ -56,7 +56,7 @@ pub(in crate::policy) struct Worth {
 
 /// Which instances are wanted though no request needs them yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::policy) struct Ahead {
+pub(in crate::policy) struct Foretold {
     pub(in crate::policy) instances: u32,
     /// When that changes if nothing happens.
     pub(in crate::policy) until: Option<Timestamp>,
@@ -64,8 +64,15 @@ pub(in crate::policy) struct Ahead {
 
 /// What is learned, event by event.
 impl Demand {
+    /// Nothing learned yet.
+    pub(super) fn new(spec: &ScaleSpec) -> Self {
+        let mut demand = Demand::default();
+        demand.adapt(spec);
+        demand
+    }
+
     /// Takes over the settings that matter to what is learned.
-    pub(in crate::policy) fn tune(&mut self, spec: &ScaleSpec) {
+    pub(super) fn adapt(&mut self, spec: &ScaleSpec) {
         self.concurrency = spec.concurrency;
         self.wait = spec.wait_p99;
     }
@@ -162,7 +169,7 @@ impl Demand {
         let hold = self.levels.hold(instance, worth.of(instance));
         if worth.delay > 0.0
             && let Some(level) = self.levels.unused(instance, REGULAR_LEVELS)
-            && self.foretold(level, hold, worth).is_some()
+            && self.window(level, hold, worth).is_some()
         {
             return 0.0;
         }
@@ -171,41 +178,41 @@ impl Demand {
 
     /// Instances for what is foretold. Without a price for delays there are none: a start that
     /// comes early saves nothing else.
-    pub(in crate::policy) fn ahead(&self, worth: Worth, now: Timestamp) -> Ahead {
-        let mut ahead = Ahead::default();
+    pub(in crate::policy) fn foretold(&self, worth: Worth, now: Timestamp) -> Foretold {
+        let mut foretold = Foretold::default();
         if worth.delay <= 0.0 {
-            return ahead;
+            return foretold;
         }
         for number in 1..=REGULAR_LEVELS {
             let Some(level) = self.levels.unused(number, REGULAR_LEVELS) else {
                 continue;
             };
             let hold = level.hold(worth.of(number));
-            let Some((from, to)) = self.foretold(level, hold, worth) else {
+            let Some((from, to)) = self.window(level, hold, worth) else {
                 continue;
             };
-            let (from, to) = (level.rose() + seconds(from), level.rose() + seconds(to));
+            let (from, to) = (level.rose + seconds(from), level.rose + seconds(to));
             let next = if now < from {
                 from
             } else if now < to {
-                ahead.instances = number;
+                foretold.instances = number;
                 to
             } else {
                 continue;
             };
-            ahead.until = Some(ahead.until.map_or(next, |until| until.min(next)));
+            foretold.until = Some(foretold.until.map_or(next, |until| until.min(next)));
         }
-        ahead
+        foretold
     }
 
     /// When the level's instance is to be started ahead, and until when it is waited for, in
     /// seconds since its last use; none if that costs more than to keep it or to let it come late.
-    fn foretold(&self, level: &Level, hold: Hold, worth: Worth) -> Option<(f64, f64)> {
-        let forecast = level.rhythm.forecast()?;
-        let from = (forecast.earliest - self.longest_start()).max(0.0);
-        let missed = forecast.miss * (worth.start + worth.delay);
-        let cost = (forecast.mean - from) + worth.start + missed;
-        (cost < hold.cost).then_some((from, forecast.latest))
+    fn window(&self, level: &Level, hold: Hold, worth: Worth) -> Option<(f64, f64)> {
+        let next = level.rhythm.expected()?;
+        let from = (next.earliest - self.longest_start()).max(0.0);
+        let missed = next.miss * (worth.start + worth.delay);
+        let cost = (next.mean - from) + worth.start + missed;
+        (cost < hold.cost).then_some((from, next.latest))
     }
 
     /// Instances beyond those in use that pay, if the function is `empty` for so long now.

@@ -15,8 +15,10 @@ use crate::policy::learn::rhythm::Rhythm;
 const EXACT: u32 = 16;
 /// Higher levels count as this one.
 const HIGHEST: u32 = 1 << 16;
+/// Levels and groups of them.
+pub(super) const MOST_GROUPS: usize = 112;
 /// Two for each power of two milliseconds, from 1 ms to 4.6 hours; longer gaps are the last one's.
-const BUCKETS: usize = 48;
+pub(super) const BUCKETS: usize = 48;
 /// When so many gaps were counted, all counts are halved: so that old ones are forgotten.
 const MEMORY: u32 = 256;
 /// Gaps that must have been seen before they are relied on.
@@ -26,21 +28,21 @@ const ENOUGH: u32 = 4;
 /// was ever used, of which there are at most 112.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::policy) struct Levels {
-    groups: Vec<Level>,
+    pub(super) groups: Vec<Level>,
     /// Groups in use now.
-    used: usize,
+    pub(super) used: usize,
 }
 
 /// One level, or the lowest one of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::policy) struct Level {
     /// When it was last left; none before that.
-    fell: Option<Timestamp>,
+    pub(super) fell: Option<Timestamp>,
     /// When it was last reached.
-    rose: Timestamp,
+    pub(super) rose: Timestamp,
     /// Times for which it was not in use, by length.
-    gaps: [u16; BUCKETS],
-    total: u32,
+    pub(super) gaps: [u16; BUCKETS],
+    pub(super) total: u32,
     /// The times from one use to the next one.
     pub(super) rhythm: Rhythm,
 }
@@ -89,7 +91,7 @@ impl Levels {
 }
 
 impl Level {
-    fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         Level {
             fell: None,
             rose: now,
@@ -110,11 +112,6 @@ impl Level {
             self.rhythm.note(now.since(self.rose));
         }
         self.rose = now;
-    }
-
-    /// When it was last reached.
-    pub(super) fn rose(&self) -> Timestamp {
-        self.rose
     }
 
     /// `argmin over T of sum(min(gap, T)) + price * #(gap > T)`, which is rent or buy with known

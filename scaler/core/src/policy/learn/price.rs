@@ -21,11 +21,11 @@ const MEMORY: f64 = 20_000.0;
 /// share depend on each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::policy) struct Price {
-    log: f64,
+    pub(super) log: f64,
     /// Late requests that nothing could have helped and that are not made up for yet.
-    debt: f64,
-    late: f64,
-    requests: f64,
+    pub(super) debt: f64,
+    pub(super) late: f64,
+    pub(super) requests: f64,
 }
 
 /// Why a request was late.

@@ -12,14 +12,14 @@ const MARGIN: f64 = 0.01;
 /// The last few times between two uses, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::policy) struct Rhythm {
-    recent: [f32; MEMORY],
+    pub(super) recent: [f32; MEMORY],
     /// Ever noted, no more than twice the memory.
-    count: u8,
+    pub(super) count: u8,
 }
 
 /// When the next use is foretold, in seconds since the last one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Forecast {
+pub(super) struct Expected {
     pub(super) earliest: f64,
     pub(super) latest: f64,
     pub(super) mean: f64,
@@ -39,7 +39,7 @@ impl Rhythm {
     }
 
     /// Between the shortest and the longest of the last times, and a bit more on both sides.
-    pub(super) fn forecast(&self) -> Option<Forecast> {
+    pub(super) fn expected(&self) -> Option<Expected> {
         let known = usize::from(self.count).min(MEMORY);
         if known < ENOUGH {
             return None;
@@ -53,7 +53,7 @@ impl Rhythm {
             return None;
         }
         let margin = MARGIN + (longest - shortest) / 2.0;
-        Some(Forecast {
+        Some(Expected {
             earliest: (shortest - margin).max(0.0),
             latest: longest + margin,
             mean: sum / known as f64,

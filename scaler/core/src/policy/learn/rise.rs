@@ -14,12 +14,12 @@ const MEMORY: f32 = 8192.0;
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::policy) struct Rise {
     /// When the stretch ends.
-    until: Timestamp,
-    first: u32,
-    most: u32,
-    last: u32,
-    counts: [f32; LARGEST],
-    stretches: f32,
+    pub(super) until: Timestamp,
+    pub(super) first: u32,
+    pub(super) most: u32,
+    pub(super) last: u32,
+    pub(super) counts: [f32; LARGEST],
+    pub(super) stretches: f32,
 }
 
 impl Default for Rise {

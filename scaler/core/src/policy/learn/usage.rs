@@ -9,12 +9,12 @@ const MEMORY: f64 = 20_000.0;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Usage {
     /// Until when they are counted.
-    at: Timestamp,
-    instances: u32,
+    pub(super) at: Timestamp,
+    pub(super) instances: u32,
     /// Instances that are needed, or would be.
-    used: u32,
-    alive: f64,
-    busy: f64,
+    pub(super) used: u32,
+    pub(super) alive: f64,
+    pub(super) busy: f64,
 }
 
 impl Usage {

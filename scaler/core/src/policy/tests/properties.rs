@@ -92,8 +92,9 @@ proptest! {
             let decision = decide(&spec, prior.clone(), &obs, time);
             match decision.mode {
                 Mode::Panic => {
-                    prop_assert!(decision.desired >= former, "{}", decision.why);
-                    former = decision.desired;
+                    prop_assert!(decision.why.panic_peak >= former, "{}", decision.why);
+                    prop_assert!(decision.desired >= former.min(spec.max_scale));
+                    former = decision.why.panic_peak;
                 }
                 Mode::Stable => former = 0,
             }

@@ -1,0 +1,148 @@
+//! `kpa` against rows that `kpa_rows.py` computed from Knative's formulas, independently of this
+//! code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stoker_core::{
+    Admission, Backoff, Freeze, Health, Load, Mode, Observations, Policy, PolicyState, ScaleSpec,
+    Timestamp, decide,
+};
+
+const ROWS: &str = include_str!("kpa_rows.csv");
+
+/// One line, by the names in the head of the file.
+struct Row<'a>(BTreeMap<&'a str, f64>);
+
+impl Row<'_> {
+    fn real(&self, name: &str) -> f64 {
+        self.0[name]
+    }
+
+    fn count(&self, name: &str) -> u32 {
+        self.0[name] as u32
+    }
+
+    fn seconds(&self, name: &str) -> Duration {
+        Duration::from_secs_f64(self.0[name])
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::ZERO + Duration::from_millis(self.0["at_ms"] as u64)
+    }
+
+    fn spec(&self) -> ScaleSpec {
+        ScaleSpec {
+            policy: Policy::Kpa,
+            concurrency: 1_000,
+            target: self.real("total"),
+            target_utilization_percentage: self.real("utilization"),
+            min_scale: self.count("min"),
+            max_scale: self.count("max"),
+            initial_scale: self.count("initial"),
+            activation_scale: self.count("activation"),
+            stable_window: self.seconds("window"),
+            panic_threshold_percentage: self.real("threshold"),
+            max_scale_up_rate: self.real("up"),
+            max_scale_down_rate: self.real("down"),
+            scale_down_delay: self.seconds("delay"),
+            scale_to_zero_grace_period: self.seconds("grace"),
+            scale_to_zero_retention: self.seconds("retention"),
+            ..unused()
+        }
+    }
+
+    fn observations(&self) -> Observations {
+        let empty_for = Duration::from_millis(self.0["empty_ms"] as u64);
+        Observations {
+            waiting_since: None,
+            load: Some(Load {
+                stable: self.real("stable"),
+                panic: self.real("panic"),
+            }),
+            ready: self.count("ready"),
+            starting: 0,
+            in_flight: 0,
+            queued: 0,
+            last_active: self.at() - empty_for,
+            scheduled: 0,
+        }
+    }
+}
+
+/// What `kpa` does not use, or does not decide by.
+fn unused() -> ScaleSpec {
+    ScaleSpec {
+        wait_p99: Duration::ZERO,
+        max_idle_percentage: 0.0,
+        policy: Policy::Kpa,
+        concurrency: 1,
+        target: 1.0,
+        target_utilization_percentage: 70.0,
+        min_scale: 0,
+        max_scale: 1,
+        initial_scale: 0,
+        activation_scale: 1,
+        idle_timeout: Duration::ZERO,
+        stable_window: Duration::ZERO,
+        panic_window_percentage: 10.0,
+        panic_threshold_percentage: 200.0,
+        max_scale_up_rate: 1_000.0,
+        max_scale_down_rate: 2.0,
+        scale_down_delay: Duration::ZERO,
+        scale_to_zero_grace_period: Duration::ZERO,
+        scale_to_zero_retention: Duration::ZERO,
+        tick_interval: Duration::from_secs(2),
+        histogram_range: Duration::from_secs(1),
+        max_starting: 1,
+        max_waiters: 1,
+        admission: Admission::Off,
+        freeze: Freeze::default(),
+        health: Health {
+            failures: 0,
+            ejection: Duration::ZERO,
+            max_ejection: Duration::ZERO,
+            max_ejected_percentage: 0.0,
+            replace_after: 1,
+        },
+        slow_start: Duration::ZERO,
+        backoff: Backoff {
+            initial: Duration::ZERO,
+            max: Duration::ZERO,
+            reject_after: 1,
+        },
+        drain_timeout: Duration::ZERO,
+        stop_grace: Duration::ZERO,
+        spares: None,
+    }
+}
+
+#[test]
+fn every_row_is_answered_as_knative_would() {
+    let mut lines = ROWS.lines();
+    let names: Vec<_> = lines.next().unwrap().split(',').collect();
+    let (mut case, mut state) = (-1.0, PolicyState::default());
+    let (mut count, mut panics) = (0, 0);
+    for (number, line) in lines.enumerate() {
+        let cells = line.split(',').map(|cell| cell.parse::<f64>().unwrap());
+        let row = Row(names.iter().copied().zip(cells).collect());
+        let spec = row.spec();
+        if row.real("case") != case {
+            (case, state) = (row.real("case"), PolicyState::new(&spec));
+        }
+        let decision = decide(&spec, state, &row.observations(), row.at());
+        let why = &decision.why;
+        let panicking = u32::from(decision.mode == Mode::Panic);
+        let found = [why.stable, why.panic, panicking, decision.desired];
+        let names = ["stable_count", "panic_count", "panicking", "desired"];
+        let expected = names.map(|name| row.count(name));
+        assert_eq!(found, expected, "line {}: {line}\n{why}", number + 2);
+        (count, panics) = (count + 1, panics + panicking);
+        state = decision.next;
+    }
+    // There are enough of either kind to tell.
+    assert!(
+        count > 1_000 && panics > 200 && count - panics > 200,
+        "{count} {panics}"
+    );
+}
