@@ -11,10 +11,11 @@ mod rolling;
 mod spares;
 mod why;
 
+pub use goal::GoalWhy;
 pub use learn::{Forecast, IdlePattern, Learning};
 pub use rolling::RollingMax;
 pub use spares::{SpareDecision, SpareObservations, SpareWhy, decide_spares};
-pub use why::{Clamp, GoalWhy, Why};
+pub use why::{Clamp, Why};
 
 use std::time::Duration;
 

@@ -13,11 +13,15 @@
 //! successor would take to start, and started only for a request that waits, for a spare that was
 //! taken, or for a time that was foretold once.
 
+mod why;
+
+pub use why::GoalWhy;
+
 use std::time::Duration;
 
+use crate::policy::Holds;
 use crate::policy::learn::{Demand, Worth};
 use crate::policy::on_arrival::{self, Ahead, instances, requests};
-use crate::policy::{GoalWhy, Holds};
 use crate::{Decision, Observations, PolicyState, ScaleSpec, Timestamp};
 
 /// Instances looked at in one decision beyond those that must be there.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::policy::{Forecast, IdlePattern};
-use crate::{Load, Mode, Policy};
+use crate::{GoalWhy, Load, Mode, Policy};
 
 /// Every term of a decision.
 ///
@@ -65,28 +65,6 @@ pub struct Why {
     pub floor: u32,
     /// The upper bound: `max_scale`.
     pub ceiling: u32,
-}
-
-/// The terms of the policy `goal`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GoalWhy {
-    /// The goal: at most one request in a hundred waits longer.
-    pub wait: Duration,
-    /// The share of requests that waited longer lately, in \[0, 1\].
-    pub late_share: f64,
-    /// How long a start takes on the average; none as long as that is not known.
-    pub start: Option<Duration>,
-    /// How long a request takes, its mean and mean deviation together; none as long as that is not
-    /// known.
-    pub service: Option<Duration>,
-    /// The idle time of one instance that it is worth that a request is not late.
-    pub price: Duration,
-    /// Waiting requests for which running ones make room in time, so that they need no start.
-    pub bearable: u32,
-    /// Instances beyond those in use that are kept for what may come while one starts.
-    pub spares: u32,
-    /// How long the instance that is idle for the longest time may be so.
-    pub idle: Duration,
 }
 
 /// The bound that changed a decision.
@@ -154,7 +132,13 @@ impl fmt::Display for Why {
         let plural = if self.desired == 1 { "" } else { "s" };
         write!(f, "{} instance{plural} wanted: ", self.desired)?;
         match self.policy {
-            Policy::OnArrival | Policy::Goal => self.fmt_on_arrival(f)?,
+            Policy::OnArrival => self.fmt_on_arrival(f)?,
+            Policy::Goal => {
+                self.fmt_on_arrival(f)?;
+                if let Some(goal) = &self.goal {
+                    write!(f, "; {goal}")?;
+                }
+            }
             Policy::Histogram => self.fmt_histogram(f)?,
             Policy::Kpa => self.fmt_kpa(f)?,
         }

@@ -179,3 +179,95 @@ fn bucket(seconds: f64) -> usize {
 fn edge(bucket: usize) -> f64 {
     2f64.powf(bucket as f64 / 2.0) / 1000.0
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn places_ascend_and_are_bounded() {
+        for level in 1..HIGHEST {
+            let step = place(level + 1) - place(level);
+            assert!(step <= usize::from(level < EXACT) + 1, "{level}");
+        }
+        assert_eq!((place(1), place(16), place(17)), (0, 15, 16));
+        assert_eq!((place(18), place(19), place(33)), (16, 17, 24));
+        assert_eq!(place(u32::MAX), MOST_GROUPS - 1);
+    }
+
+    /// Level 1 was not in use for so many milliseconds each.
+    fn after(gaps: &[u64]) -> Levels {
+        let mut levels = Levels::default();
+        let mut now = Timestamp::ZERO;
+        levels.change(1, now);
+        for &gap in gaps {
+            levels.change(0, now);
+            now = now + Duration::from_millis(gap);
+            levels.change(1, now);
+        }
+        levels
+    }
+
+    #[test]
+    fn what_comes_back_soon_stays_and_what_does_not_goes() {
+        // The edge above 900 ms is at 2^(20/2) ms.
+        assert_eq!(after(&[900; 8]).hold(1, 10.0).idle, 1.024);
+        assert_eq!(after(&[900; 8]).hold(1, 0.5).idle, 0.0);
+        // Most come back soon, and for the others it is cheaper to start.
+        let mut mixed = vec![900; 30];
+        mixed.extend([600_000; 10]);
+        assert_eq!(after(&mixed).hold(1, 10.0).idle, 1.024);
+        // The price for 10 of 40 is now more than to wait for them.
+        assert!(after(&mixed).hold(1, 1000.0).idle > 600.0);
+    }
+
+    #[test]
+    fn with_little_known_it_stays_as_long_as_a_start_is_worth() {
+        assert_eq!(after(&[900; 3]).hold(1, 10.0).idle, 10.0);
+        assert_eq!(after(&[900; 8]).hold(2, 10.0).idle, 10.0);
+    }
+
+    #[test]
+    fn what_was_long_ago_is_forgotten() {
+        let mut gaps = vec![900; 2_000];
+        gaps.extend(vec![60_000; 1_500]);
+        assert_eq!(after(&gaps).hold(1, 10.0).idle, 0.0);
+    }
+
+    proptest! {
+        /// No idle time costs much less: within a bucket nothing is told apart.
+        #[test]
+        fn the_idle_time_is_the_cheapest_one(
+            gaps in prop::collection::vec(1_u64..1_000_000, 4..200),
+            price in 0.001_f64..1_000.0,
+            other in 0.0_f64..1_000.0,
+        ) {
+            let cost = |idle: f64| -> f64 {
+                let of = |&gap: &u64| {
+                    let gap = gap as f64 / 1000.0;
+                    if gap <= idle { gap } else { idle + price }
+                };
+                gaps.iter().map(of).sum()
+            };
+            let hold = after(&gaps).hold(1, price);
+            prop_assert!(cost(hold.idle) <= 1.45 * cost(other), "{hold:?}");
+            // What a second with known gaps costs is never more than twice as much as blindly.
+            prop_assert!(hold.cost * gaps.len() as f64 <= 1.2 * cost(0.0));
+        }
+
+        /// A higher price keeps longer.
+        #[test]
+        fn the_idle_time_rises_with_the_price(
+            gaps in prop::collection::vec(1_u64..1_000_000, 0..200),
+            price in 0.001_f64..1_000.0,
+            more in 1.0_f64..100.0,
+        ) {
+            let levels = after(&gaps);
+            let (one, other) = (levels.hold(1, price), levels.hold(1, price * more));
+            prop_assert!(one.idle <= other.idle && one.cost <= other.cost + 1e-9);
+        }
+    }
+}

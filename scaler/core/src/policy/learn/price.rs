@@ -81,3 +81,74 @@ impl Price {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: f64 = 8.0;
+
+    #[test]
+    fn late_requests_raise_it_and_the_others_lower_it() {
+        let mut price = Price::default();
+        for _ in 0..100 {
+            price.note(None, 0.0, LIMIT);
+        }
+        assert_eq!((price.factor(), price.late_share()), (1.0, 0.0));
+        price.note(Some(Fault::Ours), 0.0, LIMIT);
+        let raised = price.factor();
+        assert!(raised > 1.1 && raised < 1.2, "{raised}");
+        for _ in 0..400 {
+            price.note(None, 0.0, LIMIT);
+        }
+        assert_eq!(price.factor(), 1.0);
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let mut price = Price::default();
+        for _ in 0..100_000 {
+            price.note(Some(Fault::Ours), 0.0, LIMIT);
+        }
+        assert!((price.factor() - LIMIT.exp()).abs() < 1e-6);
+        price.note(None, 0.0, -3.0);
+        assert_eq!(price.factor(), 1.0);
+    }
+
+    #[test]
+    fn what_nobody_could_help_is_made_up_for() {
+        let mut price = Price::default();
+        price.note(Some(Fault::Ours), 0.0, LIMIT);
+        let before = price.factor();
+        for _ in 0..5 {
+            price.note(Some(Fault::Nobodys), 0.0, LIMIT);
+        }
+        // Five late ones are nine in a thousand of 555.
+        for _ in 0..500 {
+            price.note(None, 0.0, LIMIT);
+        }
+        assert_eq!(price.factor(), before);
+    }
+
+    /// Whatever share a price leads to, as long as a higher price leads to a lower one, the share
+    /// comes out right.
+    #[test]
+    fn the_share_is_held() {
+        for steepness in [0.5_f64, 1.0, 2.0] {
+            let mut price = Price::default();
+            let (mut due, mut late, mut last) = (0.0, 0, 0);
+            for number in 0..200_000 {
+                due += 0.2 * price.factor().powf(-steepness);
+                let is_late = due >= 1.0;
+                if is_late {
+                    due -= 1.0;
+                    late += 1;
+                    last += u32::from(number >= 100_000);
+                }
+                price.note(is_late.then_some(Fault::Ours), 0.0, LIMIT);
+            }
+            assert!(late <= 2_000, "{late} of 200000 at {steepness}");
+            assert!((700..=1_000).contains(&last), "{last} of 100000");
+        }
+    }
+}

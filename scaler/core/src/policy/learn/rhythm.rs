@@ -61,3 +61,39 @@ impl Rhythm {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(millis: &[u64]) -> Option<Expected> {
+        let mut rhythm = Rhythm::default();
+        for &time in millis {
+            rhythm.note(Duration::from_millis(time));
+        }
+        rhythm.expected()
+    }
+
+    #[test]
+    fn what_was_regular_is_expected_again() {
+        let expected = after(&[60_000, 60_200, 59_800, 60_000]).unwrap();
+        // Half of 0.4 s and 10 ms more on both sides.
+        assert!((expected.earliest - 59.59).abs() < 1e-3, "{expected:?}");
+        assert!((expected.latest - 60.41).abs() < 1e-3, "{expected:?}");
+        assert!((expected.mean - 60.0).abs() < 1e-3 && expected.miss == 0.2);
+    }
+
+    #[test]
+    fn too_few_times_and_irregular_ones_tell_nothing() {
+        assert_eq!(after(&[60_000; 3]), None);
+        assert_eq!(after(&[60_000, 25_000, 60_000, 60_000]), None);
+        assert_eq!(after(&[]), None);
+    }
+
+    #[test]
+    fn only_the_last_eight_times_count() {
+        let mut times = vec![5_000; 40];
+        times.extend([60_000; 8]);
+        assert!(after(&times).unwrap().earliest > 59.0);
+    }
+}

@@ -79,3 +79,39 @@ impl Rise {
         0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Duration = Duration::from_millis(100);
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::ZERO + Duration::from_millis(1 + millis)
+    }
+
+    #[test]
+    fn as_many_are_worthwhile_as_are_needed_often_enough() {
+        let mut rise = Rise::default();
+        // In each second, ten stretches, two more are needed for a moment.
+        for second in 0..100 {
+            rise.change(5, START, at(1000 * second));
+            rise.change(7, START, at(1000 * second + 50));
+            rise.change(5, START, at(1000 * second + 60));
+        }
+        let now = at(99_061);
+        // One of ten stretches: each of the two costs a second and is of use once in it.
+        assert_eq!(rise.worthwhile(1.2, START, now), 2);
+        assert_eq!(rise.worthwhile(0.8, START, now), 0);
+        // It is not so any more after some time without any change.
+        assert_eq!(
+            rise.worthwhile(1.2, START, now + Duration::from_secs(60)),
+            0
+        );
+    }
+
+    #[test]
+    fn nothing_seen_needs_nothing() {
+        assert_eq!(Rise::default().worthwhile(1e9, START, at(5)), 0);
+    }
+}
