@@ -1,5 +1,6 @@
 //! The policies by themselves.
 
+mod goal;
 mod golden;
 mod histogram;
 mod properties;
