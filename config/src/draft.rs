@@ -328,6 +328,8 @@ fn blank_scaling() -> ScaleSpec {
         scale_to_zero_retention: Duration::ZERO,
         tick_interval: Duration::ZERO,
         histogram_range: Duration::ZERO,
+        wait_p99: Duration::ZERO,
+        max_idle_percentage: 0.0,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

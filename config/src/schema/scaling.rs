@@ -177,6 +177,30 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
          240 steps.",
     ),
     key(
+        "wait-p99",
+        Value("'50ms'"),
+        Span(ZERO, HOUR, |d, v| d.scaling.wait_p99 = v),
+        "`goal`: at most one request in a hundred is to wait longer than this for a free slot, at the \
+         least cost. If a start takes less, instances start just in time and idle only as long as \
+         that costs less than to start again; else as many idle as that takes.",
+    ),
+    key(
+        "max-idle-percentage",
+        Value("0"),
+        Number(
+            Bounds {
+                min: 0.0,
+                above: false,
+                max: 1e6,
+            },
+            |d, v| {
+                d.scaling.max_idle_percentage = v;
+            },
+        ),
+        "`goal`: the ceiling on its cost: idle instance-seconds for 100 busy ones, above which \
+         idling counts as dearer in proportion, even if more requests wait longer then. 0 for none.",
+    ),
+    key(
         "max-starting",
         Else("`max-scale`"),
         Whole(1, 1000, |d, v| d.max_starting = Some(narrow(v))),

@@ -21,8 +21,8 @@ mod words;
 pub use event::{Effect, Effects, Event, FailureKind, Outcome, RejectCause, StartFailure};
 pub use id::{InstanceId, WaiterId};
 pub use policy::{
-    Clamp, Decision, Forecast, Holds, IdlePattern, Learning, Load, Mode, Observations, Panic,
-    PolicyState, RollingMax, SpareDecision, SpareObservations, SpareWhy, Why, decide,
+    Clamp, Decision, Forecast, GoalWhy, Holds, IdlePattern, Learning, Load, Mode, Observations,
+    Panic, PolicyState, RollingMax, SpareDecision, SpareObservations, SpareWhy, Why, decide,
     decide_spares,
 };
 pub use pool::{

@@ -11,6 +11,7 @@ mod rolling;
 mod spares;
 mod why;
 
+pub use goal::GoalWhy;
 pub use learn::{Forecast, IdlePattern, Learning};
 pub use rolling::RollingMax;
 pub use spares::{SpareDecision, SpareObservations, SpareWhy, decide_spares};
@@ -37,6 +38,8 @@ pub struct Observations {
     pub queued: u32,
     /// When the function last had a request in it.
     pub last_active: Timestamp,
+    /// Since when the request waits that waits for the longest time, if any does.
+    pub waiting_since: Option<Timestamp>,
     /// Never fewer instances than this now, by a schedule; zero without one.
     pub scheduled: u32,
 }
@@ -172,6 +175,7 @@ fn blank(spec: &ScaleSpec, obs: &Observations) -> Why {
         in_flight: obs.in_flight,
         queued: obs.queued,
         load: obs.load,
+        goal: None,
         target: 0.0,
         stable: 0,
         ahead: 0,

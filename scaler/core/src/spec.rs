@@ -81,6 +81,11 @@ pub struct ScaleSpec {
     /// The longest time for which the function was empty that is told apart, in 240 steps, more
     /// than zero. `histogram` only.
     pub histogram_range: Duration,
+    /// At most one request in a hundred is to wait longer than this for a slot. `goal` only.
+    pub wait_p99: Duration,
+    /// Idle instance-seconds for 100 busy ones above which fewer are kept, whatever that does to the
+    /// waits; zero for no such bound. `goal` only.
+    pub max_idle_percentage: f64,
     /// At most this many instances of the function starting at once, at least 1.
     pub max_starting: u32,
     /// At most this many requests waiting.

@@ -26,6 +26,10 @@ impl Words {
         self.0.push(u64::from(flag));
     }
 
+    pub(crate) fn float(&mut self, float: f64) {
+        self.0.push(float.to_bits());
+    }
+
     pub(crate) fn time(&mut self, time: Timestamp) {
         self.0.push(time.as_nanos());
     }
@@ -70,6 +74,12 @@ impl Reader<'_> {
         }
     }
 
+    /// Nothing learned is negative or endless.
+    pub(crate) fn float(&mut self) -> Option<f64> {
+        let float = f64::from_bits(self.number()?);
+        (float.is_finite() && float >= 0.0).then_some(float)
+    }
+
     pub(crate) fn time(&mut self) -> Option<Timestamp> {
         self.number().map(Timestamp::from_nanos)
     }
@@ -97,6 +107,7 @@ mod tests {
         words.time_or_none(None);
         words.time_or_none(Some(Timestamp::from_nanos(9)));
         words.span(Duration::from_nanos(11));
+        words.float(0.5);
         let words = words.into_inner();
         let mut reader = Reader(&words);
         assert_eq!(reader.number(), Some(u64::MAX));
@@ -104,6 +115,7 @@ mod tests {
         assert_eq!(reader.time_or_none(), Some(None));
         assert_eq!(reader.time_or_none(), Some(Some(Timestamp::from_nanos(9))));
         assert_eq!(reader.span(), Some(Duration::from_nanos(11)));
+        assert_eq!(reader.float(), Some(0.5));
         assert_eq!((reader.number(), reader.flag()), (None, None));
     }
 
@@ -111,6 +123,9 @@ mod tests {
     fn what_cannot_be_is_not_believed() {
         assert_eq!(Reader(&[1 << 32]).count(), None);
         assert_eq!(Reader(&[2]).flag(), None);
+        for float in [f64::NAN, f64::INFINITY, -1.0] {
+            assert_eq!(Reader(&[float.to_bits()]).float(), None);
+        }
         assert_eq!(
             (Reader(&[4]).length(3), Reader(&[3]).length(3)),
             (None, Some(3))

@@ -55,6 +55,7 @@ impl Row<'_> {
     fn observations(&self) -> Observations {
         let empty_for = Duration::from_millis(self.0["empty_ms"] as u64);
         Observations {
+            waiting_since: None,
             load: Some(Load {
                 stable: self.real("stable"),
                 panic: self.real("panic"),
@@ -72,6 +73,8 @@ impl Row<'_> {
 /// What `kpa` does not use, or does not decide by.
 fn unused() -> ScaleSpec {
     ScaleSpec {
+        wait_p99: Duration::ZERO,
+        max_idle_percentage: 0.0,
         policy: Policy::Kpa,
         concurrency: 1,
         target: 1.0,

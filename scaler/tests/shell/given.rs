@@ -60,6 +60,8 @@ pub(crate) fn spec() -> ScaleSpec {
         scale_to_zero_retention: Duration::ZERO,
         tick_interval: Duration::from_secs(2),
         histogram_range: Duration::from_secs(14_400),
+        wait_p99: Duration::from_millis(50),
+        max_idle_percentage: 0.0,
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,

@@ -54,6 +54,7 @@ fn plan(
     let next = if now < from { from } else { until };
     Ahead {
         instances: u32::from(from <= now && now < until),
+        bearable: 0,
         idle_timeout: match earliest.is_zero() && now < until {
             // The others that were needed may be again.
             true => spec.idle_timeout,

@@ -1,7 +1,15 @@
 //! What a learning policy knows of one function.
 
+mod demand;
 mod idle_times;
+mod levels;
+mod price;
+mod rhythm;
+mod rise;
+mod saved;
+mod usage;
 
+pub(in crate::policy) use demand::{Demand, Worth};
 pub(crate) use idle_times::IdleTimes;
 pub use idle_times::{Forecast, IdlePattern};
 
@@ -18,6 +26,8 @@ use crate::{Policy, ScaleSpec, Timestamp};
 pub struct Learning {
     /// For `histogram`.
     pub(crate) idle_times: Option<IdleTimes>,
+    /// For `goal`.
+    pub(in crate::policy) demand: Option<Demand>,
 }
 
 impl Learning {
@@ -27,6 +37,7 @@ impl Learning {
         spec.policy.learns().then(|| {
             Box::new(Learning {
                 idle_times: histogram.then(|| IdleTimes::new(spec.histogram_range)),
+                demand: (spec.policy == Policy::Goal).then(|| Demand::new(spec)),
             })
         })
     }
@@ -36,12 +47,18 @@ impl Learning {
         if let Some(times) = &mut self.idle_times {
             times.set_range(spec.histogram_range);
         }
+        if let Some(demand) = &mut self.demand {
+            demand.adapt(spec);
+        }
     }
 
     /// All of it, as numbers.
     pub(crate) fn save(&self, words: &mut Words) {
         if let Some(times) = &self.idle_times {
             times.save(words);
+        }
+        if let Some(demand) = &self.demand {
+            demand.save(words);
         }
     }
 
@@ -52,25 +69,47 @@ impl Learning {
         if let Some(times) = &mut learned.idle_times {
             *times = IdleTimes::load(spec.histogram_range, words)?;
         }
+        if let Some(demand) = &mut learned.demand {
+            *demand = Demand::load(spec, words)?;
+        }
         Some(learned)
     }
 
     /// A request came and was not turned away.
-    pub(crate) fn arrived(&mut self, _now: Timestamp) {}
+    pub(crate) fn arrived(&mut self, now: Timestamp) {
+        if let Some(demand) = &mut self.demand {
+            demand.arrived(now);
+        }
+    }
 
     /// A request got its slot after it `waited`.
-    pub(crate) fn granted(&mut self, _waited: Duration, _now: Timestamp) {}
+    pub(crate) fn granted(&mut self, waited: Duration, now: Timestamp) {
+        if let Some(demand) = &mut self.demand {
+            demand.granted(waited, now);
+        }
+    }
 
     /// A request ended, having held its slot for so long.
-    pub(crate) fn served(&mut self, _service: Duration, _now: Timestamp) {}
+    pub(crate) fn served(&mut self, service: Duration, _now: Timestamp) {
+        if let Some(demand) = &mut self.demand {
+            demand.served(service);
+        }
+    }
 
     /// From now on there are `level` requests in the function, in flight and waiting.
     pub(crate) fn changed(&mut self, level: u32, now: Timestamp) {
         if let Some(times) = &mut self.idle_times {
             times.changed(level, now);
         }
+        if let Some(demand) = &mut self.demand {
+            demand.changed(level, now);
+        }
     }
 
     /// An instance is up, so long after it was asked for.
-    pub(crate) fn started(&mut self, _took: Duration, _now: Timestamp) {}
+    pub(crate) fn started(&mut self, took: Duration, _now: Timestamp) {
+        if let Some(demand) = &mut self.demand {
+            demand.started(took);
+        }
+    }
 }

@@ -10,6 +10,8 @@ use crate::{Clamp, Decision, Mode, Observations, PolicyState, ScaleSpec, Timesta
 pub(super) struct Ahead {
     /// Instances for requests to come; those in use count.
     pub(super) instances: u32,
+    /// Waiting requests that need no start, for running ones make room for them in time.
+    pub(super) bearable: u32,
     /// See [`Decision::idle_timeout`].
     pub(super) idle_timeout: Duration,
     /// See [`Decision::holds`].
@@ -23,6 +25,7 @@ impl Ahead {
     pub(super) fn none(spec: &ScaleSpec) -> Self {
         Ahead {
             instances: 0,
+            bearable: 0,
             idle_timeout: spec.idle_timeout,
             holds: Holds::ALWAYS,
             wake_at: None,
@@ -53,14 +56,11 @@ pub(super) fn decide_ahead(
     now: Timestamp,
 ) -> Decision {
     let mut next = prior;
-    // Leases on draining instances, and those above a concurrency that was lowered, take no slot
-    // that a new instance would have to give.
-    let slots = u64::from(obs.ready) * u64::from(spec.concurrency);
-    let requests = u64::from(obs.in_flight).min(slots) + u64::from(obs.queued);
-    let needed = requests.div_ceil(u64::from(spec.concurrency.max(1)));
-    let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+    let requests = requests(spec, obs);
+    let needed = instances(spec, requests);
+    let urgent = instances(spec, requests - u64::from(ahead.bearable.min(obs.queued)));
 
-    let mut result = Bounded::new(needed.max(ahead.instances));
+    let mut result = Bounded::new(urgent.max(ahead.instances));
     if requests > 0 {
         result.at_least(spec.activation_scale.max(1), Clamp::ActivationScale);
     }
@@ -100,4 +100,19 @@ pub(super) fn decide_ahead(
         wake_at,
         next,
     }
+}
+
+/// Requests that need a slot of an instance that serves.
+///
+/// Leases on draining instances, and those above a concurrency that was lowered, take no slot that a
+/// new instance would have to give.
+pub(super) fn requests(spec: &ScaleSpec, obs: &Observations) -> u64 {
+    let slots = u64::from(obs.ready) * u64::from(spec.concurrency);
+    u64::from(obs.in_flight).min(slots) + u64::from(obs.queued)
+}
+
+/// Instances with a slot for each.
+pub(super) fn instances(spec: &ScaleSpec, requests: u64) -> u32 {
+    let needed = requests.div_ceil(u64::from(spec.concurrency.max(1)));
+    u32::try_from(needed).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,6 @@
 //! The policies by themselves.
 
+mod goal;
 mod golden;
 mod histogram;
 mod properties;
@@ -23,6 +24,7 @@ pub(super) fn observed(stable: f64, panic: f64, ready: u32) -> Observations {
         in_flight: 0,
         queued: 0,
         last_active: now(),
+        waiting_since: None,
         scheduled: 0,
     }
 }

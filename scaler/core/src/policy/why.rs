@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::policy::{Forecast, IdlePattern};
-use crate::{Load, Mode, Policy};
+use crate::{GoalWhy, Load, Mode, Policy};
 
 /// Every term of a decision.
 ///
@@ -32,6 +32,8 @@ pub struct Why {
     pub queued: u32,
     /// Average requests in the function, `kpa` only.
     pub load: Option<Load>,
+    /// What was learned and what follows from it, `goal` only.
+    pub goal: Option<GoalWhy>,
     /// Requests per instance that the policy plans for: the concurrency for `on-arrival`,
     /// `max(0.01, target * utilization)` for `kpa`.
     pub target: f64,
@@ -130,7 +132,13 @@ impl fmt::Display for Why {
         let plural = if self.desired == 1 { "" } else { "s" };
         write!(f, "{} instance{plural} wanted: ", self.desired)?;
         match self.policy {
-            Policy::OnArrival | Policy::Goal => self.fmt_on_arrival(f)?,
+            Policy::OnArrival => self.fmt_on_arrival(f)?,
+            Policy::Goal => {
+                self.fmt_on_arrival(f)?;
+                if let Some(goal) = &self.goal {
+                    write!(f, "; {goal}")?;
+                }
+            }
             Policy::Histogram => self.fmt_histogram(f)?,
             Policy::Kpa => self.fmt_kpa(f)?,
         }

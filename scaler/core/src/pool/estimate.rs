@@ -48,7 +48,7 @@ pub(super) struct Wait {
 
 impl Moments {
     /// Takes one sample in.
-    pub(super) fn learn(&mut self, sample: Duration) {
+    pub(crate) fn learn(&mut self, sample: Duration) {
         let sample = sample.as_secs_f64();
         self.count = (self.count + 1).min(MEMORY);
         let weight = 1.0 / f64::from(self.count);
@@ -59,7 +59,7 @@ impl Moments {
     }
 
     /// The same as another pool knows it; nothing if that is not what times can be.
-    pub(super) fn checked(self) -> Self {
+    pub(crate) fn checked(self) -> Self {
         let is_time = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
         match is_time(self.mean) && is_time(self.deviation) {
             true => Moments {

@@ -108,6 +108,7 @@ impl Pool {
             in_flight: count.leases,
             queued: self.waiters.len(),
             last_active: if active { self.now } else { self.last_active },
+            waiting_since: self.waiters.oldest().map(|waiter| waiter.since),
             scheduled: self.schedule.floor(),
         }
     }
@@ -254,7 +255,7 @@ impl Pool {
     ///
     /// One that stays beyond its time, as part of the target, is looked at again when the load or a
     /// setting changes, which are events of their own.
-    fn idle_due(&self) -> Option<Timestamp> {
+    pub(super) fn idle_due(&self) -> Option<Timestamp> {
         let (_, since) = self.fleet.idlest()?;
         let time = since + self.idle_timeout()?;
         (self.fleet.serving() > self.target || time > self.now).then_some(time)

@@ -44,6 +44,10 @@ impl Pool {
             self.ask_policy();
         }
         self.target = self.govern().0;
+        // The policy may have shortened the idle time.
+        if let Some(time) = self.idle_due() {
+            self.want(time);
+        }
         self.fleet.serving() > self.target
     }
 }

@@ -18,6 +18,7 @@ fn any_observations() -> impl Strategy<Value = Observations> {
             in_flight,
             queued,
             last_active: now() - Duration::from_secs(idle),
+            waiting_since: (queued > 0).then(|| now() - Duration::from_secs(idle.min(3))),
             scheduled,
         }
     })
