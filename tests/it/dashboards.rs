@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -43,10 +46,23 @@ fn promtool(arguments: &[&str], input: &str) {
     );
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, nor will: it is none that the kernel gives to clients, and claimed
+/// by a name that goes with this process.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
+    static CLAIMS: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
+    let claim = |port: &u16| {
+        let name = format!("stoker-test-port-{port}");
+        let name = UnixAddress::from_abstract_name(name).expect("it is short");
+        let claim = UnixDatagram::bind_addr(&name).ok()?;
+        TcpListener::bind(("127.0.0.1", *port)).ok()?;
+        Some(claim)
+    };
+    let mut ports = 12_000..20_000;
+    let (port, claim) = ports
+        .find_map(|port| Some((port, claim(&port)?)))
+        .expect("a port is free");
+    CLAIMS.lock().expect("nobody panics").push(claim);
+    port
 }
 
 /// Of the function whose processes are prepared.

@@ -1,6 +1,5 @@
 //! Separate deadlines, each of which frees the slot.
 
-use std::io::Read;
 use std::time::{Duration, Instant};
 
 use crate::harness::client::read_once;

@@ -21,7 +21,7 @@ use crate::driver::FakeDriver;
 use crate::tree::Tree;
 
 /// Waiting longer than this is a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const TOKEN: &str = "a-token-of-the-tests";
 
 pub(crate) struct World {

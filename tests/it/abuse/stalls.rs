@@ -1,6 +1,6 @@
 //! Callers that take or send nothing, or next to nothing.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use super::{GROWTH, SLOTS, all_slots_are_back, gateway, under_attack};

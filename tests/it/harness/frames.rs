@@ -1,6 +1,6 @@
 //! HTTP/2 frame by frame (RFC 9113), so that also what no library would send can be sent.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::PATIENCE;

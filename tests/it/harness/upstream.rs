@@ -1,6 +1,6 @@
 //! A function whose other side is the test itself: it sees every byte, and says what it is told to.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
