@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use stoker_core::{
-    Effect, Effects, Event, FloorStep, InstanceId, Pool, PoolView, RejectCause, ScaleSpec, Timestamp,
-    WaiterId,
+    Effect, Effects, Event, FloorStep, InstanceId, Pool, PoolView, RejectCause, ScaleSpec,
+    Timestamp, WaiterId,
 };
 use tokio::sync::oneshot;
 

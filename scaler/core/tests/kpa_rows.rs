@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stoker_core::{
-    Admission, Backoff, Freeze, Health, Load, Mode, Observations, Policy, PolicyState, ScaleSpec,
-    Timestamp, decide,
-};
+use stoker_core::{Load, Mode, Observations, Policy, PolicyState, ScaleSpec, Timestamp, decide};
+
+#[path = "common/spec.rs"]
+mod common;
 
 const ROWS: &str = include_str!("kpa_rows.csv");
 
@@ -48,7 +48,7 @@ impl Row<'_> {
             scale_down_delay: self.seconds("delay"),
             scale_to_zero_grace_period: self.seconds("grace"),
             scale_to_zero_retention: self.seconds("retention"),
-            ..unused()
+            ..common::spec()
         }
     }
 
@@ -67,53 +67,6 @@ impl Row<'_> {
             last_active: self.at() - empty_for,
             scheduled: 0,
         }
-    }
-}
-
-/// What `kpa` does not use, or does not decide by.
-fn unused() -> ScaleSpec {
-    ScaleSpec {
-        wait_p99: Duration::ZERO,
-        max_idle_percentage: 0.0,
-        policy: Policy::Kpa,
-        concurrency: 1,
-        target: 1.0,
-        target_utilization_percentage: 70.0,
-        min_scale: 0,
-        max_scale: 1,
-        initial_scale: 0,
-        activation_scale: 1,
-        idle_timeout: Duration::ZERO,
-        stable_window: Duration::ZERO,
-        panic_window_percentage: 10.0,
-        panic_threshold_percentage: 200.0,
-        max_scale_up_rate: 1_000.0,
-        max_scale_down_rate: 2.0,
-        scale_down_delay: Duration::ZERO,
-        scale_to_zero_grace_period: Duration::ZERO,
-        scale_to_zero_retention: Duration::ZERO,
-        tick_interval: Duration::from_secs(2),
-        histogram_range: Duration::from_secs(1),
-        max_starting: 1,
-        max_waiters: 1,
-        admission: Admission::Off,
-        freeze: Freeze::default(),
-        health: Health {
-            failures: 0,
-            ejection: Duration::ZERO,
-            max_ejection: Duration::ZERO,
-            max_ejected_percentage: 0.0,
-            replace_after: 1,
-        },
-        slow_start: Duration::ZERO,
-        backoff: Backoff {
-            initial: Duration::ZERO,
-            max: Duration::ZERO,
-            reject_after: 1,
-        },
-        drain_timeout: Duration::ZERO,
-        stop_grace: Duration::ZERO,
-        spares: None,
     }
 }
 

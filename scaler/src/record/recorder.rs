@@ -70,6 +70,7 @@ impl Seen {
             Event::Retire | Event::ShutDown => Seen::Other(Ending::Retired),
             Event::Ready { .. }
             | Event::Inherited(_)
+            | Event::Schedule(_)
             | Event::Forgo { .. }
             | Event::ForgoSpares
             | Event::FreezeRefused
