@@ -15,7 +15,7 @@ use stoker_config::Address;
 
 /// How long an address may be taken by a gateway that was killed a moment ago, and whose sockets
 /// the kernel is still closing.
-const CLOSING: Duration = Duration::from_millis(500);
+const CLOSING: Duration = Duration::from_secs(3);
 /// The pause between attempts meanwhile.
 const CLOSING_PAUSE: Duration = Duration::from_millis(10);
 

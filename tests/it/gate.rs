@@ -148,22 +148,27 @@ fn a_crowd_at_one_function_leaves_the_cold_start_of_another_alone() {
 
 #[test]
 fn the_rate_of_starts_is_kept() {
-    let function = Function::fixture("inherit").scaling(1, 3, "");
+    let function = Function::fixture("inherit").scaling(1, 5, "");
     let gateway = Site::new("[starts]\nper-second = 1\nburst = 1")
         .function("f", &function)
         .start();
-    let mut clients = crowd(&gateway, "/function/f/work?ms=5000", 3);
+    let mut clients = crowd(&gateway, "/function/f/work?ms=5000", 5);
     for client in &mut clients {
         client.receive().expect("there is an answer").good();
     }
+    // All but the first, unless the requests came seconds apart.
     let counted = metrics(&gateway);
-    let held = "stoker_starts_held_total{reason=\"rate\"} 2";
-    assert!(counted.contains(held), "{counted}");
-    let phase = "phase=\"gate\"";
-    let waits = counted.lines().find(|line| {
-        line.starts_with("stoker_start_duration_seconds_count") && line.contains(phase)
-    });
-    assert!(waits.is_some_and(|line| line.ends_with(" 2")), "{waits:?}");
+    let value = |words: [&str; 2]| {
+        let line = counted
+            .lines()
+            .find(|line| line.starts_with(words[0]) && line.contains(words[1]));
+        let value = line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u32>().ok());
+        value.unwrap_or_else(|| panic!("no {words:?} in {counted}"))
+    };
+    let held = value(["stoker_starts_held_total", "reason=\"rate\""]);
+    assert!((1..=4).contains(&held), "{held}");
+    let waits = value(["stoker_start_duration_seconds_count", "phase=\"gate\""]);
+    assert!((1..=held).contains(&waits), "{waits} of {held}");
 }
 
 #[test]

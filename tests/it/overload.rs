@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::harness::{Client, Function, Gateway, Record, Response, Site, wait_until};
 
+/// Nobody is closed for being idle while a test runs.
+const PATIENT: &str = "[timeouts]\nheader = \"1h\"\nkeep-alive = \"1h\"";
+
 /// What the administrators' listener answers.
 pub(crate) fn admin(gateway: &Gateway, path: &str) -> Response {
     let socket = gateway.site().directory().join("state/admin.sock");
@@ -51,7 +54,7 @@ fn one_connection_too_many_is_told_so_and_the_others_go_on() {
     let function = Function::fixture("inherit")
         .env("FIXTURE_RECORD", record.path())
         .scaling(4, 1, "");
-    let gateway = Site::new("[limits]\nconnections = 2")
+    let gateway = Site::new(&format!("[limits]\nconnections = 2\n{PATIENT}"))
         .function("f", &function)
         .start();
     let mut busy = [gateway.connect(), gateway.connect()];
@@ -104,7 +107,7 @@ fn idle_connections_make_room_for_new_ones() {
 #[test]
 fn short_of_memory_it_takes_few_new_connections_and_keeps_those_it_has() {
     let function = Function::fixture("inherit").scaling(1, 1, "");
-    let gateway = Site::new("[limits]\nmemory-bytes = \"16MiB\"")
+    let gateway = Site::new(&format!("[limits]\nmemory-bytes = \"16MiB\"\n{PATIENT}"))
         .function("f", &function)
         .start();
     gateway.wait_for_error(0, &["bytes of memory are in use", "takes nothing new"]);
@@ -117,7 +120,7 @@ fn short_of_memory_it_takes_few_new_connections_and_keeps_those_it_has() {
 #[test]
 fn with_few_descriptors_it_says_so_and_refuses_before_they_are_gone() {
     let function = Function::fixture("inherit").scaling(4, 1, "");
-    let site = Site::new("").function("f", &function);
+    let site = Site::new(PATIENT).function("f", &function);
     let gateway = Gateway::start_within(site, Some(120));
     let parts = ["RLIMIT_NOFILE", "room for 30 connections"];
     gateway.wait_for_error(0, &parts);

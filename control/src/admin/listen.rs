@@ -14,7 +14,7 @@ use stoker_gateway::Bound;
 use crate::sockets::{self, SocketFile};
 
 /// How long an address may be taken by a gateway that was killed a moment ago.
-const CLOSING: Duration = Duration::from_millis(500);
+const CLOSING: Duration = Duration::from_secs(3);
 /// The pause between attempts meanwhile.
 const CLOSING_PAUSE: Duration = Duration::from_millis(10);
 

@@ -116,9 +116,12 @@ async fn a_frozen_program_gets_no_cpu_and_answers_when_it_runs() {
     let bench = Bench::new();
     let (pid, endpoint) = frozen(&bench).await;
     let before = cpu_ticks(pid);
-    // Some ticks of the kernel, in which it would have had some.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // One that never rests either, and is not frozen, has had some ticks of the kernel.
+    let other = bench.start(2, busy()).await.unwrap().pid.unwrap();
+    eventually("another gets CPU", || cpu_ticks(other) >= 10).await;
     assert_eq!(cpu_ticks(pid), before);
+    bench.driver.stop(id(2), Stop::Kill);
+    assert_eq!(bench.exit().await.id, id(2));
 
     // A request may be sent before: the kernel keeps it.
     let asked = endpoint.clone();
