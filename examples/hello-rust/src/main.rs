@@ -1,30 +1,52 @@
-//! Greets. The Rust standard library only, one thread per connection.
+//! Greets. The Rust standard library only, a thread for each connection that is open.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::FromRawFd;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Bytes of a request's head that are read at the most.
 const MAX_HEAD: u64 = 64 << 10;
 
+/// Threads that wait for a connection.
+static WAITING: AtomicUsize = AtomicUsize::new(1);
+
 fn main() -> io::Result<()> {
     if std::env::var_os("LISTEN_FDS").is_some() {
         // SAFETY: LISTEN_FDS says that descriptor 3 is a listening socket, and that it is ours.
         let listener = unsafe { UnixListener::from_raw_fd(3) };
-        loop {
-            let (stream, _) = listener.accept()?;
-            thread::spawn(|| serve(stream));
-        }
+        return take_turns(Arc::new(move || Ok(listener.accept()?.0)));
     }
     // To try it without the gateway.
     let port = std::env::var("PORT").map_err(|_| io::Error::other("set LISTEN_FDS or PORT"))?;
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
-    loop {
+    take_turns(Arc::new(move || {
         let (stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
-        thread::spawn(|| serve(stream));
+        Ok(stream)
+    }))
+}
+
+/// Serves one connection after the other. A thread is started only when none is left that waits for
+/// the next one, so a program that was idle answers at once.
+fn take_turns<S, A>(accept: Arc<A>) -> io::Result<()>
+where
+    S: Read + Write,
+    A: Fn() -> io::Result<S> + Send + Sync + 'static,
+{
+    loop {
+        let stream = accept()?;
+        if WAITING.fetch_sub(1, Ordering::Relaxed) == 1 {
+            WAITING.fetch_add(1, Ordering::Relaxed);
+            let accept = Arc::clone(&accept);
+            thread::spawn(|| take_turns(accept));
+        }
+        // What goes wrong with one connection is not the next one's concern.
+        serve(stream).ok();
+        WAITING.fetch_add(1, Ordering::Relaxed);
     }
 }
 
