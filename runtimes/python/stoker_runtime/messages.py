@@ -4,7 +4,7 @@ import array
 import json
 from _socket import CMSG_SPACE, SCM_RIGHTS, SOL_SOCKET
 
-MOST_DESCRIPTORS = 4
+MOST_DESCRIPTORS = 8
 ROOM = CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
 # Linux: close what comes in messages when something is executed.
 MSG_CMSG_CLOEXEC = 0x40000000

@@ -96,10 +96,10 @@ class Parent:
             if not data:
                 leave()
             message = messages.parsed(data)
-            if message.get("type") != "fork" or len(descriptors) != 1:
+            if message.get("type") != "fork" or not descriptors:
                 close_all(descriptors)
                 continue
-            forked = self._fork(message.get("number"), descriptors[0])
+            forked = self._fork(message, descriptors)
             if forked is not None:
                 return forked.run()
 
@@ -117,28 +117,37 @@ class Parent:
         """Whether a message comes soon."""
         return bool(select.select([self.control], (), (), PAUSE_SECONDS)[0])
 
-    def _fork(self, number, descriptor):
+    def _fork(self, message, descriptors):
         """Forks an instance that is the spawner's child. In it, a `Child`; here, `None`."""
+        group = descriptors[1] if message.get("grouped") and len(descriptors) > 1 else None
         sys.stdout.flush()
         sys.stderr.flush()
-        failure = None
-        try:
-            between = self.forker.fork()
-        except OSError as error:
-            failure = str(error)
-        else:
-            if between == 0:
-                self.control.close()
-                if self.on_child_end not in (None, signal.SIG_DFL):
-                    signal.signal(signal.SIGCHLD, self.on_child_end)
-                return child.Child(self.settings, self.handler, descriptor)
-            if os.waitpid(between, 0)[1] != 0:
-                failure = "the second fork failed"
-        os.close(descriptor)
+        forked, failure = self._try_fork(group)
+        if failure is not None and group is not None:
+            # Such as where a group has room for one process, and not for the one between.
+            forked, failure = self._try_fork(None)
+        if forked:
+            self.control.close()
+            if self.on_child_end not in (None, signal.SIG_DFL):
+                signal.signal(signal.SIGCHLD, self.on_child_end)
+            child.enter(descriptors[1:], group)
+            return child.Child(self.settings, self.handler, descriptors[0])
+        close_all(descriptors)
         if failure is not None:
             detail = "the parent cannot fork: %s" % failure
-            self._send({"type": "fork-failed", "number": number, "detail": detail})
+            self._send({"type": "fork-failed", "number": message.get("number"), "detail": detail})
         return None
+
+    def _try_fork(self, group):
+        """Whether this is the new process, and what went wrong, if anything."""
+        try:
+            between = self.forker.fork(group)
+        except OSError as error:
+            return False, str(error)
+        if between == 0:
+            return True, None
+        has_failed = os.waitpid(between, 0)[1] != 0
+        return False, "the second fork failed" if has_failed else None
 
     def _send(self, message):
         """Sends a message; false if nobody is there."""

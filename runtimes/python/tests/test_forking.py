@@ -81,18 +81,50 @@ class ForkingTests(unittest.TestCase):
 
 
 class DirectTests(ForkingTests):
-    """By machine code."""
-
-    def setUp(self):
-        super().setUp()
-        if platform.machine() not in CODE:
-            self.skipTest("there is no machine code for this platform")
+    """By machine code, where there is any."""
 
     def test_it_is_used(self):
-        self.assertTrue(self.forker().is_direct)
+        self.assertEqual(self.forker().is_direct, platform.machine() in CODE)
+
+    def test_the_new_process_is_born_into_a_control_group(self):
+        group = os.path.join(own_group(), "stoker-runtime-test-%d" % os.getpid())
+        if not self.forker().is_direct:
+            return
+        try:
+            os.mkdir(group)
+        except OSError:
+            # Not on a machine without rights for it.
+            return
+        self.addCleanup(os.rmdir, group)
+        directory = os.open(group, os.O_RDONLY | os.O_DIRECTORY)
+        self.addCleanup(os.close, directory)
+        forker = self.forker()
+        for _ in range(2):
+            wait, release = os.pipe()
+            between = forker.fork(directory)
+            if between == 0:
+                os.close(release)
+                os.read(wait, 1)
+                os._exit(0)
+            os.close(wait)
+            self.assertEqual(os.waitpid(between, 0)[1], 0)
+            with open(os.path.join(group, "cgroup.procs")) as processes:
+                born = processes.read().split()
+            self.assertEqual(len(born), 1)
+            os.close(release)
+            os.waitpid(int(born[0]), 0)
+        # What is no group is passed over.
+        with open(os.devnull) as nothing:
+            between = forker.fork(nothing.fileno())
+            if between == 0:
+                os._exit(0)
+            self.assertEqual(os.waitpid(between, 0)[1], 0)
+        os.waitpid(-1, 0)
 
     def test_a_fork_that_fails_is_told_by_the_status_of_the_process_between(self):
         forker = self.forker()
+        if not forker.is_direct:
+            return
         failing = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: -1)
         forker._fork = ctypes.cast(failing, ctypes.c_void_p)
         between = forker.fork()
@@ -106,6 +138,15 @@ class TwiceTests(ForkingTests):
         forker = Forker()
         forker._between = None
         return forker
+
+
+def own_group():
+    """The directory of this process's control group of v2."""
+    with open("/proc/self/mountinfo") as mounts:
+        mount = next((line.split()[4] for line in mounts if " - cgroup2 " in line), "/nowhere")
+    with open("/proc/self/cgroup") as groups:
+        path = next((line[3:].strip() for line in groups if line.startswith("0::")), "/")
+    return mount + path
 
 
 if __name__ == "__main__":

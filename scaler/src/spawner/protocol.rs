@@ -17,8 +17,9 @@ pub(crate) const VERSION: u32 = 3;
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
 /// The most descriptors beside one message: both output pipes or the files of a freezer, and to a
-/// process that was prepared both pipes and a listener.
-pub(crate) const MAX_DESCRIPTORS: usize = 3;
+/// process that was prepared both pipes and a listener; to one that forks a socket, and a control group
+/// of v2 and of each controller of v1.
+pub(crate) const MAX_DESCRIPTORS: usize = 6;
 
 /// From the gateway to the spawner.
 #[derive(Debug, Serialize, Deserialize)]

@@ -552,6 +552,28 @@ async fn an_instance_with_limits_has_its_control_group_before_it_is_assigned() {
 }
 
 #[tokio::test]
+async fn an_instance_that_was_forked_is_born_into_a_control_group_of_its_own() {
+    // Of v2 it needs machine code of the runner's.
+    if !cfg!(target_arch = "x86_64") || !crate::limiting::has_groups() {
+        return;
+    }
+    let bench = Bench::new();
+    let one = bench
+        .start(1, python_with(PYTHON))
+        .await
+        .expect("it starts");
+    let two = bench
+        .start(2, python_with(PYTHON))
+        .await
+        .expect("it starts");
+    let of = |started: &Started| groups(started.pid.unwrap());
+    assert!(!of(&one).is_empty() && !of(&two).is_empty());
+    assert_ne!(of(&one), of(&two));
+    assert_eq!(tell(&one)["instance"], "1-1");
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn an_instance_that_was_forked_is_killed_for_its_memory() {
     let greedy = "
 hoard = []

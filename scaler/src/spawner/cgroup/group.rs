@@ -31,6 +31,8 @@ pub(in crate::spawner) struct Cgroup {
     former_kills: u64,
     /// Somebody else may still write to its freezer.
     shared: bool,
+    /// Somebody else may still put processes into it.
+    handed_out: bool,
     /// `cgroup.kill` was written. Whoever is cloned into such a group is killed at once: the kernel
     /// (6.18 at least) compares the group's count of kills with that of the parent's group.
     killed: bool,
@@ -72,6 +74,7 @@ impl Cgroup {
             limits: Resources::default(),
             former_kills: 0,
             shared: false,
+            handed_out: false,
             killed: false,
         }
     }
@@ -153,6 +156,23 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Its [`Entry`] goes to a process that is not trusted, so that no other instance may have it
+    /// later.
+    pub(in crate::spawner) fn hand_out(&mut self) {
+        self.handed_out = true;
+    }
+
+    /// Whether a process is in all of it.
+    pub(in crate::spawner) fn holds(&self, pid: Pid) -> bool {
+        let pid = pid.as_raw_nonzero().to_string();
+        let holds = |directory: &Path| {
+            let list = fs::read_to_string(directory.join("cgroup.procs"));
+            list.is_ok_and(|list| list.lines().any(|line| line == pid))
+        };
+        let mut places = self.entered().peekable();
+        places.peek().is_some() && places.all(holds)
+    }
+
     /// Stops every process in it. Returns before the last one has stopped.
     pub(in crate::spawner) fn freeze(&self) -> io::Result<()> {
         self.set_frozen(true)
@@ -210,7 +230,7 @@ impl Cgroup {
 
     /// Whether it can be used for another instance.
     pub(super) fn is_reusable(&self) -> bool {
-        !self.shared && !self.killed && self.is_empty()
+        !self.shared && !self.handed_out && !self.killed && self.is_empty()
     }
 
     /// Kills every process in it, wherever it went in the tree of processes.

@@ -46,6 +46,7 @@ impl Pool {
                 let detail =
                     format!("a process forked from the parent of {handler} ended before it served");
                 self.give_up(&mut spare, &Fault::exited(detail), desk);
+                spare.leave_group(site);
             }
             Received::Gone => {
                 rustix::event::epoll::delete(site.epoll, &self.coming[place].control).ok();
@@ -68,6 +69,7 @@ impl Pool {
             let handler = &self.runtime.handler;
             let detail =
                 format!("a process forked from the parent of {handler} is no child of the spawner");
+            spare.leave_group(site);
             return self.give_up(&mut spare, &Fault::exited(detail), desk);
         };
         if spare.pid.is_none() {
@@ -78,7 +80,11 @@ impl Pool {
             desk.processes.insert(raw, self.key.clone());
             spare.pid = Some(pid);
             // Before it is assigned: later it would be in the way.
-            match site.workers.enclose(pid, &self.program.resources) {
+            let entered = spare.cgroup.take();
+            match site
+                .workers
+                .enclose((pid, entered), &self.program.resources)
+            {
                 Ok(cgroup) => spare.cgroup = cgroup,
                 Err(fault) => {
                     self.give_up(&mut spare, &fault, desk);

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::driver::{Language, RuntimeLaunch};
+use crate::spawner::cgroup::Entry;
 use crate::spawner::packet::{Packet, widen};
 
 /// No message of a runner is longer.
@@ -60,6 +61,9 @@ pub(super) enum Received {
 enum Order<'a> {
     Fork {
         number: u64,
+        /// The second descriptor is the directory of a control group; those after it are files of
+        /// others that the process writes itself to.
+        grouped: bool,
     },
     Assign {
         environment: BTreeMap<&'a str, &'a str>,
@@ -96,9 +100,19 @@ pub(super) fn pair(language: Language) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((ours, theirs))
 }
 
-/// Asks a parent for a fork that has this socket.
-pub(super) fn fork(parent: &OwnedFd, number: u64, socket: OwnedFd) -> io::Result<()> {
-    Packet::new(&Order::Fork { number }, vec![socket])?.send(parent)
+/// Asks a parent for a fork that has this socket and enters a control group like this.
+pub(super) fn fork(
+    parent: &OwnedFd,
+    number: u64,
+    (socket, entry): (OwnedFd, Entry),
+) -> io::Result<()> {
+    let grouped = entry.directory.is_some();
+    let tasks = entry.tasks.into_iter().map(|(_, file)| file);
+    let descriptors = std::iter::once(socket)
+        .chain(entry.directory)
+        .chain(tasks)
+        .collect();
+    Packet::new(&Order::Fork { number, grouped }, descriptors)?.send(parent)
 }
 
 /// Makes a process an instance. For Python the descriptors are the listener and the ends of both

@@ -1,7 +1,7 @@
 //! The parent of a pool: loaded once, forks again and again.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::process::Signal;
@@ -96,7 +96,7 @@ impl Pool {
             }
             Received::Message(Message::ForkFailed { number, detail }, _) => {
                 let detail = words::sentence(&detail);
-                self.fork_failed(number, detail, desk, site.now);
+                self.fork_failed(number, detail, desk, site);
             }
             Received::Message(Message::Spare, _) | Received::Other | Received::Nothing => {}
             Received::Gone => {
@@ -182,34 +182,37 @@ impl Pool {
                 return desk.refuse(from, id, fault);
             }
         };
+        let (cgroup, entry) = site.workers.group_of_fork(&self.program.resources).unzip();
         let token = desk.register(&self.key, &control, site.epoll);
         let spare = Spare {
             token,
             pid: None,
             control,
             pipes: None,
-            cgroup: None,
+            cgroup,
             since: site.now,
             assigned,
             cancelled: false,
         };
         self.coming.push(spare);
         let Some(parent) = &self.parent else { return };
-        if channel::fork(&parent.control, token, theirs).is_err() {
+        let with = (theirs, entry.unwrap_or_default());
+        if channel::fork(&parent.control, token, with).is_err() {
             // It is about to end, or stuck: the socket's other end is closed by now, which is
             // noticed.
         }
     }
 
     /// The parent could not fork for this one.
-    fn fork_failed(&mut self, number: u64, detail: String, desk: &mut Desk, now: Instant) {
+    fn fork_failed(&mut self, number: u64, detail: String, desk: &mut Desk, site: &mut Site<'_>) {
         let Some(place) = self.coming.iter().position(|it| it.token == number) else {
             return;
         };
         let mut spare = self.coming.remove(place);
-        self.failures.note(detail.clone(), now);
+        self.failures.note(detail.clone(), site.now);
         self.give_up(&mut spare, &Fault::transient(detail), desk);
         desk.tokens.remove(&spare.token);
+        spare.leave_group(site);
     }
 
     /// Nothing comes of a process that was to be.

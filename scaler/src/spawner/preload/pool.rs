@@ -87,7 +87,7 @@ pub(super) struct Spare {
     pub(super) control: OwnedFd,
     /// Of a cell.
     pub(super) pipes: Option<[OwnedFd; 2]>,
-    /// Of a fork it is there when it speaks, if there are any.
+    /// Of a fork it is the one that it is to be in, until it speaks.
     pub(super) cgroup: Option<Cgroup>,
     pub(super) since: Instant,
     /// It was told already what it is to become.
@@ -284,7 +284,7 @@ impl Pool {
 
 impl Spare {
     /// Ends it, or as soon as its process is known.
-    pub(super) fn kill(self, desk: &mut Desk, site: &mut Site<'_>) {
+    pub(super) fn kill(mut self, desk: &mut Desk, site: &mut Site<'_>) {
         desk.tokens.remove(&self.token);
         match self.pid {
             Some(pid) => {
@@ -294,7 +294,17 @@ impl Spare {
                 }
                 kill(pid);
             }
-            None => drop(desk.condemned.insert(self.token, self.control)),
+            None => {
+                self.leave_group(site);
+                desk.condemned.insert(self.token, self.control);
+            }
+        }
+    }
+
+    /// Nothing becomes of it; whatever is in its control group ends.
+    pub(super) fn leave_group(&mut self, site: &mut Site<'_>) {
+        if let Some(cgroup) = self.cgroup.take() {
+            site.workers.give_back(cgroup);
         }
     }
 }

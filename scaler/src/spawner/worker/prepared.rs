@@ -10,7 +10,7 @@ use stoker_core::InstanceId;
 use super::{Role, Worker, Workers};
 use crate::clock::monotonic_nanos;
 use crate::driver::{Endpoint, Resources, StartKind};
-use crate::spawner::cgroup::Cgroup;
+use crate::spawner::cgroup::{Cgroup, Entry};
 use crate::spawner::clone::{Identity, Streams};
 use crate::spawner::explain::explain;
 use crate::spawner::pipes::pipe;
@@ -65,17 +65,36 @@ impl Workers {
         })
     }
 
-    /// Moves a process that was forked into a group of its own, if it must have limits. Otherwise it
-    /// is not worth it: the kernel takes tens of milliseconds to move a process, in which nothing
-    /// else is started.
+    /// A control group for a process that is to be forked, if there are any, and how to enter it. It
+    /// is not given to another instance later, since the parent is not trusted with it.
+    pub(in crate::spawner) fn group_of_fork(
+        &mut self,
+        resources: &Resources,
+    ) -> Option<(Cgroup, Entry)> {
+        // What it lacks is told when the process is there.
+        let (mut cgroup, entry) = self.cgroups.take(resources).ok().flatten()?;
+        cgroup.hand_out();
+        Some((cgroup, entry))
+    }
+
+    /// The control group of a process that was forked: the one that it was told to enter, or, if it
+    /// is not there and must have limits, another one that it is moved into. Without limits that is
+    /// not worth it: the kernel takes tens of milliseconds to move a process, in which nothing else
+    /// is started.
     ///
     /// # Errors
     /// If it cannot have the limits that it must have.
     pub(in crate::spawner) fn enclose(
         &mut self,
-        pid: Pid,
+        (pid, entered): (Pid, Option<Cgroup>),
         resources: &Resources,
     ) -> Result<Option<Cgroup>, Fault> {
+        if let Some(cgroup) = entered {
+            if cgroup.holds(pid) {
+                return Ok(Some(cgroup));
+            }
+            self.give_back(cgroup);
+        }
         if *resources == Resources::default() {
             return Ok(None);
         }
