@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::harness::{Client, Function, Gateway, Record, Response, Site, wait_until};
+use crate::harness::{Client, Function, Gateway, PATIENCE, Record, Response, Site, wait_until};
 
 /// Nobody is closed for being idle while a test runs.
 const PATIENT: &str = "[timeouts]\nheader = \"1h\"\nkeep-alive = \"1h\"";
@@ -71,7 +71,7 @@ fn one_connection_too_many_is_told_so_and_the_others_go_on() {
             .request("POST /function/f/work", &headers, body)
             .expect("can be sent");
         assert_refused(&refused.receive().expect("it is answered"));
-        assert!(refused.is_closed_within(Duration::from_secs(10)));
+        assert!(refused.is_closed_within(PATIENCE));
     }
     // It need not even ask.
     assert_refused(&gateway.connect().receive().expect("it is answered"));

@@ -116,7 +116,7 @@ fn a_node_handler_answers_from_a_cell() {
 fn nothing_is_kept_before_the_first_request_nor_long_after_the_last() {
     let function = Function::handler("python", PYTHON)
         .with("[preload]\nidle-timeout = \"8s\"")
-        .scaling(1, 2, "idle-timeout = \"100ms\"");
+        .scaling(1, 2, "idle-timeout = \"5s\"");
     let gateway = Site::new("").function("f", &function).start();
     assert_eq!(gateway.workers(), [0_u32; 0]);
     let first = gateway.get("/function/f").good();

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -159,6 +158,6 @@ fn a_gateway_that_is_started_right_after_a_kill_gets_its_address() {
         gateway.signal(Signal::KILL);
         gateway.restart_at_once();
         assert_eq!(gateway.address(), address);
-        assert!(open.is_closed_within(Duration::from_secs(5)));
+        assert!(open.is_closed_within(PATIENCE));
     }
 }
