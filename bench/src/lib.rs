@@ -17,7 +17,6 @@ pub mod machine;
 mod mode;
 pub mod output;
 mod progress;
-pub mod random;
 pub mod report;
 mod run;
 mod samples;
@@ -27,7 +26,6 @@ mod stop;
 mod target;
 pub mod text;
 mod timeline;
-pub mod trace;
 
 pub use histogram::Histogram;
 pub use report::Report;

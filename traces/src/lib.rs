@@ -10,9 +10,12 @@
 //! | `TIMESTAMP,ContextTokens,GeneratedTokens` | Azure LLM Inference Dataset 2023 |
 //!
 //! Columns are found by their headings, others are passed over, and so are empty lines and those that
-//! begin with `#`. Nothing here knows of the rest of the bench but chance.
+//! begin with `#`.
+
+#![forbid(unsafe_code)]
 
 mod formats;
+pub mod random;
 mod time;
 
 use std::fmt::{self, Display, Formatter};

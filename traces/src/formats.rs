@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Column, Row, TraceError, TraceOptions, TraceParser, WithinMinute, time};
 use crate::random::Random;
+use crate::{Column, Row, TraceError, TraceOptions, TraceParser, WithinMinute, time};
 
 pub(super) const EXPECTED: &str = "known are 'at_s,function,duration_ms', \
      'app,func,end_timestamp,duration' (Azure 2021), 'HashOwner,HashApp,HashFunction,Trigger,1,2,...' \
