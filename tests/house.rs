@@ -6,18 +6,29 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     (
         "stoker-bench",
-        &["stoker-config", "stoker-control", "stoker-traces"],
+        &[
+            "stoker-config",
+            "stoker-control",
+            "stoker-show",
+            "stoker-traces",
+        ],
     ),
     ("stoker-core", &[]),
     ("stoker-config", &["stoker-core"]),
     (
         "stoker-lab",
-        &["stoker-config", "stoker-core", "stoker-traces"],
+        &[
+            "stoker-config",
+            "stoker-core",
+            "stoker-show",
+            "stoker-traces",
+        ],
     ),
     ("stoker-scaler", &["stoker-core"]),
+    ("stoker-show", &[]),
     ("stoker-traces", &[]),
     (
         "stoker-gateway",

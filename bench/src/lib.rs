@@ -16,7 +16,6 @@ mod load;
 pub mod machine;
 mod mode;
 pub mod output;
-mod progress;
 pub mod report;
 mod run;
 mod samples;
@@ -24,7 +23,6 @@ mod schedule;
 pub mod statistics;
 mod stop;
 mod target;
-pub mod text;
 mod timeline;
 
 pub use histogram::Histogram;

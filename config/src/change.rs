@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use crate::error::{ConfigError, Errors};
 use crate::function::{self, Place, absolute};
 use crate::load::read_text;
-use crate::schema::{self, manifest};
+use crate::schema::{self, Content, Field, manifest};
 use crate::spec::FunctionSpec;
 
 /// A manifest that says nothing but what it must.
@@ -25,6 +25,23 @@ const BLANK: &str = "name = \"function\"\ncommand = [\"true\"]\n";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     parts: Vec<Change>,
+}
+
+/// Every policy by its name in a manifest.
+pub fn policies() -> Vec<&'static str> {
+    let keys = manifest::SECTIONS
+        .iter()
+        .filter(|section| section.name == "scaling");
+    let keys = keys.flat_map(|section| match section.content {
+        Content::Keys(keys) => keys,
+        Content::Rows(_) | Content::Names { .. } => &[],
+    });
+    let policy = keys.filter(|key| key.name == "policy");
+    let names = policy.flat_map(|key| match key.field {
+        Field::Choice(choices) => choices,
+        _ => &[],
+    });
+    names.map(|(name, _)| *name).collect()
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +126,39 @@ impl Changes {
         self.merged(Table::new()).to_string()
     }
 
+    /// What to change in a manifest, table by table: a line with `-` for what stands in it now, and
+    /// one with `+` for each of these settings that is not the same.
+    pub fn diff(&self, manifest: Option<&Path>) -> String {
+        let text = manifest.and_then(|path| read_text(path).ok());
+        let old = text.and_then(|text| text.parse::<Table>().ok());
+        let old = old.unwrap_or_default();
+        let shown = manifest.unwrap_or_else(|| Path::new(crate::MANIFEST));
+        let mut out = format!("--- {0}\n+++ {0}\n", shown.display());
+        let mut sections: Vec<&str> = Vec::new();
+        for part in &self.parts {
+            if !sections.contains(&part.section.as_str()) {
+                sections.push(&part.section);
+            }
+        }
+        for section in sections {
+            if !section.is_empty() {
+                out.push_str(&format!(" [{section}]\n"));
+            }
+            for part in self.parts.iter().filter(|part| part.section == section) {
+                let now = lookup(&old, section, &part.key);
+                if now == Some(&part.value) {
+                    out.push_str(&format!(" {} = {}\n", part.key, part.value));
+                    continue;
+                }
+                if let Some(now) = now {
+                    out.push_str(&format!("-{} = {now}\n", part.key));
+                }
+                out.push_str(&format!("+{} = {}\n", part.key, part.value));
+            }
+        }
+        out
+    }
+
     /// Each as `TABLE.KEY` and its TOML value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (String, String)> {
         self.parts
@@ -186,6 +236,12 @@ fn unreadable(file: &Path, problem: &str) -> ConfigError {
         value: problem.to_owned(),
         expected: "a readable file of UTF-8 text of at most 4MiB".to_owned(),
     }
+}
+
+fn lookup<'t>(table: &'t Table, section: &str, key: &str) -> Option<&'t Value> {
+    let mut names = section.split('.').filter(|name| !name.is_empty());
+    let place = names.try_fold(table, |place, name| place.get(name)?.as_table())?;
+    place.get(key)
 }
 
 /// As TOML if it is that, else a text.

@@ -26,7 +26,7 @@ mod spec;
 mod tls;
 mod units;
 
-pub use change::Changes;
+pub use change::{Changes, policies};
 pub use error::{ConfigError, Errors};
 pub use load::{load, load_function};
 pub use reference::reference;

@@ -2,10 +2,13 @@
 
 use std::f64::consts::TAU;
 
-/// What a number is drawn for.
+/// What a number is drawn for. The numbers are part of what a seed means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Start = 1,
+    Service = 2,
+    Gap = 3,
+    Plan = 4,
 }
 
 /// The `count`th draw for this purpose and key. A counter in place of a state: two policies that

@@ -1,5 +1,6 @@
 //! Virtual time: what happens, in order, and what the pools make of it.
 
+mod machine;
 mod queue;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use stoker_core::{
 use crate::function::{Arrival, Function, Setup, Waiting};
 use crate::report::Report;
 use crate::tally::Tally;
+use machine::{Job, Machine, Task};
 use queue::{Happening, Queue};
 
 /// What is settled about a replay as a whole.
@@ -25,15 +27,23 @@ pub struct World {
     /// How long the replay goes on after the last call, so that what instances cost afterwards is
     /// counted.
     pub tail: Duration,
+    /// Processors, in thousandths, that calls and the processor time of starts share; as many as
+    /// are needed if none.
+    pub millicpus: Option<u32>,
+    /// The share of a call's service time that it computes, in [0, 1]; it waits for something else
+    /// afterwards. Matters with [`World::millicpus`] only.
+    pub service_cpu: f64,
 }
 
 impl Default for World {
-    /// Stops of 10 ms, and 15 minutes after the last call.
+    /// Stops of 10 ms, 15 minutes after the last call, and processors for all.
     fn default() -> Self {
         World {
             seed: 1,
             stop_time: Duration::from_millis(10),
             tail: Duration::from_secs(900),
+            millicpus: None,
+            service_cpu: 1.0,
         }
     }
 }
@@ -51,6 +61,7 @@ pub struct Engine {
     world: World,
     now: Timestamp,
     queue: Queue,
+    machine: Option<Machine>,
     functions: Vec<Function>,
     tally: Tally,
     calls: u64,
@@ -66,6 +77,7 @@ impl Engine {
     /// Nothing happened yet, and it is time zero.
     pub fn new(world: World) -> Self {
         Engine {
+            machine: world.millicpus.map(Machine::new),
             world,
             now: Timestamp::ZERO,
             queue: Queue::default(),
@@ -131,11 +143,7 @@ impl Engine {
     pub fn finish(mut self) -> Report {
         let end = self.now + self.world.tail;
         self.play_until(end);
-        while self.open > 0
-            && let Some((at, function, happening)) = self.queue.pop()
-        {
-            self.happen(at, function, happening);
-        }
+        while self.open > 0 && self.play_next(Timestamp::MAX) {}
         let end = end.max(self.now);
         self.advance(end);
         Report::new(&mut self.functions, self.tally, end)
@@ -143,9 +151,54 @@ impl Engine {
 
     /// Plays what is planned up to `time`, that included.
     fn play_until(&mut self, time: Timestamp) {
+        if self.machine.is_some() {
+            while self.play_next(time) {}
+            return;
+        }
         while let Some((at, function, happening)) = self.queue.pop_until(time) {
             self.happen(at, function, happening);
         }
+    }
+
+    /// Plays what comes next, unless it comes after `limit`; false if it does, or nothing comes.
+    /// What was planned comes before what ends on the machine at the same time.
+    fn play_next(&mut self, limit: Timestamp) -> bool {
+        let machine = self.machine.as_ref().and_then(Machine::next_end);
+        let end = machine.filter(|end| *end <= limit);
+        let before = end.unwrap_or(limit);
+        if let Some((at, function, happening)) = self.queue.pop_until(before) {
+            self.happen(at, function, happening);
+            return true;
+        }
+        let (Some(at), Some(machine)) = (end, &mut self.machine) else {
+            return false;
+        };
+        let Some(job) = machine.end(at) else {
+            return false;
+        };
+        self.advance(at);
+        self.end_work(job);
+        true
+    }
+
+    /// A job has had its processor time; what is left of it needs none.
+    fn end_work(&mut self, job: Job) {
+        let happening = match job.task {
+            Task::Start { instance } => Happening::Ready { instance },
+            Task::Call {
+                instance,
+                since,
+                wait,
+                service,
+            } => {
+                let took = self.now.since(since) + job.rest;
+                let count = &mut self.functions[job.function as usize].count;
+                let (whole, alone) = (wait + took, wait + service);
+                count.log_slowdown += ratio(whole, alone).ln();
+                Happening::Release { instance, since }
+            }
+        };
+        self.plan(job.rest, job.function, happening);
     }
 
     fn advance(&mut self, to: Timestamp) {
@@ -203,8 +256,19 @@ impl Engine {
             Effect::Reject { waiter, cause } => self.reject(index, waiter, &cause),
             Effect::Start { instance } => {
                 let takes = function.start(self.now);
-                self.tally.start(function.setup.start_cpu);
-                self.plan(takes, index, Happening::Ready { instance });
+                let cpu = function.setup.start_cpu;
+                self.tally.start(cpu);
+                match &mut self.machine {
+                    Some(machine) if !cpu.is_zero() => {
+                        let job = Job {
+                            function: index,
+                            task: Task::Start { instance },
+                            rest: takes.saturating_sub(cpu),
+                        };
+                        machine.begin(job, cpu, self.now);
+                    }
+                    _ => self.plan(takes, index, Happening::Ready { instance }),
+                }
             }
             Effect::Stop { instance } => {
                 function.stop();
@@ -240,14 +304,28 @@ impl Engine {
         function.count.cold += u64::from(cold);
         if !wait.is_zero() {
             function.count.delayed += 1;
-            function.count.log_slowdown += slowdown(wait, call.service).ln();
+            function.count.log_slowdown += ratio(wait + call.service, call.service).ln();
         }
         if function.lease(instance) {
             self.tally.work();
         }
         self.tally.serve(wait, cold);
-        let since = self.now;
-        self.plan(call.service, index, Happening::Release { instance, since });
+        let (since, service) = (self.now, call.service);
+        let Some(machine) = &mut self.machine else {
+            return self.plan(service, index, Happening::Release { instance, since });
+        };
+        let work = service.mul_f64(self.world.service_cpu.clamp(0.0, 1.0));
+        let job = Job {
+            function: index,
+            task: Task::Call {
+                instance,
+                since,
+                wait,
+                service,
+            },
+            rest: service.saturating_sub(work),
+        };
+        machine.begin(job, work, since);
     }
 
     fn reject(&mut self, index: u32, waiter: WaiterId, cause: &RejectCause) {
@@ -275,11 +353,10 @@ impl Engine {
     }
 }
 
-/// How many times longer a call took than it would have without the wait. Service times count as
-/// at least a microsecond.
-fn slowdown(wait: Duration, service: Duration) -> f64 {
-    let service = service.as_secs_f64().max(1e-6);
-    (wait.as_secs_f64() + service) / service
+/// How many times longer the one is. Times count as at least a microsecond.
+fn ratio(longer: Duration, shorter: Duration) -> f64 {
+    const LEAST: f64 = 1e-6;
+    longer.as_secs_f64().max(LEAST) / shorter.as_secs_f64().max(LEAST)
 }
 
 #[cfg(test)]

@@ -11,10 +11,19 @@
 
 #![forbid(unsafe_code)]
 
+mod aim;
+mod calls;
+mod candidate;
 mod chance;
+pub mod cli;
 mod engine;
 mod function;
+mod make;
+mod metric;
+mod output;
 mod report;
+mod run;
+mod sweep;
 mod tally;
 mod times;
 

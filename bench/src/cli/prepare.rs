@@ -11,11 +11,11 @@ use crate::admin::Admin;
 use crate::client::Trust;
 use crate::load::{Crew, Work};
 use crate::mode::replay::{Mapping, Replay};
-use crate::progress::Progress;
 use crate::run::{Bench, Failure};
 use crate::stop::Stop;
 use crate::target::{Call, Targets, expand_all};
 use crate::timeline::Timeline;
+use stoker_show::progress::Progress;
 use stoker_traces::TraceOptions;
 
 /// Everything that is ready before the first request.

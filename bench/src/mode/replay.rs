@@ -116,6 +116,7 @@ mod tests {
             at: Duration::from_secs(at),
             function: function.to_owned(),
             duration: Some(Duration::from_millis(millis)),
+            start: None,
         };
         let trace = Trace {
             calls: vec![

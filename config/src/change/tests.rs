@@ -75,7 +75,14 @@ fn the_rest_of_a_manifest_stays() {
     let text = "name = \"f\"\ncommand = [\"x\"]\n[scaling]\nconcurrency = 4\nmax-scale = 9\n";
     std::fs::write(&path, text).unwrap();
     let function = changes("max-scale=3").apply(Some(&path)).unwrap();
+    let diff = changes("max-scale=3,concurrency=4,idle=5s,queue.max-waiters=2").diff(Some(&path));
     std::fs::remove_dir_all(&directory).unwrap();
+    let (_, lines) = diff.split_once("\n [").unwrap();
+    assert_eq!(
+        lines,
+        "scaling]\n-max-scale = 9\n+max-scale = 3\n concurrency = 4\n+idle-timeout = \"5s\"\n \
+         [queue]\n+max-waiters = 2\n"
+    );
     assert_eq!(&*function.name, "f");
     assert_eq!(function.scaling.concurrency, 4);
     assert_eq!(function.scaling.max_scale, 3);

@@ -48,18 +48,13 @@ impl Queue {
         });
     }
 
-    /// Takes the next one.
-    pub(super) fn pop(&mut self) -> Option<(Timestamp, u32, Happening)> {
-        let next = self.heap.pop()?;
-        Some((next.at, next.function, next.happening))
-    }
-
     /// Takes the next one unless it is later than `time`.
     pub(super) fn pop_until(&mut self, time: Timestamp) -> Option<(Timestamp, u32, Happening)> {
-        match self.heap.peek()?.at <= time {
-            true => self.pop(),
-            false => None,
+        if self.heap.peek()?.at > time {
+            return None;
         }
+        let next = self.heap.pop()?;
+        Some((next.at, next.function, next.happening))
     }
 }
 

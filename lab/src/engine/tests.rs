@@ -147,3 +147,119 @@ fn instances_are_paid_for_until_the_end_of_the_tail() {
     // From the first call on, for 15 minutes.
     is(report.instance_seconds, 900.0);
 }
+
+/// Two calls share one processor; each takes twice as long, and nothing waits for a slot once the
+/// instances are there.
+#[test]
+fn on_a_small_machine_calls_slow_each_other_down() {
+    let world = World {
+        millicpus: Some(1_000),
+        ..World::default()
+    };
+    let mut engine = Engine::new(world);
+    engine.add("f", setup("on-arrival,idle=1s"));
+    engine.feed(call(0, 100));
+    engine.feed(call(0, 100));
+    let report = engine.finish();
+    // From 20 to 220 ms.
+    is(report.busy_seconds, 0.4);
+    is(report.instance_seconds, 2.0 * 1.23);
+    // 220 of 100 each.
+    is(report.slowdown.geometric_mean, 2.2);
+}
+
+/// Starts of which all is processor time take twice as long if there are two.
+#[test]
+fn starts_compute_too() {
+    let world = World {
+        millicpus: Some(1_000),
+        service_cpu: 0.0,
+        ..World::default()
+    };
+    let mut engine = Engine::new(world);
+    let busy = Setup {
+        start_cpu: Duration::from_millis(20),
+        ..setup("on-arrival,idle=1s")
+    };
+    engine.add("f", busy);
+    engine.feed(call(0, 100));
+    engine.feed(call(0, 100));
+    let report = engine.finish();
+    about(report.wait.p50, 0.04);
+    is(report.busy_seconds, 0.2);
+    assert_eq!(report.start_cpu, Duration::from_millis(40));
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any calls, small enough for queues and refusals.
+    fn any_calls() -> impl Strategy<Value = Vec<Arrival>> {
+        prop::collection::vec((0_u64..5_000, 0_u64..400, 0_u32..3), 1..60).prop_map(|all| {
+            let mut now = 0;
+            let calls = all.into_iter().map(|(gap, service, function)| {
+                now += gap * gap / 5_000;
+                Arrival {
+                    function,
+                    ..call(now, service)
+                }
+            });
+            calls.collect()
+        })
+    }
+
+    fn play(calls: &[Arrival], text: &str, millicpus: Option<u32>, seed: u64) -> Report {
+        let world = World {
+            seed,
+            millicpus,
+            ..World::default()
+        };
+        let mut engine = Engine::new(world);
+        for name in ["a", "b", "c"] {
+            let start = "lognormal(200ms,1)".parse::<Times>().unwrap();
+            engine.add(
+                name,
+                Setup {
+                    start: start.into(),
+                    start_cpu: Duration::from_millis(10),
+                    patience: Duration::from_secs(2),
+                    ..setup(text)
+                },
+            );
+        }
+        for arrival in calls {
+            engine.feed(*arrival);
+        }
+        engine.finish()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Every call is answered once, an instance is alive while it is busy, and equal seeds give
+        /// equal reports, whatever the policy.
+        #[test]
+        fn nothing_is_lost(
+            calls in any_calls(),
+            policy in prop::sample::select(stoker_config::policies()),
+            rest in prop::sample::select(vec!["", ",max-scale=1", ",concurrency=3", ",max-waiters=2"]),
+            millicpus in prop::option::of(200_u32..3_000),
+            seed: u64,
+        ) {
+            let text = format!("{policy}{rest}");
+            let report = play(&calls, &text, millicpus, seed);
+            prop_assert_eq!(report.calls, calls.len() as u64);
+            prop_assert_eq!(report.calls, report.served + report.refused);
+            prop_assert!(report.cold <= report.delayed && report.delayed <= report.served);
+            prop_assert!(report.instance_seconds >= report.busy_seconds - 1e-6);
+            prop_assert_eq!(report.timeline.calls.iter().sum::<u64>(), report.calls);
+            prop_assert_eq!(report.timeline.starts.iter().sum::<u64>(), report.starts);
+            let alive: f64 = report.timeline.instances.iter().sum();
+            let alive = alive * report.timeline.width_seconds;
+            prop_assert!((alive - report.instance_seconds).abs() < 1e-3 * alive.max(1.0));
+            prop_assert_eq!(&play(&calls, &text, millicpus, seed), &report);
+        }
+    }
+}
