@@ -52,6 +52,8 @@ pub(in crate::policy) struct Worth {
     further_start: f64,
     /// That a request is not late.
     pub(in crate::policy) delay: f64,
+    /// The same as far as it is for idle instances to see to it, and not for spares.
+    idle_delay: f64,
 }
 
 /// Which instances are wanted though no request needs them yet.
@@ -156,10 +158,12 @@ impl Demand {
     pub(in crate::policy) fn worth(&self, spec: &ScaleSpec) -> Worth {
         let start = START_WEIGHT * self.start.mean * self.usage.thrift(spec);
         let needing = ((self.starts + 1.0) / (self.waits + 1.0)).min(1.0);
+        let delay = start * (self.price.factor() - 1.0);
         Worth {
             start,
             further_start: start * needing,
-            delay: start * (self.price.factor() - 1.0),
+            delay,
+            idle_delay: if self.keeps_spares() { 0.0 } else { delay },
         }
     }
 
@@ -215,13 +219,16 @@ impl Demand {
         (cost < hold.cost).then_some((from, next.latest))
     }
 
-    /// Instances beyond those in use that pay, if the function is `empty` for so long now.
-    ///
-    /// They do only where a start is shorter than a request: for else the load has forgotten its
-    /// present value until the start is over, and what was in use before tells more. And they do
-    /// only while there is load, or an instance would be kept for it.
+    /// Spares pay only where a start is shorter than a request: for else the load has forgotten its
+    /// present value until the start is over, and what was in use before tells more.
+    fn keeps_spares(&self) -> bool {
+        self.start.mean < self.service.mean
+    }
+
+    /// Instances beyond those in use that pay, if the function is `empty` for so long now: then they
+    /// do only as long as an instance would be kept for the load that was.
     pub(in crate::policy) fn spares(&self, worth: Worth, empty: Duration, now: Timestamp) -> u32 {
-        if worth.delay <= 0.0 || self.start.mean >= self.service.mean {
+        if worth.delay <= 0.0 || !self.keeps_spares() {
             return 0;
         }
         if !empty.is_zero() && empty.as_secs_f64() > self.idle_time(1, worth) {
@@ -237,7 +244,7 @@ impl Worth {
     fn of(self, instance: u32) -> f64 {
         match instance {
             0 | 1 => self.start + self.delay,
-            _ => self.further_start + self.delay,
+            _ => self.further_start + self.idle_delay,
         }
     }
 }
