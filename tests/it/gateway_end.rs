@@ -105,7 +105,9 @@ fn without_adoption_nothing_outlives_the_gateway() {
 #[test]
 fn sigterm_lets_requests_in_flight_finish() {
     let function = Function::fixture("inherit").scaling(1, 3, "");
-    let mut gateway = Site::new("").function("f", &function).start();
+    let mut gateway = Site::new("[timeouts]\nbody = \"10m\"")
+        .function("f", &function)
+        .start();
     let mut running: Vec<Client> = (0..3).map(|_| gateway.connect()).collect();
     for client in &mut running {
         client

@@ -160,7 +160,9 @@ fn idle_connections_are_served_once_more_and_instances_that_start_are_not_lost()
 #[test]
 fn an_upgrade_while_former_ones_drain() {
     let function = Function::fixture("inherit").scaling(1, 5, "");
-    let mut gateway = Site::new("").function("f", &function).start();
+    let mut gateway = Site::new("[timeouts]\nbody = \"10m\"")
+        .function("f", &function)
+        .start();
     let mut streams = Vec::new();
     for _ in 0..3 {
         let mut stream = gateway.connect();
@@ -195,7 +197,7 @@ fn an_upgrade_while_former_ones_drain() {
 #[test]
 fn a_new_configuration_is_taken_over_with_it() {
     let (f, g) = (Function::fixture("inherit"), Function::fixture("port"));
-    let mut gateway = Site::new("")
+    let mut gateway = Site::new("[timeouts]\nbody = \"10m\"")
         .function("f", &f.clone().scaling(1, 2, ""))
         .function("g", &g.scaling(1, 2, ""))
         .start();

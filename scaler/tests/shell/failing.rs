@@ -150,7 +150,9 @@ async fn an_exit_may_overtake_the_answer_of_its_start() {
     let id = starting.id;
     world.driver.report(id, "it exited with code 1");
     settle().await;
-    assert!(function.view().instances.is_empty());
+    // The next one may be there already, if the backoff is over.
+    let instances = function.view().instances;
+    assert!(instances.iter().all(|it| it.view.id != id));
     starting.succeed();
     let next = world.start().await;
     let next_id = next.id;

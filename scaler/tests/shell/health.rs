@@ -60,7 +60,7 @@ async fn a_wait_that_is_too_long_is_refused_at_once_with_its_length() {
     drop(world.proven(&function).await);
     for _ in 0..8 {
         let lease = at_once(&function).unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         drop(lease);
     }
     let _busy = at_once(&function).unwrap();
@@ -68,7 +68,7 @@ async fn a_wait_that_is_too_long_is_refused_at_once_with_its_length() {
     let AcquireError::TooLate(expected) = within(&mut asking).await.unwrap_err() else {
         panic!("it was let in");
     };
-    // Eight of them at 100 ms, and two before that took no time.
+    // Eight of them at 300 ms, and two before that took no time.
     assert!(expected >= Duration::from_millis(60), "{expected:?}");
     assert_eq!(function.view().pool.waiting, 0);
     // A patient one waits, and the next one is told of it.

@@ -27,7 +27,7 @@ pub(crate) type Acquired = Result<Lease, AcquireError>;
 pub(crate) type Asking = Pin<Box<dyn Future<Output = Acquired> + Send>>;
 
 /// Nothing in these tests takes longer unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// So long that it does not come.
 pub(crate) const NEVER: Duration = Duration::from_secs(3600);
