@@ -23,6 +23,10 @@ pub(crate) struct Window {
 
 /// The longest averaging window, in seconds.
 const MOST_SECONDS: usize = 3_600;
+/// What the seconds beyond a window would weigh together.
+const WEIGHTED_PRECISION: f64 = 0.0001;
+/// The newest second counts at least this.
+const LEAST_WEIGHT: f64 = 0.2;
 /// Nanoseconds in a bucket.
 const BUCKET: u64 = 1_000_000_000;
 
@@ -70,6 +74,31 @@ impl Window {
             sum += self.buckets[self.place(second)] as f64;
         }
         Some(sum / (now - from) as f64)
+    }
+
+    /// The average over the last `span` in which a second counts `1 - c` times as much as the next
+    /// one, if there is any data; `c = max(1 - 0.0001^(1/n), 0.2)` with `n` seconds in the span.
+    ///
+    /// As Knative's `weighted-exponential` (`pkg/autoscaler/aggregation/bucketing.go`): the second
+    /// that has begun counts as a whole one, and those before the first data as empty.
+    pub(crate) fn weighted(&self, span: Duration) -> Option<f64> {
+        let now = self.at.as_nanos();
+        if self.since >= self.at {
+            return None;
+        }
+        let seconds = span.as_secs_f64().ceil().max(1.0);
+        let coefficient = (1.0 - WEIGHTED_PRECISION.powf(1.0 / seconds)).max(LEAST_WEIGHT);
+        // Right at its beginning a second tells nothing.
+        let last = (now - 1) / BUCKET;
+        let first = (last + 1).saturating_sub(seconds as u64).max(self.first());
+        let (mut sum, mut weight) = (0.0, coefficient);
+        for second in (first..=last).rev() {
+            let start = (second * BUCKET).max(self.since.as_nanos());
+            let length = (second + 1).saturating_mul(BUCKET).min(now) - start;
+            sum += weight * self.buckets[self.place(second)] as f64 / length as f64;
+            weight *= 1.0 - coefficient;
+        }
+        Some(sum)
     }
 
     /// All of it that counts, as numbers.
