@@ -84,10 +84,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 max_scale: min + more,
                 initial_scale: initial,
                 activation_scale: activation,
-                metric_aggregation_algorithm: match activation == 2 {
-                    true => Aggregation::WeightedExponential,
-                    false => Aggregation::Linear,
-                },
+                metric_aggregation_algorithm: aggregation(activation == 2),
                 idle_timeout: Duration::from_secs(idle),
                 stable_window: Duration::from_secs(6 + idle),
                 max_scale_up_rate: rates.0,
@@ -126,6 +123,13 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
             }
         },
     )
+}
+
+fn aggregation(weighted: bool) -> Aggregation {
+    match weighted {
+        true => Aggregation::WeightedExponential,
+        false => Aggregation::Linear,
+    }
 }
 
 fn spares((least, more): (u32, u32), idle: u64, eager: bool) -> SpareSpec {

@@ -103,26 +103,31 @@ impl Window {
 
     /// All of it that counts, as numbers.
     pub(crate) fn save(&self, words: &mut Words) {
-        words.time(self.since);
+        let known = Timestamp::from_nanos(self.first() * BUCKET);
+        words.time(self.since.max(known));
         words.time(self.at);
         let last = self.at.as_nanos() / BUCKET;
-        let first = self.first();
+        // Most functions are idle, and there may be very many.
+        let empty = |second: &u64| self.buckets[self.place(*second)] == 0;
+        let first = (self.first()..=last).find(|second| !empty(second));
+        let first = first.unwrap_or(last + 1);
         words.number(last + 1 - first);
         for second in first..=last {
             words.number(self.buckets[self.place(second)]);
         }
     }
 
-    /// None if it is none of `save`, or comes from after `now`.
-    pub(crate) fn load(words: &mut Reader<'_>, now: Timestamp) -> Option<Self> {
+    /// As much of it as `span` needs; none if it is none of `save`, or comes from after `now`.
+    pub(crate) fn load(words: &mut Reader<'_>, span: Duration, now: Timestamp) -> Option<Self> {
         let (since, at) = (words.time()?, words.time()?);
         let length = words.length(MOST_SECONDS + 2)?;
         let last = at.as_nanos() / BUCKET;
         let first = (last + 1).checked_sub(length as u64)?;
-        if length == 0 || since > at || at > now {
+        if since > at || at > now {
             return None;
         }
-        let mut window = Window::new(Duration::from_secs(length as u64), at);
+        let mut window = Window::new(span, at);
+        let kept = (last + 1).saturating_sub(window.buckets.len() as u64);
         for second in first..=last {
             let place = window.place(second);
             // The integral over a second of no more requests than can be counted.
@@ -130,9 +135,10 @@ impl Window {
             if whole > u64::from(u32::MAX) * BUCKET {
                 return None;
             }
+            // Those before what is kept are written over.
             window.buckets[place] = whole;
         }
-        window.since = since.max(Timestamp::from_nanos(first * BUCKET));
+        window.since = since.max(Timestamp::from_nanos(kept * BUCKET));
         Some(window)
     }
 

@@ -116,3 +116,33 @@ fn later_seconds_weigh_more_if_that_is_asked_for() {
     let found = window.weighted(seconds(60)).unwrap();
     assert!((found - 4.0).abs() < 1e-4, "{found}");
 }
+
+proptest! {
+    #[test]
+    fn it_is_read_as_it_was_written(
+        steps in prop::collection::vec((0_u32..3, 0_u64..9_000), 0..20),
+        span in 6_u64..70,
+    ) {
+        let mut window = Window::new(seconds(30), at(7_300));
+        let mut now = 7_300;
+        for (level, millis) in steps {
+            now += millis;
+            window.advance(level, at(now));
+        }
+        let mut words = Words::default();
+        window.save(&mut words);
+        let words = words.into_inner();
+        let mut read = Window::load(&mut Reader(&words), seconds(span), at(now)).unwrap();
+        prop_assert!(Window::load(&mut Reader(&words), seconds(span), at(now - 1)).is_none());
+        window.resize(seconds(span));
+        for _ in 0..3 {
+            for span in [1, 3, span] {
+                prop_assert_eq!(read.average(seconds(span)), window.average(seconds(span)));
+                prop_assert_eq!(read.weighted(seconds(span)), window.weighted(seconds(span)));
+            }
+            now += 700;
+            window.advance(2, at(now));
+            read.advance(2, at(now));
+        }
+    }
+}
