@@ -107,7 +107,7 @@ fn a_schedule_holds_while_the_heir_has_none_of_its_own() {
 /// There may be very many of them.
 #[test]
 fn a_function_that_was_not_used_has_little_to_remember() {
-    for policy in [Policy::OnArrival, Policy::Kpa, Policy::Goal] {
+    for policy in [Policy::OnArrival, Policy::Kpa] {
         let mut story = Story::new(ScaleSpec { policy, ..spec() });
         story.wait(600_000);
         let memory = story.pool.legacy().memory;
