@@ -10,13 +10,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
+use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
-    Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
-    Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
-    ResourcesSpec, RetrySpec, TracesSpec,
+    Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
+    RateSubject, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -116,6 +116,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) working_directory: Option<PathBuf>,
     pub(crate) user: Option<String>,
     pub(crate) scaling: ScaleSpec,
+    pub(crate) schedule: Vec<WindowDraft>,
     pub(crate) target: Option<f64>,
     pub(crate) max_starting: Option<u32>,
     pub(crate) server_errors_fail: bool,
@@ -127,6 +128,15 @@ pub(crate) struct FunctionDraft {
     /// Without its rate limits.
     pub(crate) access: AccessSpec,
     pub(crate) rate_limits: Vec<RateLimitDraft>,
+}
+
+/// A window of the schedule; `None` was not allowed or is missing.
+#[derive(Clone, Default)]
+pub(crate) struct WindowDraft {
+    pub(crate) from: Option<CronSpec>,
+    pub(crate) to: Option<CronSpec>,
+    pub(crate) zone: Option<ZoneSpec>,
+    pub(crate) min_scale: u32,
 }
 
 /// A route; `None` as path was not allowed or is missing.
@@ -258,6 +268,7 @@ impl FunctionDraft {
             working_directory: None,
             user: None,
             scaling: blank_scaling(),
+            schedule: Vec::new(),
             target: None,
             max_starting: None,
             server_errors_fail: false,
@@ -306,6 +317,7 @@ fn blank_scaling() -> ScaleSpec {
         activation_scale: 0,
         idle_timeout: Duration::ZERO,
         stable_window: Duration::ZERO,
+        metric_aggregation_algorithm: Aggregation::Linear,
         panic_window_percentage: 0.0,
         panic_threshold_percentage: 0.0,
         max_scale_up_rate: 0.0,
@@ -314,6 +326,7 @@ fn blank_scaling() -> ScaleSpec {
         scale_to_zero_grace_period: Duration::ZERO,
         scale_to_zero_retention: Duration::ZERO,
         tick_interval: Duration::ZERO,
+        histogram_range: Duration::ZERO,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

@@ -14,7 +14,7 @@ use crate::logs::Partial;
 use super::load::{WireLearned, WireOutcome, WireStanding};
 
 /// Spoken by both sides; the heir refuses to succeed a gateway that speaks another one.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// One message. Times are nanoseconds of the former gateway's clock, which the heir's continues.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,6 +67,11 @@ pub enum Message {
     },
     /// An instance of the function named last.
     Instance(WireInstance),
+    /// What the pool of the function named last remembers; in several messages if it is much.
+    Memory {
+        /// See [`stoker_core::Legacy::memory`].
+        words: Vec<u64>,
+    },
     /// A waiter of the function named last.
     Waiter {
         /// Its id there.

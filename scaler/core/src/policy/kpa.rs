@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::policy::{Bounded, Panic, blank};
+use crate::policy::{Bounded, Holds, Panic, blank};
 use crate::{Clamp, Decision, Load, Mode, Observations, PolicyState, ScaleSpec, Timestamp, Why};
 
 /// The smallest load per instance that is planned for.
@@ -16,12 +16,12 @@ const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 /// `ceil(load / target)` over two windows, the larger one while in panic.
 pub(super) fn decide(
     spec: &ScaleSpec,
-    prior: &PolicyState,
+    prior: PolicyState,
     obs: &Observations,
     now: Timestamp,
 ) -> Decision {
-    let mut next = prior.clone();
-    if !prior.decided && obs.ready > 1 {
+    let mut next = prior;
+    if !next.decided && obs.ready > 1 {
         // Instances that nobody here asked for: a restart. What they carry is not known yet, so
         // they are kept, as Knative does.
         next.panic = Some(Panic {
@@ -50,14 +50,11 @@ pub(super) fn decide(
     }
     why.floor = result.within_scale(spec, &mut next, obs);
 
-    if let Some(panic) = &mut next.panic {
-        // What other bounds raised is not taken back in panic either.
-        panic.peak = panic.peak.max(result.value);
+    if let Some(panic) = &next.panic {
         why.mode = Mode::Panic;
         why.panic_peak = panic.peak;
     }
-    why.desired = result.value;
-    why.clamp = result.clamp;
+    result.explain(&mut why);
     // At zero only an arrival changes anything, and it asks by itself.
     let at_rest = result.value == 0 && serving == 0 && obs.queued == 0 && obs.in_flight == 0;
     let wake_at = (!at_rest).then(|| now + spec.tick_interval.max(LEAST_INTERVAL));
@@ -65,6 +62,9 @@ pub(super) fn decide(
         desired: result.value,
         mode: why.mode,
         why,
+        idle_timeout: None,
+        // It looks at its interval.
+        holds: Holds::ALWAYS,
         wake_at,
         next,
     }
@@ -104,23 +104,20 @@ fn formula(
         return stable;
     };
     let urgent = rated(spec, why.panic, why);
-    let mut result = if urgent.value > stable.value {
-        urgent
-    } else {
-        stable
-    };
+    let mut result = stable.or_more(urgent);
     result.at_least(panic.peak, Clamp::PanicHold);
     panic.peak = result.value;
     result
 }
 
-/// One window's wish within the bounds on the rate of change. Any wish is at least the activation
-/// scale; a request that came just now is one, though it has no weight in the averages yet.
+/// One window's wish within the bounds on the rate of change. Whatever is not zero by then is at
+/// least the activation scale; a request that came just now counts, though it has no weight in the
+/// averages yet.
 fn rated(spec: &ScaleSpec, wish: u32, why: &Why) -> Bounded {
     let mut result = Bounded::new(wish);
     result.at_least(why.rate_floor, Clamp::MaxDownRate);
     result.at_most(why.rate_ceiling, Clamp::MaxUpRate);
-    if wish > 0 || why.queued > 0 || why.in_flight > 0 {
+    if result.value > 0 || why.queued > 0 || why.in_flight > 0 {
         result.at_least(spec.activation_scale.max(1), Clamp::ActivationScale);
     }
     result

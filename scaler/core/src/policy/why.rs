@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::policy::{Forecast, IdlePattern};
 use crate::{Load, Mode, Policy};
 
 /// Every term of a decision.
@@ -18,6 +19,9 @@ pub struct Why {
     pub desired: u32,
     /// The bound that changed the result last.
     pub clamp: Clamp,
+    /// What the result would be without that bound and with every other one; the result itself if
+    /// no bound changed it.
+    pub unclamped: u32,
     /// Instances that took requests.
     pub ready: u32,
     /// Instances on their way.
@@ -33,6 +37,9 @@ pub struct Why {
     pub target: f64,
     /// Instances for the stable load, before any bound; for `on-arrival`, for the requests now.
     pub stable: u32,
+    /// Instances for requests to come, those for the requests now included; zero if the policy
+    /// expects none.
+    pub ahead: u32,
     /// Instances for the panic load, before any bound; `kpa` only.
     pub panic: u32,
     /// `floor(max(1, ready) / max_scale_down_rate)`, `kpa` only.
@@ -49,7 +56,10 @@ pub struct Why {
     pub delayed: u32,
     /// How long the function was empty.
     pub idle_for: Duration,
-    /// The lower bound: `min_scale`, or `initial_scale` before it was reached.
+    /// What is known of the times for which the function is empty, `histogram` only.
+    pub idle_pattern: Option<IdlePattern>,
+    /// The lower bound: the largest of `min_scale`, what the schedule has for this time, and
+    /// `initial_scale` before it was reached.
     pub floor: u32,
     /// The upper bound: `max_scale`.
     pub ceiling: u32,
@@ -62,6 +72,8 @@ pub enum Clamp {
     None,
     /// Raised to `min_scale`.
     Min,
+    /// Raised to what the schedule has for this time.
+    Schedule,
     /// Lowered to `max_scale`.
     Max,
     /// Raised to `initial_scale`, which was not reached yet.
@@ -95,6 +107,7 @@ impl fmt::Display for Clamp {
         f.write_str(match self {
             Clamp::None => "no bound",
             Clamp::Min => "min_scale",
+            Clamp::Schedule => "the schedule",
             Clamp::Max => "max_scale",
             Clamp::Initial => "initial_scale",
             Clamp::ActivationScale => "activation_scale",
@@ -117,7 +130,8 @@ impl fmt::Display for Why {
         let plural = if self.desired == 1 { "" } else { "s" };
         write!(f, "{} instance{plural} wanted: ", self.desired)?;
         match self.policy {
-            Policy::OnArrival => self.fmt_on_arrival(f)?,
+            Policy::OnArrival | Policy::Goal => self.fmt_on_arrival(f)?,
+            Policy::Histogram => self.fmt_histogram(f)?,
             Policy::Kpa => self.fmt_kpa(f)?,
         }
         write!(f, "; {} ready, {} starting", self.ready, self.starting)?;
@@ -135,6 +149,24 @@ impl Why {
             "{} in flight and {} waiting, at {} per instance, need {}",
             self.in_flight, self.queued, self.target, self.stable
         )
+    }
+
+    fn fmt_histogram(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_on_arrival(f)?;
+        let IdlePattern { seen, forecast } = self.idle_pattern.unwrap_or_default();
+        match forecast {
+            Forecast::Unknown => write!(f, "; {seen} idle times are too few to tell the next"),
+            Forecast::Scattered => {
+                write!(f, "; {seen} idle times are too scattered to tell the next")
+            }
+            Forecast::Beyond => write!(f, "; most of {seen} idle times were beyond the histogram"),
+            Forecast::Between(earliest, latest) => write!(
+                f,
+                "; empty for {:.1?}, {} kept ahead, as by {seen} idle times the next request comes \
+                 after {earliest:.1?} to {latest:.1?}",
+                self.idle_for, self.ahead
+            ),
+        }
     }
 
     fn fmt_kpa(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,7 +195,7 @@ impl Why {
     /// The value of the bound, where it has one.
     fn bound(&self, clamp: Clamp) -> String {
         match clamp {
-            Clamp::Min | Clamp::Initial => format!(" ({})", self.floor),
+            Clamp::Min | Clamp::Schedule | Clamp::Initial => format!(" ({})", self.floor),
             Clamp::Max => format!(" ({})", self.ceiling),
             Clamp::MaxUpRate => format!(" (at most {})", self.rate_ceiling),
             Clamp::MaxDownRate => format!(" (at least {})", self.rate_floor),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::sim::{Arrival, Faults, Random, Spread, burst, poisson};
-use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec, Timestamp};
+use crate::{
+    Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec, Timestamp,
+};
 
 /// One revision, the requests for it, and the world round it.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,11 +82,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
     let min_scale = random.below(3) as u32;
     let seconds = |random: &mut Random, bound| Duration::from_secs(random.below(bound));
     ScaleSpec {
-        policy: if random.chance(0.5) {
-            Policy::Kpa
-        } else {
-            Policy::OnArrival
-        },
+        policy: Policy::ALL[random.below(Policy::ALL.len() as u64) as usize],
         concurrency,
         target: f64::from(concurrency),
         target_utilization_percentage: 70.0,
@@ -94,6 +92,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         activation_scale: 1 + random.below(2) as u32,
         idle_timeout: seconds(random, 10),
         stable_window: Duration::from_secs(6 + random.below(30)),
+        metric_aggregation_algorithm: Aggregation::Linear,
         panic_window_percentage: 10.0,
         panic_threshold_percentage: 200.0,
         max_scale_up_rate: 2.0 + random.below(1_000) as f64,
@@ -106,6 +105,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         scale_to_zero_grace_period: seconds(random, 10),
         scale_to_zero_retention: seconds(random, 10),
         tick_interval: Duration::from_secs(2),
+        histogram_range: Duration::from_secs(60),
         max_starting: 1 + random.below(4) as u32,
         max_waiters: 1 + random.below(40) as u32,
         admission: match random.chance(0.5) {
