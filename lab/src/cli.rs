@@ -209,6 +209,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
             tail: arguments.world.tail,
             millicpus: arguments.world.cpus.map(|cpus| (cpus * 1e3).round() as u32),
             service_cpu: arguments.world.service_cpu,
+            ..World::default()
         },
         jobs: arguments.output.jobs(),
     };
