@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use stoker_core::{
-    Effect, Event, InstanceId, Load, Observations, Outcome, Policy, PolicyState, Pool, ScaleSpec,
+    Event, InstanceId, Load, Observations, Outcome, Policy, PolicyState, Pool, ScaleSpec,
     Timestamp, WaiterId, decide,
 };
 
@@ -18,6 +18,8 @@ const FUNCTIONS: usize = 10_000;
 fn spec(policy: Policy) -> ScaleSpec {
     ScaleSpec {
         policy,
+        // Kept, or there would be nothing to look at.
+        min_scale: 1,
         concurrency: 10,
         target: 10.0,
         ..common::spec()
@@ -30,13 +32,11 @@ fn used(policy: Policy) -> (Pool, Timestamp) {
     let mut pool = Pool::new(spec(policy), 1, now);
     pool.apply(Event::Tick, now);
     let first = InstanceId::new(1, 1);
+    pool.apply(Event::Ready { instance: first }, now);
     for number in 0..20 {
         let waiter = WaiterId(number);
         let deadline = now + Duration::from_secs(60);
-        let effects = pool.apply(Event::Acquire { waiter, deadline }, now);
-        if effects.iter().any(|it| matches!(it, Effect::Start { .. })) {
-            pool.apply(Event::Ready { instance: first }, now);
-        }
+        pool.apply(Event::Acquire { waiter, deadline }, now);
         let since = now;
         now = now + Duration::from_millis(20);
         let release = Event::Release {

@@ -168,9 +168,9 @@ impl Changes {
 
     fn merged(&self, mut table: Table) -> Table {
         for part in &self.parts {
-            let names = part.section.split('.').filter(|name| !name.is_empty());
-            let place = names.fold(Some(&mut table), |place, name| {
-                let below = place?.entry(name);
+            let mut names = part.section.split('.').filter(|name| !name.is_empty());
+            let place = names.try_fold(&mut table, |place, name| {
+                let below = place.entry(name);
                 let below = below.or_insert_with(|| Value::Table(Table::new()));
                 below.as_table_mut()
             });

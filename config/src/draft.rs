@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
+use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
@@ -319,6 +319,7 @@ fn blank_scaling() -> ScaleSpec {
         activation_scale: 0,
         idle_timeout: Duration::ZERO,
         stable_window: Duration::ZERO,
+        metric_aggregation_algorithm: Aggregation::Linear,
         panic_window_percentage: 0.0,
         panic_threshold_percentage: 0.0,
         max_scale_up_rate: 0.0,

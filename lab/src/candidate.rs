@@ -85,6 +85,7 @@ fn setup(function: &FunctionSpec, common: &Common) -> Setup {
     Setup {
         spec: Arc::clone(&function.scaling),
         patience: function.timeouts.queue,
+        schedule: function.schedule.clone(),
         start: Arc::clone(&common.start),
         start_cpu: common.start_cpu,
         memory_bytes: function

@@ -180,14 +180,15 @@ enum Minute {
     Start,
 }
 
-/// Does what the command line says; the exit code is 2 if a goal is met by nothing.
+/// Does what the command line says. Exit codes: 0, 1 if a goal is met by nothing, 2 if nothing could
+/// be replayed.
 pub fn run(arguments: Arguments) -> ExitCode {
     match simulate(&arguments) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(2),
+        Ok(false) => ExitCode::FAILURE,
         Err(message) => {
             eprintln!("error: {message}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
@@ -208,6 +209,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
             tail: arguments.world.tail,
             millicpus: arguments.world.cpus.map(|cpus| (cpus * 1e3).round() as u32),
             service_cpu: arguments.world.service_cpu,
+            ..World::default()
         },
         jobs: arguments.output.jobs(),
     };
@@ -434,3 +436,6 @@ fn share(text: &str) -> Result<f64, String> {
         .filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| format!("{text:?} is no share, expected a number from 0 to 1"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,10 @@
 
 mod machine;
 mod queue;
+mod schedule;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stoker_core::{
     Effect, Event, FailureKind, InstanceId, Outcome, Pool, RejectCause, StartFailure, Timestamp,
@@ -16,6 +17,9 @@ use crate::report::Report;
 use crate::tally::Tally;
 use machine::{Job, Machine, Task};
 use queue::{Happening, Queue};
+
+/// Since 1970: midnight, UTC, at the beginning of Monday, the 1st of January 2024.
+const DEFAULT_BEGIN: Duration = Duration::from_secs(1_704_067_200);
 
 /// What is settled about a replay as a whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,10 +37,12 @@ pub struct World {
     /// The share of a call's service time that it computes, in [0, 1]; it waits for something else
     /// afterwards. Matters with [`World::millicpus`] only.
     pub service_cpu: f64,
+    /// When it is time zero, for schedules.
+    pub begin: SystemTime,
 }
 
 impl Default for World {
-    /// Stops of 10 ms, 15 minutes after the last call, and processors for all.
+    /// Stops of 10 ms, 15 minutes after the last call, processors for all, and a Monday.
     fn default() -> Self {
         World {
             seed: 1,
@@ -44,6 +50,7 @@ impl Default for World {
             tail: Duration::from_secs(900),
             millicpus: None,
             service_cpu: 1.0,
+            begin: SystemTime::UNIX_EPOCH + DEFAULT_BEGIN,
         }
     }
 }
@@ -119,6 +126,7 @@ impl Engine {
             let spec = Arc::clone(&function.setup.spec);
             function.pool = Some(Pool::new(spec, arrival.function, at));
             self.apply(arrival.function, Event::Tick);
+            self.tell_schedule(arrival.function);
         }
         self.tally.arrive();
         let waiter = WaiterId(self.calls);
@@ -228,6 +236,7 @@ impl Engine {
                 let failure = self.ended.clone();
                 self.apply(function, Event::Exited { instance, failure });
             }
+            Happening::Schedule => self.tell_schedule(function),
             Happening::Tick { number } => {
                 if self.functions[function as usize].tick == number {
                     self.apply(function, Event::Tick);

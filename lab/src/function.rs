@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use stoker_config::ScheduleSpec;
 use stoker_core::{InstanceId, Pool, ScaleSpec, Timestamp};
 
 use crate::Times;
@@ -40,6 +41,8 @@ pub struct Setup {
     pub start_cpu: Duration,
     /// Memory of an instance.
     pub memory_bytes: u64,
+    /// Minimum numbers of instances by the time of day.
+    pub schedule: ScheduleSpec,
 }
 
 impl Setup {
@@ -52,6 +55,7 @@ impl Setup {
             start: Arc::default(),
             start_cpu: Duration::ZERO,
             memory_bytes: 128 << 20,
+            schedule: ScheduleSpec::default(),
         }
     }
 }

@@ -118,8 +118,10 @@ fn time(text: &str) -> Option<Duration> {
 /// Linear between the neighbours of `share`; the outermost times beyond them.
 fn between(quantiles: &[(f64, Duration)], share: f64) -> Duration {
     let above = quantiles.partition_point(|(at, _)| *at <= share);
-    let below = quantiles.get(above.wrapping_sub(1)).or(quantiles.first());
-    let above = quantiles.get(above).or(quantiles.last());
+    let below = quantiles
+        .get(above.wrapping_sub(1))
+        .or_else(|| quantiles.first());
+    let above = quantiles.get(above).or_else(|| quantiles.last());
     let (Some(&(from, least)), Some(&(to, most))) = (below, above) else {
         return Duration::ZERO;
     };

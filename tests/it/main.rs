@@ -37,6 +37,7 @@ mod reload;
 mod retries;
 mod routing;
 mod runtimes;
+mod simulate;
 mod starts;
 mod swing;
 mod tls;

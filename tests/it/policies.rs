@@ -54,7 +54,8 @@ fn every_policy_and_knob_changes_without_a_new_instance() {
     let knobs = "stable-window = \"6s\"\npanic-window-percentage = 20\n\
         panic-threshold-percentage = 300\nmax-scale-up-rate = 10\nmax-scale-down-rate = 3\n\
         scale-to-zero-grace-period = \"1s\"\nscale-to-zero-retention = \"1s\"\n\
-        tick-interval = \"100ms\"\ntarget-utilization-percentage = 90\nactivation-scale = 2\n\
+        tick-interval = \"100ms\"\nmetric-aggregation-algorithm = \"weighted-exponential\"\n\
+        target-utilization-percentage = 90\nactivation-scale = 2\n\
         scale-down-delay = \"1s\"";
     let changes = [
         ("kpa", "", ""),

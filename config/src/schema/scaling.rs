@@ -1,6 +1,6 @@
 //! The keys of a manifest that the scaler uses. Knative's knobs have Knative's names.
 
-use stoker_core::{Admission, Policy};
+use stoker_core::{Admission, Aggregation, Policy};
 
 use super::Field::{Choice, Number, Span, Whole};
 use super::Preset::{Else, Value};
@@ -107,6 +107,19 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
             d.scaling.stable_window = v
         }),
         "`kpa`: averaging window in stable mode.",
+    ),
+    key(
+        "metric-aggregation-algorithm",
+        Value("'linear'"),
+        Choice(&[
+            ("linear", |d| {
+                d.scaling.metric_aggregation_algorithm = Aggregation::Linear;
+            }),
+            ("weighted-exponential", |d| {
+                d.scaling.metric_aggregation_algorithm = Aggregation::WeightedExponential;
+            }),
+        ]),
+        "`kpa`: whether all of a window counts the same, or later seconds count more.",
     ),
     key(
         "panic-window-percentage",

@@ -68,7 +68,7 @@ impl ScheduleSpec {
         }
         let mut last = None;
         // Windows that begin when others end change nothing; there may be many such times.
-        for _ in 0..most.saturating_mul(16) {
+        for _ in 0..most.saturating_mul(4) {
             let min_scale = self.floor(time);
             if last.replace(min_scale) != Some(min_scale) {
                 let at = SystemTime::from(time);

@@ -50,7 +50,7 @@ pub(super) fn run(
     progress: &mut Progress,
 ) -> Result<Found, String> {
     let default_sweep: Sweep = GOAL_SWEEP.parse()?;
-    let sweep = plan.sweep.or(plan.goal.map(|_| &default_sweep));
+    let sweep = plan.sweep.or_else(|| plan.goal.map(|_| &default_sweep));
     let mut tried: Vec<Tried> = plan
         .policies
         .iter()
@@ -85,7 +85,9 @@ pub(super) fn run(
             }
         }
     }
-    plan.mark(&mut entries);
+    for (index, front) in plan.front(&entries).into_iter().enumerate() {
+        entries[index].pareto = front;
+    }
     let answer = plan.goal.map(|aim| plan.answer(aim, (&tried, &entries)));
     // The named ones as they were named, and then the variants by their cost.
     let cost = |entry: &Entry| plan.cost.of(&entry.report);
@@ -98,7 +100,8 @@ pub(super) fn run(
 }
 
 impl Plan<'_> {
-    fn mark(&self, entries: &mut [Entry]) {
+    /// Which of them nothing beats in cost and p99 wait.
+    fn front(&self, entries: &[Entry]) -> Vec<bool> {
         let costs: Vec<(f64, f64)> = entries
             .iter()
             .map(|entry| {
@@ -106,9 +109,7 @@ impl Plan<'_> {
                 (self.cost.of(&entry.report), wait)
             })
             .collect();
-        for (entry, front) in entries.iter_mut().zip(mark_front(&costs)) {
-            entry.pareto = front;
-        }
+        mark_front(&costs)
     }
 
     /// The variants to replay next: beside those on the Pareto front, or, with a goal, beside the
@@ -119,18 +120,12 @@ impl Plan<'_> {
         searches: &mut [Search<'_>],
         (tried, entries): (&[Tried], &[Entry]),
     ) -> Result<Vec<Tried>, String> {
-        let mut costs: Vec<(f64, f64)> = Vec::new();
-        for entry in entries {
-            let wait = entry.report.wait.p99.unwrap_or(f64::INFINITY);
-            costs.push((self.cost.of(&entry.report), wait));
-        }
-        let mut is_good = mark_front(&costs);
+        let mut is_good = self.front(entries);
         if let Some(aim) = self.goal {
             is_good.fill(false);
-            for found in [self.cheapest(aim, entries), closest(aim, entries)] {
-                if let Some(index) = found {
-                    is_good[index] = true;
-                }
+            let found = [self.cheapest(aim, entries), closest(aim, entries)];
+            for index in found.into_iter().flatten() {
+                is_good[index] = true;
             }
         }
         let mut next = Vec::new();

@@ -17,6 +17,8 @@ pub(super) enum Happening {
     Ready { instance: InstanceId },
     /// A stopped instance is gone.
     Exit { instance: InstanceId },
+    /// What the schedule says next is to be told.
+    Schedule,
     /// The pool wanted to be woken; only its last wish counts.
     Tick { number: u64 },
 }

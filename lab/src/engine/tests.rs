@@ -190,6 +190,35 @@ fn starts_compute_too() {
     assert_eq!(report.start_cpu, Duration::from_millis(40));
 }
 
+/// Two instances from one to two o'clock each day, by a clock that begins on a Monday.
+#[test]
+fn a_schedule_goes_by_the_clock() {
+    let directory = std::env::temp_dir().join(format!("stoker-lab-cron-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let manifest = directory.join("function.toml");
+    let text = "name = \"f\"\ncommand = [\"x\"]\n[scaling]\nidle-timeout = \"10s\"\n\
+        [[scaling.schedule]]\nfrom = \"0 1 * * *\"\nto = \"0 2 * * *\"\ntime-zone = \"UTC\"\n\
+        min-scale = 2\n";
+    std::fs::write(&manifest, text).unwrap();
+    let function = Changes::default().apply(Some(&manifest));
+    std::fs::remove_dir_all(&directory).unwrap();
+    let function = function.unwrap();
+    let mut engine = Engine::new(World::default());
+    let scheduled = Setup {
+        schedule: function.schedule.clone(),
+        ..Setup::new(function.scaling)
+    };
+    engine.add("f", scheduled);
+    let hour = 3_600_000;
+    engine.feed(call(0, 0));
+    engine.feed(call(5 * 24 * hour + 12 * hour, 0));
+    let report = engine.finish();
+    // Six windows of two instances, which go at once when their time is over, for they were idle
+    // for long; and two calls.
+    is(report.instance_seconds, 6.0 * 2.0 * 3_600.01 + 2.0 * 10.03);
+    assert_eq!(report.starts, 14);
+}
+
 mod properties {
     use proptest::prelude::*;
 

@@ -107,7 +107,7 @@ fn pareto(outcome: &Outcome) -> String {
     for (index, entry) in outcome.policies.iter().enumerate() {
         let x = frame.x(cost(entry));
         // Refused calls wait for ever, which is above the top.
-        let y = nanos(entry).map_or(frame.y(frame.y.high), |nanos| frame.y(nanos.log10()));
+        let y = frame.y(nanos(entry).map_or(frame.y.high, f64::log10));
         let front = if entry.pareto { " front" } else { "" };
         let shown = wait(entry.report.wait.p99);
         marks.push_str(&format!(

@@ -29,5 +29,5 @@ pub use pool::{
     FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool,
     PoolView, Record, Standing, Violation,
 };
-pub use spec::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
+pub use spec::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 pub use time::Timestamp;

@@ -37,6 +37,16 @@ impl Policy {
     }
 }
 
+/// How the load over a window is averaged, by Knative's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aggregation {
+    /// Every moment of the window counts the same.
+    #[default]
+    Linear,
+    /// Each second counts less than the next one by a constant factor.
+    WeightedExponential,
+}
+
 /// The scaling of one function. Knative's knobs have Knative's names and meanings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScaleSpec {
@@ -62,6 +72,8 @@ pub struct ScaleSpec {
     pub idle_timeout: Duration,
     /// Averaging window in stable mode, 6 s to 1 h. `kpa` only.
     pub stable_window: Duration,
+    /// How the load over a window is averaged. `kpa` only.
+    pub metric_aggregation_algorithm: Aggregation,
     /// Panic window as a share of the stable window, in percent, in [1, 100]. `kpa` only.
     pub panic_window_percentage: f64,
     /// Desired over ready, in percent, at which panic begins, in [110, 1000]. `kpa` only.

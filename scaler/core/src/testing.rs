@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
+use crate::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 
 /// On arrival, one request per instance, at most four instances, everything else out of the way.
 pub(crate) fn spec() -> ScaleSpec {
@@ -19,6 +19,7 @@ pub(crate) fn spec() -> ScaleSpec {
         activation_scale: 1,
         idle_timeout: Duration::from_secs(10),
         stable_window: Duration::from_secs(60),
+        metric_aggregation_algorithm: Aggregation::Linear,
         panic_window_percentage: 10.0,
         panic_threshold_percentage: 200.0,
         max_scale_up_rate: 1000.0,
@@ -85,6 +86,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 max_scale: min + more,
                 initial_scale: initial,
                 activation_scale: activation,
+                metric_aggregation_algorithm: aggregation(activation == 2),
                 idle_timeout: Duration::from_secs(idle),
                 stable_window: Duration::from_secs(6 + idle),
                 max_scale_up_rate: rates.0,
@@ -125,6 +127,13 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
             }
         },
     )
+}
+
+fn aggregation(weighted: bool) -> Aggregation {
+    match weighted {
+        true => Aggregation::WeightedExponential,
+        false => Aggregation::Linear,
+    }
 }
 
 fn spares((least, more): (u32, u32), idle: u64, eager: bool) -> SpareSpec {

@@ -23,6 +23,10 @@ pub(crate) struct Window {
 
 /// The longest averaging window, in seconds.
 const MOST_SECONDS: usize = 3_600;
+/// What the seconds beyond a window would weigh together.
+const WEIGHTED_PRECISION: f64 = 0.0001;
+/// The newest second counts at least this.
+const LEAST_WEIGHT: f64 = 0.2;
 /// Nanoseconds in a bucket.
 const BUCKET: u64 = 1_000_000_000;
 
@@ -72,28 +76,58 @@ impl Window {
         Some(sum / (now - from) as f64)
     }
 
+    /// The average over the last `span` in which a second counts `1 - c` times as much as the next
+    /// one, if there is any data; `c = max(1 - 0.0001^(1/n), 0.2)` with `n` seconds in the span.
+    ///
+    /// As Knative's `weighted-exponential` (`pkg/autoscaler/aggregation/bucketing.go`): the second
+    /// that has begun counts as a whole one, and those before the first data as empty.
+    pub(crate) fn weighted(&self, span: Duration) -> Option<f64> {
+        let now = self.at.as_nanos();
+        if self.since >= self.at {
+            return None;
+        }
+        let seconds = span.as_secs_f64().ceil().max(1.0);
+        let coefficient = (1.0 - WEIGHTED_PRECISION.powf(1.0 / seconds)).max(LEAST_WEIGHT);
+        // Right at its beginning a second tells nothing.
+        let last = (now - 1) / BUCKET;
+        let first = (last + 1).saturating_sub(seconds as u64).max(self.first());
+        let (mut sum, mut weight) = (0.0, coefficient);
+        for second in (first..=last).rev() {
+            let start = (second * BUCKET).max(self.since.as_nanos());
+            let length = (second + 1).saturating_mul(BUCKET).min(now) - start;
+            sum += weight * self.buckets[self.place(second)] as f64 / length as f64;
+            weight *= 1.0 - coefficient;
+        }
+        Some(sum)
+    }
+
     /// All of it that counts, as numbers.
     pub(crate) fn save(&self, words: &mut Words) {
-        words.time(self.since);
+        let known = Timestamp::from_nanos(self.first() * BUCKET);
+        words.time(self.since.max(known));
         words.time(self.at);
         let last = self.at.as_nanos() / BUCKET;
-        let first = self.first();
+        // Most functions are idle, and there may be very many.
+        let empty = |second: &u64| self.buckets[self.place(*second)] == 0;
+        let first = (self.first()..=last).find(|second| !empty(second));
+        let first = first.unwrap_or(last + 1);
         words.number(last + 1 - first);
         for second in first..=last {
             words.number(self.buckets[self.place(second)]);
         }
     }
 
-    /// None if it is none of `save`, or comes from after `now`.
-    pub(crate) fn load(words: &mut Reader<'_>, now: Timestamp) -> Option<Self> {
+    /// As much of it as `span` needs; none if it is none of `save`, or comes from after `now`.
+    pub(crate) fn load(words: &mut Reader<'_>, span: Duration, now: Timestamp) -> Option<Self> {
         let (since, at) = (words.time()?, words.time()?);
         let length = words.length(MOST_SECONDS + 2)?;
         let last = at.as_nanos() / BUCKET;
         let first = (last + 1).checked_sub(length as u64)?;
-        if length == 0 || since > at || at > now {
+        if since > at || at > now {
             return None;
         }
-        let mut window = Window::new(Duration::from_secs(length as u64), at);
+        let mut window = Window::new(span, at);
+        let kept = (last + 1).saturating_sub(window.buckets.len() as u64);
         for second in first..=last {
             let place = window.place(second);
             // The integral over a second of no more requests than can be counted.
@@ -101,9 +135,10 @@ impl Window {
             if whole > u64::from(u32::MAX) * BUCKET {
                 return None;
             }
+            // Those before what is kept are written over.
             window.buckets[place] = whole;
         }
-        window.since = since.max(Timestamp::from_nanos(first * BUCKET));
+        window.since = since.max(Timestamp::from_nanos(kept * BUCKET));
         Some(window)
     }
 

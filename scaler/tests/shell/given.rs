@@ -51,6 +51,7 @@ pub(crate) fn spec() -> ScaleSpec {
         activation_scale: 1,
         idle_timeout: NEVER,
         stable_window: Duration::from_secs(60),
+        metric_aggregation_algorithm: stoker_core::Aggregation::Linear,
         panic_window_percentage: 10.0,
         panic_threshold_percentage: 200.0,
         max_scale_up_rate: 1000.0,

@@ -192,3 +192,47 @@ fn what_is_no_time_or_no_zone() {
         assert!(zone.parse::<ZoneSpec>().is_err(), "{zone}");
     }
 }
+
+/// Whatever is written there: no panic, and an answer soon.
+#[test]
+fn any_text_is_a_time_or_is_not() {
+    let pieces = [
+        "*", "0", "7", "31", "2", "59", "-", "/", ",", "#", "L", "W", "?", " ", " ", " ", "MON",
+        "FEB", "99999", "+", "1-5", "*/7", "\u{e9}", "@yearly",
+    ];
+    let mut state = 1_u64;
+    let mut next = move |bound: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % bound
+    };
+    let mut good = 0;
+    for _ in 0..5_000 {
+        let text: String = match next(2) {
+            0 => (0..next(14)).map(|_| pieces[next(pieces.len())]).collect(),
+            _ => {
+                let fields = [
+                    "*", "0", "7", "2", "1-5", "*/2", "12", "L", "5L", "7#2", "31",
+                ];
+                [(); 5].map(|()| fields[next(fields.len())]).join(" ")
+            }
+        };
+        let Ok(time) = text.parse::<CronSpec>() else {
+            continue;
+        };
+        good += 1;
+        let window = WindowSpec {
+            from: time.clone(),
+            to: time,
+            ..window("0 0 * * *", "0 0 * * *", "Europe/Berlin", 1)
+        };
+        let schedule = ScheduleSpec {
+            windows: vec![window],
+        };
+        if good % 20 == 0 {
+            assert!(!schedule.changes(SystemTime::UNIX_EPOCH, 2).is_empty());
+        }
+    }
+    assert!(good > 100, "{good}");
+}

@@ -42,10 +42,9 @@ impl Pool {
             return None;
         }
         let level = words.count()?;
-        let mut window = Window::load(words, self.now)?;
+        let mut window = Window::load(words, self.spec.stable_window, self.now)?;
         let schedule = Schedule::load(words)?;
         window.advance(level, self.now);
-        window.resize(self.spec.stable_window);
         self.window = window;
         if self.schedule.is_empty() {
             self.schedule = schedule;

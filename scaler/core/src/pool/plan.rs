@@ -2,8 +2,8 @@
 
 use crate::pool::{InstanceState, Phase, Pool};
 use crate::{
-    Clamp, Decision, Effect, Effects, InstanceId, Load, Observations, Policy, RejectCause,
-    Timestamp, WaiterId, decide,
+    Aggregation, Clamp, Decision, Effect, Effects, InstanceId, Load, Observations, Policy,
+    RejectCause, Timestamp, WaiterId, decide,
 };
 
 use super::fleet::Instance;
@@ -116,9 +116,13 @@ impl Pool {
     fn load(&self) -> Option<Load> {
         let stable = self.spec.stable_window;
         let panic = stable.mul_f64(self.spec.panic_window_percentage / 100.0);
+        let average = |span| match self.spec.metric_aggregation_algorithm {
+            Aggregation::Linear => self.window.average(span),
+            Aggregation::WeightedExponential => self.window.weighted(span),
+        };
         Some(Load {
-            stable: self.window.average(stable)?,
-            panic: self.window.average(panic)?,
+            stable: average(stable)?,
+            panic: average(panic)?,
         })
     }
 

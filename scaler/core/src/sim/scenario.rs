@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::sim::{Arrival, Faults, Random, Spread, burst, poisson};
-use crate::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec, Timestamp};
+use crate::{
+    Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec, Timestamp,
+};
 
 /// One revision, the requests for it, and the world round it.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +92,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         activation_scale: 1 + random.below(2) as u32,
         idle_timeout: seconds(random, 10),
         stable_window: Duration::from_secs(6 + random.below(30)),
+        metric_aggregation_algorithm: Aggregation::Linear,
         panic_window_percentage: 10.0,
         panic_threshold_percentage: 200.0,
         max_scale_up_rate: 2.0 + random.below(1_000) as f64,

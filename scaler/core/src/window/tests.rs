@@ -93,3 +93,56 @@ proptest! {
         prop_assert!((average - expected).abs() < 1e-6, "{average} {expected}");
     }
 }
+
+/// By hand: over 60 s the coefficient is 0.2 (`1 - 0.0001^(1/60) = 0.142`), over 6 s it is
+/// `1 - 0.0001^(1/6) = 0.785`.
+#[test]
+fn later_seconds_weigh_more_if_that_is_asked_for() {
+    let mut window = Window::new(seconds(60), at(100_000));
+    assert_eq!(window.weighted(seconds(60)), None);
+    window.advance(8, at(101_000));
+    window.advance(2, at(102_000));
+    window.advance(4, at(102_500));
+    // 4 * 0.2 + 2 * 0.2 * 0.8 + 8 * 0.2 * 0.64.
+    let found = window.weighted(seconds(60)).unwrap();
+    assert!((found - 2.144).abs() < 1e-12, "{found}");
+    let panic = window.weighted(seconds(6)).unwrap();
+    let coefficient = 1.0 - 0.0001_f64.powf(1.0 / 6.0);
+    let rest = 1.0 - coefficient;
+    let expected = coefficient * (4.0 + rest * (2.0 + rest * 8.0));
+    assert!((panic - expected).abs() < 1e-12, "{panic}");
+    // An even load is itself, but for what came before the window.
+    window.advance(4, at(300_000));
+    let found = window.weighted(seconds(60)).unwrap();
+    assert!((found - 4.0).abs() < 1e-4, "{found}");
+}
+
+proptest! {
+    #[test]
+    fn it_is_read_as_it_was_written(
+        steps in prop::collection::vec((0_u32..3, 0_u64..9_000), 0..20),
+        span in 6_u64..70,
+    ) {
+        let mut window = Window::new(seconds(30), at(7_300));
+        let mut now = 7_300;
+        for (level, millis) in steps {
+            now += millis;
+            window.advance(level, at(now));
+        }
+        let mut words = Words::default();
+        window.save(&mut words);
+        let words = words.into_inner();
+        let mut read = Window::load(&mut Reader(&words), seconds(span), at(now)).unwrap();
+        prop_assert!(Window::load(&mut Reader(&words), seconds(span), at(now - 1)).is_none());
+        window.resize(seconds(span));
+        for _ in 0..3 {
+            for span in [1, 3, span] {
+                prop_assert_eq!(read.average(seconds(span)), window.average(seconds(span)));
+                prop_assert_eq!(read.weighted(seconds(span)), window.weighted(seconds(span)));
+            }
+            now += 700;
+            window.advance(2, at(now));
+            read.advance(2, at(now));
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
+use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 /// On arrival, one request per instance, at most ten instances, everything else out of the way.
 pub(crate) fn spec() -> ScaleSpec {
@@ -19,6 +19,7 @@ pub(crate) fn spec() -> ScaleSpec {
         activation_scale: 1,
         idle_timeout: Duration::from_secs(10),
         stable_window: Duration::from_secs(60),
+        metric_aggregation_algorithm: Aggregation::Linear,
         panic_window_percentage: 10.0,
         panic_threshold_percentage: 200.0,
         max_scale_up_rate: 1_000.0,

@@ -104,6 +104,17 @@ fn a_schedule_holds_while_the_heir_has_none_of_its_own() {
     assert_eq!(story.wait(2_000).len(), 2);
 }
 
+/// There may be very many of them.
+#[test]
+fn a_function_that_was_not_used_has_little_to_remember() {
+    for policy in [Policy::OnArrival, Policy::Kpa] {
+        let mut story = Story::new(ScaleSpec { policy, ..spec() });
+        story.wait(600_000);
+        let memory = story.pool.legacy().memory;
+        assert!(memory.len() < 32, "{}: {}", policy.name(), memory.len());
+    }
+}
+
 #[test]
 fn what_cannot_be_is_not_remembered() {
     let memory = surged(kpa()).pool.legacy().memory;
