@@ -10,7 +10,7 @@ use crate::{Moments, ScaleSpec, Timestamp};
 
 /// Seconds of idling that are worth as much as a second of starting: starting takes a CPU, idling
 /// memory only.
-const START_WEIGHT: f64 = 10.0;
+const START_WEIGHT: f64 = 5.0;
 /// Seconds of idling that no late request is worth more than.
 const DEAREST: f64 = 3600.0;
 /// A start is counted on to be over after its mean and so many mean deviations, as a round trip in
@@ -18,6 +18,8 @@ const DEAREST: f64 = 3600.0;
 const CAUTION: f64 = 4.0;
 /// Levels whose regular times are made use of.
 const REGULAR_LEVELS: u32 = 8;
+/// Arrivals over which the time between them is averaged.
+pub(super) const ARRIVALS: u32 = 1024;
 /// Waits over which it is told how many of them need a start.
 const WAITS: f64 = 256.0;
 
@@ -29,8 +31,10 @@ pub(in crate::policy) struct Demand {
     pub(super) wait: Duration,
     pub(super) start: Moments,
     pub(super) service: Moments,
-    /// Between two arrivals.
-    pub(super) gap: Moments,
+    /// Seconds between two arrivals, over so many that their average does not follow a burst: late
+    /// requests come in bursts, and would count less than others.
+    pub(super) gap: f64,
+    pub(super) arrivals: u32,
     pub(super) arrived: Option<Timestamp>,
     pub(super) levels: Levels,
     /// When more instances were needed than ever before.
@@ -81,7 +85,9 @@ impl Demand {
 
     pub(super) fn arrived(&mut self, now: Timestamp) {
         if let Some(last) = self.arrived.replace(now) {
-            self.gap.learn(now.since(last));
+            self.arrivals = (self.arrivals + 1).min(ARRIVALS);
+            let gap = now.since(last).as_secs_f64();
+            self.gap += (gap - self.gap) / f64::from(self.arrivals);
         }
     }
 
@@ -90,8 +96,8 @@ impl Demand {
             true => Fault::Nobodys,
             false => Fault::Ours,
         };
-        let lag = match self.gap.count > 0 && self.gap.mean > 0.0 {
-            true => self.start.mean / self.gap.mean,
+        let lag = match self.gap > 0.0 {
+            true => self.start.mean / self.gap,
             false => 0.0,
         };
         let limit = (DEAREST / (START_WEIGHT * self.start.mean).max(1e-6)).ln();

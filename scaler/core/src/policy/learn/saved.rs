@@ -1,6 +1,6 @@
 //! What `goal` has learned as numbers, for the heir of a gateway.
 
-use crate::policy::learn::demand::Demand;
+use crate::policy::learn::demand::{ARRIVALS, Demand};
 use crate::policy::learn::levels::{BUCKETS, Level, Levels, MOST_GROUPS};
 use crate::policy::learn::price::Price;
 use crate::policy::learn::rhythm::Rhythm;
@@ -11,11 +11,13 @@ use crate::{Moments, ScaleSpec};
 
 impl Demand {
     pub(super) fn save(&self, words: &mut Words) {
-        for moments in [self.start, self.service, self.gap] {
+        for moments in [self.start, self.service] {
             words.count(moments.count);
             words.float(moments.mean);
             words.float(moments.deviation);
         }
+        words.float(self.gap);
+        words.count(self.arrivals);
         words.time_or_none(self.arrived);
         words.time(self.peaked);
         words.float(self.waits);
@@ -39,7 +41,8 @@ impl Demand {
         Some(Demand {
             start: moments()?,
             service: moments()?,
-            gap: moments()?,
+            gap: words.float()?,
+            arrivals: words.count()?.min(ARRIVALS),
             arrived: words.time_or_none()?,
             peaked: words.time()?,
             waits: words.float()?,

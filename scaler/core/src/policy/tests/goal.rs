@@ -87,7 +87,7 @@ fn running_requests_that_end_in_time_save_a_start() {
     let (state, time) = learn(&spec, &[Seen::Started(100), Seen::Served(50)]);
     let asked = |obs| decide(&spec, state.clone(), &obs, time);
     // Two slots end 2 * 300 / 50 = 12 requests in that time. One start would pay: as long as its
-    // idle times are not known, an instance would stay for 10 * 100 ms.
+    // idle times are not known, an instance would stay for 5 * 100 ms.
     let patient = asked(full(2, 14, 0, time));
     assert_eq!(patient.why.goal.unwrap().bearable, 12);
     assert_eq!((patient.desired, wake(&patient, time)), (12, Some(300)));
@@ -233,7 +233,7 @@ fn sentences() {
         ),
         "5 instances wanted: 2 in flight and 3 waiting, at 1 per instance, need 5; 0.00 % wait \
          longer than 400ms, a start takes 100.0ms, 3 waiting get a slot in time, an idle one stays \
-         1.0s; 2 ready, 0 starting"
+         500.0ms; 2 ready, 0 starting"
     );
     assert_eq!(
         says(&spec(10), &rising(), full(6, 0, 0, now())),
