@@ -20,8 +20,9 @@ use crate::share::{Full, Held};
 /// The least advice to a caller whom there is no room for.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How long the news of an instance's end may take after its connection broke.
-pub(super) const NEWS: Duration = Duration::from_millis(100);
+/// How long the news of an instance's end may take after its connection broke: its cause is worth more
+/// to the caller than half a second.
+pub(super) const NEWS: Duration = Duration::from_millis(500);
 
 /// What a request needs to find a slot and a connection.
 pub(super) struct Seeker<'a> {

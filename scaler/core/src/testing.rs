@@ -96,7 +96,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 scale_down_delay: Duration::from_secs(delay),
                 histogram_range: Duration::from_secs(1 + 4 * idle),
                 wait_p99: Duration::from_millis(idle * 40),
-                max_idle_percentage: (idle % 3) as f64 * 100.0,
+                max_idle_percentage: percentage,
                 scale_to_zero_grace_period: Duration::from_secs(grace),
                 max_starting,
                 max_waiters,
@@ -116,10 +116,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                     replace_after,
                 },
                 slow_start: Duration::from_secs(slow),
-                backoff: Backoff {
-                    reject_after,
-                    ..spec().backoff
-                },
+                backoff: backoff(reject_after),
                 drain_timeout: Duration::from_secs(drain),
                 stop_grace: Duration::from_secs(grace),
                 spares: (idle % 2 == 1).then(|| spares((min, more), idle, slow == 0)),
@@ -127,6 +124,13 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
             }
         },
     )
+}
+
+fn backoff(reject_after: u32) -> Backoff {
+    Backoff {
+        reject_after,
+        ..spec().backoff
+    }
 }
 
 fn aggregation(weighted: bool) -> Aggregation {
