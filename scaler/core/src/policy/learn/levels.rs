@@ -79,7 +79,7 @@ impl Levels {
     /// much as `price` seconds of idling.
     pub(in crate::policy) fn hold(&self, instance: u32, price: f64) -> Hold {
         let level = self.groups.get(place(instance.max(1)));
-        level.map_or(Hold::blind(price), |level| level.hold(price))
+        level.map_or_else(|| Hold::blind(price), |level| level.hold(price))
     }
 
     /// The `instance`th level if it is learned by itself and not in use, and no higher than `most`.
