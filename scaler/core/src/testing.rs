@@ -100,10 +100,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 scale_to_zero_grace_period: Duration::from_secs(grace),
                 max_starting,
                 max_waiters,
-                admission: match admission {
-                    true => Admission::Deadline,
-                    false => Admission::Off,
-                },
+                admission: [Admission::Off, Admission::Deadline][usize::from(admission)],
                 freeze: Freeze {
                     after: freeze.0.map(Duration::from_secs),
                     keep_hot: freeze.1,
