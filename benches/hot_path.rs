@@ -149,13 +149,14 @@ fn deciding(criterion: &mut Criterion) {
         in_flight: 60,
         queued: 20,
         last_active: Timestamp::from_nanos(1),
+        scheduled: 0,
     };
     let now = Timestamp::from_nanos(1_000_000_000);
-    for (name, policy) in [("on-arrival", Policy::OnArrival), ("kpa", Policy::Kpa)] {
+    for policy in Policy::ALL {
         spec.policy = policy;
         let prior = PolicyState::default();
-        criterion.bench_function(&format!("decide, {name}"), |bencher| {
-            bencher.iter(|| decide(&spec, &prior, black_box(&observations), now).desired);
+        criterion.bench_function(&format!("decide, {}", policy.name()), |bencher| {
+            bencher.iter(|| decide(&spec, prior.clone(), black_box(&observations), now).desired);
         });
     }
 }

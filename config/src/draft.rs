@@ -316,6 +316,7 @@ fn blank_scaling() -> ScaleSpec {
         scale_to_zero_grace_period: Duration::ZERO,
         scale_to_zero_retention: Duration::ZERO,
         tick_interval: Duration::ZERO,
+        histogram_range: Duration::ZERO,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

@@ -17,10 +17,16 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
         Value("'on-arrival'"),
         Choice(&[
             ("on-arrival", |d| d.scaling.policy = Policy::OnArrival),
+            ("fixed", |d| d.scaling.policy = Policy::OnArrival),
             ("kpa", |d| d.scaling.policy = Policy::Kpa),
+            ("histogram", |d| d.scaling.policy = Policy::Histogram),
+            ("goal", |d| d.scaling.policy = Policy::Goal),
         ]),
         "`on-arrival` starts an instance when a request needs one and stops it when it has been \
-         idle; `kpa` is Knative's pod autoscaler, term for term.",
+         idle for a fixed time, and `fixed` is another name for it; `kpa` is Knative's pod \
+         autoscaler, term for term; `histogram` starts like `on-arrival`, and lets the last instance \
+         go and come back by the times for which the function was empty so far (\"Serverless in the \
+         Wild\"); `goal` meets a stated wait at the least cost.",
     ),
     key(
         "concurrency",
@@ -75,7 +81,8 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
         "idle-timeout",
         Value("'60s'"),
         Span(ZERO, DAY, |d, v| d.scaling.idle_timeout = v),
-        "`on-arrival`: how long an instance stays idle before it is stopped.",
+        "How long an instance stays idle before it is stopped; not `kpa`. `histogram` and `goal`: \
+         where they do not know better.",
     ),
     key(
         "freeze-after",
@@ -159,6 +166,15 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
             d.scaling.tick_interval = v
         }),
         "`kpa`: between two decisions that no request caused; no more than `stable-window`.",
+    ),
+    key(
+        "histogram-range",
+        Value("'4h'"),
+        Span(SECOND, DAY.saturating_mul(7), |d, v| {
+            d.scaling.histogram_range = v
+        }),
+        "`histogram`: the longest time for which the function was empty that is told apart, in \
+         240 steps.",
     ),
     key(
         "max-starting",

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::RouteSpec;
 use stoker_core::{
-    Decision, FailureKind, InstanceState, Mode, Policy, PoolView, Standing, StartFailure, Timestamp,
+    Decision, FailureKind, InstanceState, Mode, PoolView, Standing, StartFailure, Timestamp,
 };
 use stoker_gateway::{Entry, Snapshot};
 use stoker_scaler::driver::{Endpoint, Prepared};
@@ -96,7 +96,7 @@ pub(super) fn summary(
     FunctionSummary {
         name: name.to_string(),
         revision: entry.function.launch().revision.to_string(),
-        policy: policy(scaling.policy).to_owned(),
+        policy: scaling.policy.name().to_owned(),
         url: format!("{}/{name}", snapshot.gateway.function_prefix),
         concurrency: scaling.concurrency,
         min_scale: scaling.min_scale,
@@ -160,13 +160,6 @@ fn states(pool: &PoolView) -> States {
         states.frozen += u32::from(instance.frozen.is_some());
     }
     states
-}
-
-fn policy(policy: Policy) -> &'static str {
-    match policy {
-        Policy::OnArrival => "on-arrival",
-        Policy::Kpa => "kpa",
-    }
 }
 
 /// As it is called in the API.

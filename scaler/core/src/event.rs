@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Decision, InstanceId, Legacy, ScaleSpec, SpareDecision, Timestamp, WaiterId};
+use crate::{
+    Decision, FloorStep, InstanceId, Legacy, ScaleSpec, SpareDecision, Timestamp, WaiterId,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -86,6 +88,9 @@ pub enum Event {
     /// Others need the memory: the instance that is idle for the longest time is stopped, unless
     /// the policy or an operator wants as many as there are.
     Reclaim,
+    /// Whatever the policy, never fewer instances than these steps say, within `max_scale`. They
+    /// replace former ones; none ends the schedule, and the last one holds until then.
+    Schedule(Vec<FloorStep>),
     /// New scaling settings; instances stay.
     Reconfigure(Box<ScaleSpec>),
     /// A newer revision took over: finish what waits and runs here, then stop every instance. A

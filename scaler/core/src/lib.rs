@@ -16,16 +16,17 @@ mod spec;
 mod testing;
 mod time;
 mod window;
+mod words;
 
 pub use event::{Effect, Effects, Event, FailureKind, Outcome, RejectCause, StartFailure};
 pub use id::{InstanceId, WaiterId};
 pub use policy::{
-    Clamp, Decision, Load, Mode, Observations, Panic, PolicyState, RollingMax, SpareDecision,
-    SpareObservations, SpareWhy, Why, decide, decide_spares,
+    Clamp, Decision, Holds, Learning, Load, Mode, Observations, Panic, PolicyState, RollingMax,
+    SpareDecision, SpareObservations, SpareWhy, Why, decide, decide_spares,
 };
 pub use pool::{
-    Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool, PoolView,
-    Record, Standing, Violation,
+    FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool,
+    PoolView, Record, Standing, Violation,
 };
 pub use spec::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 pub use time::Timestamp;

@@ -1,11 +1,16 @@
 //! How many instances there should be.
 
+mod bounded;
+mod goal;
 mod kpa;
+mod learn;
+mod memory;
 mod on_arrival;
 mod rolling;
 mod spares;
 mod why;
 
+pub use learn::Learning;
 pub use rolling::RollingMax;
 pub use spares::{SpareDecision, SpareObservations, SpareWhy, decide_spares};
 pub use why::{Clamp, Why};
@@ -13,6 +18,8 @@ pub use why::{Clamp, Why};
 use std::time::Duration;
 
 use crate::{Policy, ScaleSpec, Timestamp};
+
+use bounded::Bounded;
 
 /// What the policy sees.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +36,8 @@ pub struct Observations {
     pub queued: u32,
     /// When the function last had a request in it.
     pub last_active: Timestamp,
+    /// Never fewer instances than this now, by a schedule; zero without one.
+    pub scheduled: u32,
 }
 
 /// Time-weighted average concurrency.
@@ -49,10 +58,41 @@ pub struct Decision {
     pub mode: Mode,
     /// Every term that led here.
     pub why: Why,
+    /// How long an instance above `desired` may be idle before it goes; none if those above
+    /// `desired` go at once, idle or not.
+    pub idle_timeout: Option<Duration>,
+    /// For which loads the answer holds.
+    pub holds: Holds,
     /// When to ask again though nothing happened.
     pub wake_at: Option<Timestamp>,
     /// To be handed in with the next question.
     pub next: PolicyState,
+}
+
+/// Requests in the function, in flight and waiting, for which a decision holds; with fewer or more
+/// the policy is asked again. A request that has to wait always asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holds {
+    /// The fewest.
+    pub least: u32,
+    /// The most.
+    pub most: u32,
+}
+
+impl Holds {
+    /// For all loads.
+    pub const ALWAYS: Holds = Holds {
+        least: 0,
+        most: u32::MAX,
+    };
+
+    /// For none: the policy is asked with every change of load.
+    pub const NEVER: Holds = Holds { least: 1, most: 0 };
+
+    /// Whether it does for this load.
+    pub const fn contains(self, level: u32) -> bool {
+        self.least <= level && level <= self.most
+    }
 }
 
 /// As in Knative.
@@ -76,6 +116,19 @@ pub struct PolicyState {
     pub initial_reached: bool,
     /// There was a decision before.
     pub decided: bool,
+    /// What the policy learned; none for one that does not, or knows nothing yet. Whoever asks
+    /// feeds it with what happens.
+    pub learned: Option<Box<Learning>>,
+}
+
+impl PolicyState {
+    /// Before the first question; the policy has learned nothing yet.
+    pub fn new(spec: &ScaleSpec) -> Self {
+        PolicyState {
+            learned: Learning::of(spec),
+            ..PolicyState::default()
+        }
+    }
 }
 
 /// Panic mode, as in Knative.
@@ -89,68 +142,18 @@ pub struct Panic {
 
 /// Answers how many live instances the function should have at `now`.
 ///
-/// Equal arguments give equal answers.
+/// Equal arguments give equal answers. The state goes in and comes back in [`Decision::next`], so
+/// that nothing is copied for it.
 pub fn decide(
     spec: &ScaleSpec,
-    prior: &PolicyState,
+    prior: PolicyState,
     obs: &Observations,
     now: Timestamp,
 ) -> Decision {
     match spec.policy {
-        Policy::OnArrival => on_arrival::decide(spec, prior, obs, now),
+        Policy::OnArrival | Policy::Histogram => on_arrival::decide(spec, prior, obs, now),
         Policy::Kpa => kpa::decide(spec, prior, obs, now),
-    }
-}
-
-/// A number of instances and the bound that changed it last.
-struct Bounded {
-    value: u32,
-    clamp: Clamp,
-}
-
-impl Bounded {
-    fn new(value: u32) -> Self {
-        Bounded {
-            value,
-            clamp: Clamp::None,
-        }
-    }
-
-    fn at_least(&mut self, bound: u32, clamp: Clamp) {
-        if self.value < bound {
-            *self = Bounded {
-                value: bound,
-                clamp,
-            };
-        }
-    }
-
-    fn at_most(&mut self, bound: u32, clamp: Clamp) {
-        if self.value > bound {
-            *self = Bounded {
-                value: bound,
-                clamp,
-            };
-        }
-    }
-
-    /// The bounds that end every policy; returns the lower one.
-    fn within_scale(
-        &mut self,
-        spec: &ScaleSpec,
-        next: &mut PolicyState,
-        obs: &Observations,
-    ) -> u32 {
-        let initial = spec.initial_scale.min(spec.max_scale);
-        next.initial_reached |= obs.ready >= initial;
-        self.at_least(spec.min_scale, Clamp::Min);
-        let mut floor = spec.min_scale;
-        if !next.initial_reached {
-            self.at_least(initial, Clamp::Initial);
-            floor = floor.max(initial);
-        }
-        self.at_most(spec.max_scale, Clamp::Max);
-        floor
+        Policy::Goal => goal::decide(spec, prior, obs, now),
     }
 }
 
@@ -161,6 +164,7 @@ fn blank(spec: &ScaleSpec, obs: &Observations) -> Why {
         mode: Mode::Stable,
         desired: 0,
         clamp: Clamp::None,
+        unclamped: 0,
         ready: obs.ready,
         starting: obs.starting,
         in_flight: obs.in_flight,

@@ -9,8 +9,10 @@ mod freeze;
 mod health;
 mod legacy;
 mod lifecycle;
+mod memory;
 mod plan;
 mod room;
+mod schedule;
 mod spares;
 mod waiters;
 
@@ -19,19 +21,22 @@ pub use estimate::{Learned, Moments};
 pub use freeze::Frozen;
 pub use health::{Record, Standing};
 pub use legacy::{Inherited, Legacy};
+pub use schedule::FloorStep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::window::Window;
 use crate::{
-    Decision, Effect, Effects, Event, InstanceId, Mode, ScaleSpec, StartFailure, Timestamp,
+    Decision, Effect, Effects, Event, InstanceId, Mode, PolicyState, ScaleSpec, StartFailure,
+    Timestamp,
 };
 
 use check::Ceilings;
 use events::Follow;
 use failures::Failures;
 use fleet::Fleet;
+use schedule::Schedule;
 use spares::Spares;
 use waiters::Waiters;
 
@@ -62,8 +67,11 @@ pub struct Pool {
     evicted: bool,
     /// `initial_scale` no longer matters.
     initial_given_up: bool,
-    /// The policy's own last answer.
+    /// The policy's own last answer, without what it remembers.
     policy: Option<Decision>,
+    /// What the policy remembers and has learned.
+    state: PolicyState,
+    schedule: Schedule,
     /// The number of instances that is in force.
     target: u32,
     /// Instances cannot be frozen, whatever the settings say.
@@ -200,6 +208,8 @@ impl Pool {
             evicted: false,
             initial_given_up: false,
             policy: None,
+            state: PolicyState::new(&spec),
+            schedule: Schedule::default(),
             target: 0,
             unfreezable: false,
             release: 0,
@@ -300,11 +310,21 @@ impl Pool {
         self.due = self.due.min(time);
     }
 
+    /// Requests in flight and waiting.
+    fn load_now(&self) -> u32 {
+        self.fleet.count().leases + self.waiters.len()
+    }
+
     /// Keeps the load that holds from now on.
     fn measure(&mut self) {
-        let level = self.fleet.count().leases + self.waiters.len();
+        let level = self.load_now();
         if self.level > 0 || level > 0 {
             self.last_active = self.now;
+        }
+        if let Some(learned) = &mut self.state.learned
+            && self.level != level
+        {
+            learned.changed(level, self.now);
         }
         self.level = level;
     }

@@ -5,11 +5,36 @@ use std::time::Duration;
 /// Which policy decides how many instances there should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Start when queued work exceeds what is starting; stop an instance that was idle for
-    /// [`ScaleSpec::idle_timeout`].
+    /// Start when queued work exceeds what is starting; stop an instance that was idle for a fixed
+    /// time, [`ScaleSpec::idle_timeout`].
     OnArrival,
     /// Knative's pod autoscaler, term for term.
     Kpa,
+    /// As on arrival, but the last instance goes and comes back by the times for which the function
+    /// was empty so far: the hybrid histogram of "Serverless in the Wild".
+    Histogram,
+    /// Meets a stated wait at the least cost.
+    Goal,
+}
+
+impl Policy {
+    /// All of them.
+    pub const ALL: [Policy; 4] = [
+        Policy::OnArrival,
+        Policy::Kpa,
+        Policy::Histogram,
+        Policy::Goal,
+    ];
+
+    /// As it is called in a manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Policy::OnArrival => "on-arrival",
+            Policy::Kpa => "kpa",
+            Policy::Histogram => "histogram",
+            Policy::Goal => "goal",
+        }
+    }
 }
 
 /// The scaling of one function. Knative's knobs have Knative's names and meanings.
@@ -32,7 +57,8 @@ pub struct ScaleSpec {
     pub initial_scale: u32,
     /// When there is any load, at least this many, at least 1.
     pub activation_scale: u32,
-    /// How long an instance stays idle before it is stopped. `on-arrival` only.
+    /// How long an instance stays idle before it is stopped. Every policy but `kpa`; those that
+    /// learn use it where they do not know better.
     pub idle_timeout: Duration,
     /// Averaging window in stable mode, 6 s to 1 h. `kpa` only.
     pub stable_window: Duration,
@@ -52,6 +78,9 @@ pub struct ScaleSpec {
     pub scale_to_zero_retention: Duration,
     /// Time between two decisions that no request caused. `kpa` only.
     pub tick_interval: Duration,
+    /// The longest time for which the function was empty that is told apart, in 240 steps, more
+    /// than zero. `histogram` only.
+    pub histogram_range: Duration,
     /// At most this many instances of the function starting at once, at least 1.
     pub max_starting: u32,
     /// At most this many requests waiting.

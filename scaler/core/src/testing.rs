@@ -27,6 +27,7 @@ pub(crate) fn spec() -> ScaleSpec {
         scale_to_zero_grace_period: Duration::from_secs(30),
         scale_to_zero_retention: Duration::ZERO,
         tick_interval: Duration::from_secs(2),
+        histogram_range: Duration::from_secs(4 * 3_600),
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,
@@ -68,13 +69,14 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
     );
     let load = (any::<bool>(), 0_u32..4, 0.0_f64..=100.0, 1_u32..4, 0_u64..3);
     let freeze = (prop::option::of(0_u64..8), 0_u32..3);
-    (any::<bool>(), scale, limits, times, rates, load, freeze).prop_map(
-        |(kpa, (min, more, initial, activation), limits, times, rates, load, freeze)| {
+    let policy = prop::sample::select(&Policy::ALL[..]);
+    (policy, scale, limits, times, rates, load, freeze).prop_map(
+        |(policy, (min, more, initial, activation), limits, times, rates, load, freeze)| {
             let (admission, failures, percentage, replace_after, slow) = load;
             let (concurrency, max_starting, max_waiters, reject_after) = limits;
             let (idle, delay, drain, grace) = times;
             ScaleSpec {
-                policy: if kpa { Policy::Kpa } else { Policy::OnArrival },
+                policy,
                 concurrency,
                 target: f64::from(concurrency),
                 min_scale: min,
@@ -88,6 +90,7 @@ pub(crate) fn any_spec() -> impl Strategy<Value = ScaleSpec> {
                 panic_threshold_percentage: rates.2,
                 target_utilization_percentage: rates.3,
                 scale_down_delay: Duration::from_secs(delay),
+                histogram_range: Duration::from_secs(1 + 4 * idle),
                 scale_to_zero_grace_period: Duration::from_secs(grace),
                 max_starting,
                 max_waiters,

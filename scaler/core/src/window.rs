@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::Timestamp;
+use crate::words::{Reader, Words};
 
 /// The integral of a level over time, kept in buckets of one second.
 ///
@@ -20,6 +21,8 @@ pub(crate) struct Window {
     buckets: Vec<u64>,
 }
 
+/// The longest averaging window, in seconds.
+const MOST_SECONDS: usize = 3_600;
 /// Nanoseconds in a bucket.
 const BUCKET: u64 = 1_000_000_000;
 
@@ -67,6 +70,48 @@ impl Window {
             sum += self.buckets[self.place(second)] as f64;
         }
         Some(sum / (now - from) as f64)
+    }
+
+    /// All of it that counts, as numbers.
+    pub(crate) fn save(&self, words: &mut Words) {
+        words.time(self.since);
+        words.time(self.at);
+        let last = self.at.as_nanos() / BUCKET;
+        let first = self.first();
+        words.number(last + 1 - first);
+        for second in first..=last {
+            words.number(self.buckets[self.place(second)]);
+        }
+    }
+
+    /// None if it is none of `save`, or comes from after `now`.
+    pub(crate) fn load(words: &mut Reader<'_>, now: Timestamp) -> Option<Self> {
+        let (since, at) = (words.time()?, words.time()?);
+        let length = words.length(MOST_SECONDS + 2)?;
+        let last = at.as_nanos() / BUCKET;
+        let first = (last + 1).checked_sub(length as u64)?;
+        if length == 0 || since > at || at > now {
+            return None;
+        }
+        let mut window = Window::new(Duration::from_secs(length as u64), at);
+        for second in first..=last {
+            let place = window.place(second);
+            // The integral over a second of no more requests than can be counted.
+            let whole = words.number()?;
+            if whole > u64::from(u32::MAX) * BUCKET {
+                return None;
+            }
+            window.buckets[place] = whole;
+        }
+        window.since = since.max(Timestamp::from_nanos(first * BUCKET));
+        Some(window)
+    }
+
+    /// The first second of which something is known.
+    fn first(&self) -> u64 {
+        let last = self.at.as_nanos() / BUCKET;
+        let kept = (last + 1).saturating_sub(self.buckets.len() as u64);
+        kept.max(self.since.as_nanos() / BUCKET)
     }
 
     /// Remembers at least `span` from now on, and keeps what is known.

@@ -55,6 +55,7 @@ impl Heir {
             | Event::Inherited(_)
             | Event::Forgo { .. }
             | Event::Reclaim
+            | Event::Schedule(_)
             | Event::Reconfigure(_)
             | Event::Retire
             | Event::ShutDown

@@ -11,6 +11,11 @@ use super::channel::{Receiver, Sender};
 use super::wire::{Message, WireInstance};
 use crate::logs::Partial;
 
+/// Numbers of a pool's memory in one message, which has room for several times as many.
+const WORDS_AT_ONCE: usize = 512;
+/// What more a pool remembers is not taken, and what is cut off is not read.
+const MOST_WORDS: usize = 1 << 16;
+
 /// All that a frozen gateway leaves to its heir.
 #[derive(Debug, Default)]
 pub struct Estate {
@@ -105,6 +110,13 @@ impl Estate {
                 function.legacy.instances.push(instance.into());
                 Ok(())
             }
+            (Message::Memory { words }, Some(function)) => {
+                let memory = &mut function.legacy.memory;
+                if memory.len() + words.len() <= MOST_WORDS {
+                    memory.extend(words);
+                }
+                Ok(())
+            }
             (Message::Waiter { waiter, deadline }, Some(function)) => {
                 let waiter = (WaiterId(waiter), Timestamp::from_nanos(deadline));
                 function.legacy.waiters.push(waiter);
@@ -134,6 +146,10 @@ impl FunctionEstate {
         sender.send(&head, None)?;
         for instance in &legacy.instances {
             sender.send(&Message::Instance(instance.into()), None)?;
+        }
+        for words in legacy.memory.chunks(WORDS_AT_ONCE) {
+            let words = words.to_vec();
+            sender.send(&Message::Memory { words }, None)?;
         }
         for (waiter, deadline) in &legacy.waiters {
             let waiter = Message::Waiter {
@@ -258,6 +274,7 @@ mod tests {
                 service: moments(32, 0.125, 0.5),
                 start: moments(3, 2.25, 0.0),
             },
+            memory: (0..2_000).map(|word| u64::MAX - word).collect(),
         };
         let estate = Estate {
             functions: vec![FunctionEstate {

@@ -67,6 +67,11 @@ pub enum Message {
     },
     /// An instance of the function named last.
     Instance(WireInstance),
+    /// What the pool of the function named last remembers; in several messages if it is much.
+    Memory {
+        /// See [`stoker_core::Legacy::memory`].
+        words: Vec<u64>,
+    },
     /// A waiter of the function named last.
     Waiter {
         /// Its id there.

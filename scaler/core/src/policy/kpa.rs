@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::policy::{Bounded, Panic, blank};
+use crate::policy::{Bounded, Holds, Panic, blank};
 use crate::{Clamp, Decision, Load, Mode, Observations, PolicyState, ScaleSpec, Timestamp, Why};
 
 /// The smallest load per instance that is planned for.
@@ -16,12 +16,12 @@ const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 /// `ceil(load / target)` over two windows, the larger one while in panic.
 pub(super) fn decide(
     spec: &ScaleSpec,
-    prior: &PolicyState,
+    prior: PolicyState,
     obs: &Observations,
     now: Timestamp,
 ) -> Decision {
-    let mut next = prior.clone();
-    if !prior.decided && obs.ready > 1 {
+    let mut next = prior;
+    if !next.decided && obs.ready > 1 {
         // Instances that nobody here asked for: a restart. What they carry is not known yet, so
         // they are kept, as Knative does.
         next.panic = Some(Panic {
@@ -56,8 +56,7 @@ pub(super) fn decide(
         why.mode = Mode::Panic;
         why.panic_peak = panic.peak;
     }
-    why.desired = result.value;
-    why.clamp = result.clamp;
+    result.explain(&mut why);
     // At zero only an arrival changes anything, and it asks by itself.
     let at_rest = result.value == 0 && serving == 0 && obs.queued == 0 && obs.in_flight == 0;
     let wake_at = (!at_rest).then(|| now + spec.tick_interval.max(LEAST_INTERVAL));
@@ -65,6 +64,9 @@ pub(super) fn decide(
         desired: result.value,
         mode: why.mode,
         why,
+        idle_timeout: None,
+        // It looks at its interval.
+        holds: Holds::ALWAYS,
         wake_at,
         next,
     }
@@ -104,11 +106,7 @@ fn formula(
         return stable;
     };
     let urgent = rated(spec, why.panic, why);
-    let mut result = if urgent.value > stable.value {
-        urgent
-    } else {
-        stable
-    };
+    let mut result = stable.or_more(urgent);
     result.at_least(panic.peak, Clamp::PanicHold);
     panic.peak = result.value;
     result

@@ -1,21 +1,21 @@
 //! Start when queued work exceeds what is starting.
 
-use crate::policy::{Bounded, blank};
+use crate::policy::{Bounded, Holds, blank};
 use crate::{Clamp, Decision, Mode, Observations, PolicyState, ScaleSpec, Timestamp, Why};
 
 /// `ready slots in use + waiting`, over the concurrency, rounded up.
 ///
 /// A request waits only when every ready slot is in use, so more instances than `ready + starting`
 /// are wanted exactly when `queued > starting * concurrency`. Instances above the result are not
-/// stopped for it: the pool stops those that were idle for `idle_timeout`, and the result is the
+/// stopped for it: the pool stops those that were idle for [`Decision::idle_timeout`], and the result is the
 /// number that stays.
 pub(super) fn decide(
     spec: &ScaleSpec,
-    prior: &PolicyState,
+    prior: PolicyState,
     obs: &Observations,
     now: Timestamp,
 ) -> Decision {
-    let mut next = prior.clone();
+    let mut next = prior;
     // Leases on draining instances, and those above a concurrency that was lowered, take no slot
     // that a new instance would have to give.
     let slots = u64::from(obs.ready) * u64::from(spec.concurrency);
@@ -39,18 +39,24 @@ pub(super) fn decide(
     }
     let floor = result.within_scale(spec, &mut next, obs);
 
+    let mut why = Why {
+        target: f64::from(spec.concurrency),
+        stable: needed,
+        delayed,
+        idle_for: now.since(obs.last_active),
+        floor,
+        ..blank(spec, obs)
+    };
+    result.explain(&mut why);
     Decision {
         desired: result.value,
         mode: Mode::Stable,
-        why: Why {
-            desired: result.value,
-            clamp: result.clamp,
-            target: f64::from(spec.concurrency),
-            stable: needed,
-            delayed,
-            idle_for: now.since(obs.last_active),
-            floor,
-            ..blank(spec, obs)
+        why,
+        idle_timeout: Some(spec.idle_timeout),
+        // Only one that must know since when less is wanted is asked each time.
+        holds: match spec.scale_down_delay.is_zero() {
+            true => Holds::ALWAYS,
+            false => Holds::NEVER,
         },
         wake_at,
         next,

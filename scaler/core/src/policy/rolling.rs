@@ -13,7 +13,7 @@ use crate::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RollingMax {
     /// Times ascend, values strictly descend.
-    entries: Vec<(Timestamp, u32)>,
+    pub(super) entries: Vec<(Timestamp, u32)>,
 }
 
 impl RollingMax {

@@ -22,5 +22,6 @@ pub(super) fn observed(stable: f64, panic: f64, ready: u32) -> Observations {
         in_flight: 0,
         queued: 0,
         last_active: now(),
+        scheduled: 0,
     }
 }

@@ -18,6 +18,9 @@ pub struct Why {
     pub desired: u32,
     /// The bound that changed the result last.
     pub clamp: Clamp,
+    /// What the result would be without that bound and with every other one; the result itself if
+    /// no bound changed it.
+    pub unclamped: u32,
     /// Instances that took requests.
     pub ready: u32,
     /// Instances on their way.
@@ -49,7 +52,8 @@ pub struct Why {
     pub delayed: u32,
     /// How long the function was empty.
     pub idle_for: Duration,
-    /// The lower bound: `min_scale`, or `initial_scale` before it was reached.
+    /// The lower bound: the largest of `min_scale`, what the schedule has for this time, and
+    /// `initial_scale` before it was reached.
     pub floor: u32,
     /// The upper bound: `max_scale`.
     pub ceiling: u32,
@@ -62,6 +66,8 @@ pub enum Clamp {
     None,
     /// Raised to `min_scale`.
     Min,
+    /// Raised to what the schedule has for this time.
+    Schedule,
     /// Lowered to `max_scale`.
     Max,
     /// Raised to `initial_scale`, which was not reached yet.
@@ -95,6 +101,7 @@ impl fmt::Display for Clamp {
         f.write_str(match self {
             Clamp::None => "no bound",
             Clamp::Min => "min_scale",
+            Clamp::Schedule => "the schedule",
             Clamp::Max => "max_scale",
             Clamp::Initial => "initial_scale",
             Clamp::ActivationScale => "activation_scale",
@@ -117,7 +124,7 @@ impl fmt::Display for Why {
         let plural = if self.desired == 1 { "" } else { "s" };
         write!(f, "{} instance{plural} wanted: ", self.desired)?;
         match self.policy {
-            Policy::OnArrival => self.fmt_on_arrival(f)?,
+            Policy::OnArrival | Policy::Histogram | Policy::Goal => self.fmt_on_arrival(f)?,
             Policy::Kpa => self.fmt_kpa(f)?,
         }
         write!(f, "; {} ready, {} starting", self.ready, self.starting)?;
@@ -163,7 +170,7 @@ impl Why {
     /// The value of the bound, where it has one.
     fn bound(&self, clamp: Clamp) -> String {
         match clamp {
-            Clamp::Min | Clamp::Initial => format!(" ({})", self.floor),
+            Clamp::Min | Clamp::Schedule | Clamp::Initial => format!(" ({})", self.floor),
             Clamp::Max => format!(" ({})", self.ceiling),
             Clamp::MaxUpRate => format!(" (at most {})", self.rate_ceiling),
             Clamp::MaxDownRate => format!(" (at least {})", self.rate_floor),

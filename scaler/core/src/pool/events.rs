@@ -1,14 +1,15 @@
 //! What each event does by itself; the policy comes after.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::pool::check::Ceilings;
 use crate::pool::fleet::Instance;
 use crate::pool::waiters::Waiter;
 use crate::pool::{InstanceState, Phase, Pool};
 use crate::{
-    Effect, Effects, Event, FailureKind, InstanceId, Outcome, RejectCause, ScaleSpec, StartFailure,
-    Timestamp, WaiterId,
+    Effect, Effects, Event, FailureKind, Holds, InstanceId, Outcome, PolicyState, RejectCause,
+    ScaleSpec, StartFailure, Timestamp, WaiterId,
 };
 
 /// What is left to do after an event.
@@ -50,6 +51,7 @@ impl Pool {
             }
             Event::Forgo { instance } => self.on_forgo(instance, effects),
             Event::Reclaim => self.on_reclaim(effects),
+            Event::Schedule(steps) => self.on_schedule(steps),
             Event::Reconfigure(spec) => self.on_reconfigure(spec.into(), effects),
             Event::Retire => {
                 if self.phase == Phase::Serving {
@@ -88,23 +90,25 @@ impl Pool {
         if self.waiters.contains(waiter) {
             return Follow::Rest;
         }
-        let follow = if self.evicted {
-            Follow::Settle
-        } else {
-            self.follow_load()
-        };
-        self.evicted = false;
+        let evicted = std::mem::take(&mut self.evicted);
         let refused = self.refusal(deadline);
         if let Some(cause) = refused {
             self.reject(waiter, cause, effects);
-            return follow;
+            return self.follow_arrival(evicted);
         }
         if self.grant(waiter, None, effects) {
-            return follow;
+            if let Some(learned) = &mut self.state.learned {
+                learned.arrived(self.now);
+                learned.granted(Duration::ZERO, self.now);
+            }
+            return self.follow_arrival(evicted);
         }
         if self.waiters.len() >= self.spec.max_waiters {
             self.reject(waiter, RejectCause::QueueFull, effects);
-            return follow;
+            return self.follow_arrival(evicted);
+        }
+        if let Some(learned) = &mut self.state.learned {
+            learned.arrived(self.now);
         }
         self.want(deadline);
         self.waiters.push(Waiter {
@@ -148,7 +152,11 @@ impl Pool {
         let Some(instance) = self.fleet.release(id, self.now) else {
             return Follow::Rest;
         };
-        self.learned.service.learn(self.now.since(since));
+        let service = self.now.since(since);
+        self.learned.service.learn(service);
+        if let Some(learned) = &mut self.state.learned {
+            learned.served(service, self.now);
+        }
         let drained = instance.state == InstanceState::Draining && instance.in_use == 0;
         let idle_since = instance.idle_since;
         let first_answer = outcome == Outcome::Answered && !instance.proven;
@@ -196,6 +204,9 @@ impl Pool {
         instance.ready_event = event;
         let took = self.now.since(instance.created);
         self.learned.start.learn(took);
+        if let Some(learned) = &mut self.state.learned {
+            learned.started(took, self.now);
+        }
         self.fleet.enter(id, InstanceState::Ready, self.now);
         self.fleet.begin_slowly(id, self.now, self.now);
         self.want(self.fleet.next_refresh());
@@ -221,9 +232,7 @@ impl Pool {
         // What it carried until now is not known here, so it counts as in use until now, and the
         // policy looks at it as after a restart.
         self.last_active = self.now;
-        if let Some(policy) = &mut self.policy {
-            policy.next.decided = false;
-        }
+        self.state.decided = false;
         Follow::Ask
     }
 
@@ -306,7 +315,11 @@ impl Pool {
         if spec.policy != self.spec.policy {
             // What one policy remembers means nothing to the other, except for the start.
             self.policy = None;
+            self.state = PolicyState::new(&spec);
             self.initial_given_up = true;
+        }
+        if let Some(learned) = &mut self.state.learned {
+            learned.adapt(&spec);
         }
         self.spec = spec;
         self.unfreezable = false;
@@ -316,13 +329,22 @@ impl Pool {
         Follow::Ask
     }
 
-    /// What follows a change of load that needs no instance. Only a policy that must know since
-    /// when less is wanted is asked each time.
+    /// What follows a change of load that needs no instance: nothing, if the policy's answer holds
+    /// for this load too.
     fn follow_load(&self) -> Follow {
+        let holds = self.policy.as_ref().map_or(Holds::ALWAYS, |it| it.holds);
         match self.phase {
             Phase::Serving if self.has_released_spares() => Follow::Settle,
-            Phase::Serving if self.spec.scale_down_delay.is_zero() => Follow::Rest,
+            Phase::Serving if holds.contains(self.load_now()) => Follow::Rest,
             _ => Follow::Settle,
+        }
+    }
+
+    /// The same for a request that does not wait; what was evicted before it may be replaced.
+    fn follow_arrival(&self, evicted: bool) -> Follow {
+        match evicted {
+            true => Follow::Settle,
+            false => self.follow_load(),
         }
     }
 

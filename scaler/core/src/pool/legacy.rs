@@ -9,8 +9,7 @@ use super::events::Follow;
 
 /// All that a pool has, at times of the clock that both pools go by.
 ///
-/// What the policy and the failed starts remember is left out: the successor looks at the instances
-/// as after a restart.
+/// What the failed starts remember is left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Legacy {
     /// Those whose slots are given out first come last.
@@ -25,6 +24,9 @@ pub struct Legacy {
     pub last_active: Timestamp,
     /// The times that requests and starts took.
     pub learned: Learned,
+    /// What the policy and its averages remember, in a form that only a pool reads. Without it, or
+    /// under another policy, the successor looks at the instances as after a restart.
+    pub memory: Vec<u64>,
 }
 
 /// One instance of a [`Legacy`].
@@ -85,6 +87,7 @@ impl Pool {
             evicted: self.evicted,
             last_active: self.last_active,
             learned: self.learned,
+            memory: self.memory(),
         }
     }
 
@@ -108,8 +111,8 @@ impl Pool {
         }
         // The revision is not new.
         self.initial_given_up = true;
-        if let Some(policy) = &mut self.policy {
-            policy.next.decided = false;
+        if !self.recall(&legacy.memory) {
+            self.state.decided = false;
         }
         // Drains, stops and idle clocks may be due already, and so may trials and further slots.
         self.due = self.now;

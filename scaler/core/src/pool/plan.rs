@@ -11,7 +11,7 @@ use super::fleet::Instance;
 impl Pool {
     /// Asks the policy if it is due (or `asked` for), and brings the instances in line with it.
     pub(super) fn settle(&mut self, asked: bool, effects: &mut Effects) {
-        let mut fresh = asked || self.is_decision_due();
+        let mut fresh = self.schedule.advance(self.now) || asked || self.is_decision_due();
         self.uphold_floor();
         loop {
             if fresh {
@@ -52,6 +52,9 @@ impl Pool {
             && let Some(waiter) = self.waiters.pop()
         {
             self.grant(waiter.id, Some(waiter.event), effects);
+            if let Some(learned) = &mut self.state.learned {
+                learned.granted(self.now.since(waiter.since), self.now);
+            }
         }
     }
 
@@ -94,8 +97,8 @@ impl Pool {
         let count = self.fleet.count();
         let load = match self.spec.policy {
             Policy::Kpa => self.load(),
-            // It asks with every request that waits, and needs no averages.
-            Policy::OnArrival => None,
+            // They ask with every request that waits, and need no averages.
+            Policy::OnArrival | Policy::Histogram | Policy::Goal => None,
         };
         let active = count.leases > 0 || !self.waiters.is_empty();
         Observations {
@@ -105,6 +108,7 @@ impl Pool {
             in_flight: count.leases,
             queued: self.waiters.len(),
             last_active: if active { self.now } else { self.last_active },
+            scheduled: self.schedule.floor(),
         }
     }
 
@@ -117,11 +121,11 @@ impl Pool {
         })
     }
 
-    /// On arrival every question is cheap and worth it; `kpa` decides at its interval, and at once
-    /// when requests wait and nothing will serve them.
+    /// Most policies are cheap to ask and worth it every time; `kpa` decides at its interval, and at
+    /// once when requests wait and nothing will serve them.
     pub(super) fn is_decision_due(&self) -> bool {
         match self.spec.policy {
-            Policy::OnArrival => true,
+            Policy::OnArrival | Policy::Histogram | Policy::Goal => true,
             Policy::Kpa => {
                 let at_zero = self.fleet.serving() == 0 && !self.waiters.is_empty();
                 let wake_at = self.policy.as_ref().map(|decision| decision.wake_at);
@@ -136,10 +140,10 @@ impl Pool {
 
     pub(super) fn ask_policy(&mut self) {
         let observations = self.observe();
-        let former = self.policy.take();
-        let mut prior = former.map(|decision| decision.next).unwrap_or_default();
+        let mut prior = std::mem::take(&mut self.state);
         prior.initial_reached |= self.initial_given_up;
-        let decision = decide(&self.spec, &prior, &observations, self.now);
+        let mut decision = decide(&self.spec, prior, &observations, self.now);
+        self.state = std::mem::take(&mut decision.next);
         if let Some(time) = decision.wake_at {
             self.want(time);
         }
@@ -208,12 +212,12 @@ impl Pool {
             self.drain(victim, effects);
         }
         self.release_frozen(effects);
-        if self.idle_timeout().is_none() {
+        let Some(timeout) = self.idle_timeout() else {
             return;
-        }
+        };
         while self.fleet.serving() > self.target
             && let Some((id, since)) = self.fleet.idlest()
-            && since + self.spec.idle_timeout <= self.now
+            && since + timeout <= self.now
         {
             self.drain(id, effects);
         }
@@ -222,27 +226,28 @@ impl Pool {
     /// Instances above this number go at once, busy or not.
     fn limit(&self) -> u32 {
         let max = self.spec.max_scale;
-        match (self.phase, self.held, self.spec.policy) {
+        match (self.phase, self.held, self.idle_timeout()) {
             (Phase::Retired | Phase::ShuttingDown, ..) if self.waiters.is_empty() => 0,
             (Phase::Retired | Phase::ShuttingDown, ..) => max,
             // What an arrival woke leaves by its idle clock.
             (Phase::Serving, Some(0), _) => max,
-            (Phase::Serving, Some(_), _) | (Phase::Serving, None, Policy::Kpa) => {
+            (Phase::Serving, Some(_), _) | (Phase::Serving, None, None) => {
                 // Those that are set aside are not part of the target.
                 let aside = self.fleet.count().aside;
                 self.target.saturating_add(aside).min(max)
             }
-            (Phase::Serving, None, Policy::OnArrival) => max,
+            (Phase::Serving, None, Some(_)) => max,
         }
     }
 
     /// How long an instance above the target may be idle, if the idle clock decides at all.
     pub(super) fn idle_timeout(&self) -> Option<std::time::Duration> {
-        let by_idle = match self.held {
-            Some(count) => count == 0,
-            None => self.spec.policy == Policy::OnArrival,
-        };
-        by_idle.then_some(self.spec.idle_timeout)
+        match (self.held, &self.policy) {
+            (Some(0), _) => Some(self.spec.idle_timeout),
+            (Some(_), _) => None,
+            (None, Some(decision)) => decision.idle_timeout,
+            (None, None) => Some(self.spec.idle_timeout),
+        }
     }
 
     /// When the instance that is idle for the longest time is to be looked at.
@@ -322,9 +327,12 @@ impl Pool {
     pub(super) fn governed(&self) -> Option<Decision> {
         let mut decision = self.policy.clone()?;
         let (desired, clamp) = self.govern();
+        if let Some(clamp) = clamp {
+            decision.why.unclamped = decision.desired;
+            decision.why.clamp = clamp;
+        }
         decision.desired = desired;
         decision.why.desired = desired;
-        decision.why.clamp = clamp.unwrap_or(decision.why.clamp);
         Some(decision)
     }
 
@@ -341,6 +349,7 @@ impl Pool {
             due = due.min(time);
         }
         due = due.min(self.fleet.next_refresh());
+        due = due.min(self.schedule.next().unwrap_or(Timestamp::MAX));
         if let Some(spares) = &self.spares {
             due = due.min(spares.look_at);
         }

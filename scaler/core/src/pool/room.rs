@@ -9,7 +9,7 @@ impl Pool {
     /// none if there is none. Whether it stops it, the policy says then.
     pub fn reclaimable(&self) -> Option<Timestamp> {
         let (_, since) = self.fleet.idlest()?;
-        let spare = self.held.is_none() && self.fleet.serving() > self.spec.min_scale;
+        let spare = self.held.is_none() && self.fleet.serving() > self.floor();
         spare.then_some(since)
     }
 

@@ -9,6 +9,7 @@ mod inheriting;
 mod kpa;
 mod model;
 mod operating;
+mod remembering;
 mod room;
 mod scaling;
 mod slots;

@@ -80,11 +80,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
     let min_scale = random.below(3) as u32;
     let seconds = |random: &mut Random, bound| Duration::from_secs(random.below(bound));
     ScaleSpec {
-        policy: if random.chance(0.5) {
-            Policy::Kpa
-        } else {
-            Policy::OnArrival
-        },
+        policy: Policy::ALL[random.below(Policy::ALL.len() as u64) as usize],
         concurrency,
         target: f64::from(concurrency),
         target_utilization_percentage: 70.0,
@@ -106,6 +102,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         scale_to_zero_grace_period: seconds(random, 10),
         scale_to_zero_retention: seconds(random, 10),
         tick_interval: Duration::from_secs(2),
+        histogram_range: Duration::from_secs(60),
         max_starting: 1 + random.below(4) as u32,
         max_waiters: 1 + random.below(40) as u32,
         admission: match random.chance(0.5) {

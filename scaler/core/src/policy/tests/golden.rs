@@ -55,7 +55,7 @@ fn without_data(ready: u32, starting: u32, queued: u32) -> Observations {
 
 #[track_caller]
 fn row(spec: ScaleSpec, prior: PolicyState, obs: Observations, expected: (u32, Mode, Clamp)) {
-    let decision = decide(&spec, &prior, &obs, now());
+    let decision = decide(&spec, prior.clone(), &obs, now());
     let found = (decision.desired, decision.mode, decision.why.clamp);
     assert_eq!(found, expected, "{}", decision.why);
 }

@@ -15,6 +15,7 @@ fn any_observations() -> impl Strategy<Value = Observations> {
             in_flight,
             queued,
             last_active: now() - Duration::from_secs(idle),
+            scheduled: 0,
         }
     })
 }
@@ -32,7 +33,7 @@ fn remember(spec: &ScaleSpec, history: &[(Observations, u64)]) -> (PolicyState, 
     let mut state = PolicyState::default();
     let mut time = now();
     for (observations, millis) in history {
-        state = decide(spec, &state, observations, time).next;
+        state = decide(spec, state, observations, time).next;
         time = time + Duration::from_millis(*millis);
     }
     (state, time)
@@ -49,7 +50,7 @@ proptest! {
     #[test]
     fn stays_within_bounds(spec in any_spec(), past in history(), obs in any_observations()) {
         let (prior, time) = remember(&spec, &past);
-        let decision = decide(&spec, &prior, &obs, time);
+        let decision = decide(&spec, prior.clone(), &obs, time);
         prop_assert!(decision.desired <= spec.max_scale);
         prop_assert!(decision.desired >= spec.min_scale);
         prop_assert!(decision.wake_at.is_none_or(|wake_at| wake_at > time));
@@ -73,8 +74,8 @@ proptest! {
             queued: obs.queued + more.3,
             ..obs.clone()
         };
-        let light = decide(&spec, &prior, &obs, time);
-        let heavy = decide(&spec, &prior, &heavier, time);
+        let light = decide(&spec, prior.clone(), &obs, time);
+        let heavy = decide(&spec, prior.clone(), &heavier, time);
         prop_assert!(heavy.desired >= light.desired, "{} then {}", light.why, heavy.why);
     }
 
@@ -87,7 +88,7 @@ proptest! {
         let (mut prior, mut time) = remember(&spec, &past);
         let mut former = 0;
         for (obs, millis) in next {
-            let decision = decide(&spec, &prior, &obs, time);
+            let decision = decide(&spec, prior.clone(), &obs, time);
             match decision.mode {
                 Mode::Panic => {
                     prop_assert!(decision.desired >= former, "{}", decision.why);
@@ -107,9 +108,9 @@ proptest! {
         obs in any_observations(),
     ) {
         let (prior, time) = remember(&spec, &past);
-        let first = decide(&spec, &prior, &obs, time);
-        prop_assert_eq!(&first, &decide(&spec, &prior, &obs, time));
-        let second = decide(&spec, &first.next, &obs, time);
+        let first = decide(&spec, prior.clone(), &obs, time);
+        prop_assert_eq!(&first, &decide(&spec, prior.clone(), &obs, time));
+        let second = decide(&spec, first.next.clone(), &obs, time);
         prop_assert_eq!((first.desired, first.mode), (second.desired, second.mode));
         prop_assert_eq!(first.next, second.next);
     }
@@ -122,7 +123,7 @@ proptest! {
     ) {
         let obs = Observations { load: None, ..obs };
         let (prior, time) = remember(&spec, &past);
-        let decision = decide(&spec, &prior, &obs, time);
+        let decision = decide(&spec, prior.clone(), &obs, time);
         let serving = obs.ready + obs.starting;
         prop_assert!(decision.desired >= serving.min(spec.max_scale));
         prop_assert!(obs.queued == 0 || decision.desired > 0);
@@ -136,7 +137,7 @@ proptest! {
     ) {
         let obs = Observations { queued: obs.queued.max(1), ..obs };
         let (prior, time) = remember(&spec, &past);
-        prop_assert!(decide(&spec, &prior, &obs, time).desired > 0);
+        prop_assert!(decide(&spec, prior.clone(), &obs, time).desired > 0);
     }
 
     /// `queued > starting * concurrency` and starting more are the same, all slots being in use.
@@ -152,7 +153,7 @@ proptest! {
             starting,
             ..observed(0.0, 0.0, ready)
         };
-        let desired = decide(&spec, &PolicyState::default(), &obs, now()).desired;
+        let desired = decide(&spec, PolicyState::default(), &obs, now()).desired;
         prop_assert_eq!(desired > ready + starting, queued > starting * concurrency);
     }
 }

@@ -16,7 +16,7 @@ fn sentence(spec: &ScaleSpec, obs: &Observations) -> String {
         initial_reached: true,
         ..PolicyState::default()
     };
-    decide(spec, &prior, obs, now()).why.to_string()
+    decide(spec, prior.clone(), obs, now()).why.to_string()
 }
 
 #[test]

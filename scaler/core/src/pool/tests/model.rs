@@ -9,8 +9,8 @@ use proptest::sample::Index;
 
 use crate::testing::any_spec;
 use crate::{
-    Effect, Event, FailureKind, Inherited, InstanceId, InstanceState, InstanceView, Outcome, Pool,
-    PoolView, ScaleSpec, Standing, Timestamp, WaiterId,
+    Effect, Event, FailureKind, FloorStep, Inherited, InstanceId, InstanceState, InstanceView,
+    Outcome, Pool, PoolView, ScaleSpec, Standing, Timestamp, WaiterId,
 };
 
 use super::failure;
@@ -35,6 +35,8 @@ enum Step {
     Reclaim,
     Pressure(u32),
     FreezeRefused,
+    /// A lower bound after so many milliseconds each.
+    Schedule(Vec<(u64, u32)>),
     Reconfigure(Box<ScaleSpec>),
     Retire,
     ShutDown,
@@ -70,6 +72,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Reclaim),
         1 => Just(Step::FreezeRefused),
         2 => (0_u32..3).prop_map(Step::Pressure),
+        1 => prop::collection::vec((0_u64..30_000, 0_u32..5), 0..4).prop_map(Step::Schedule),
         1 => any_spec().prop_map(|spec| Step::Reconfigure(Box::new(spec))),
         1 => Just(Step::Retire),
         1 => Just(Step::ShutDown),
@@ -247,6 +250,13 @@ impl Trial {
             },
             Step::FreezeRefused => Event::FreezeRefused,
             Step::Pressure(release) => Event::Pressure { release },
+            Step::Schedule(steps) => {
+                let step = |(millis, min_scale)| FloorStep {
+                    at: self.now + Duration::from_millis(millis),
+                    min_scale,
+                };
+                Event::Schedule(steps.into_iter().map(step).collect())
+            }
             Step::Reconfigure(spec) => Event::Reconfigure(spec),
             Step::Retire => Event::Retire,
             Step::ShutDown => Event::ShutDown,

@@ -186,6 +186,7 @@ impl Reference {
             | Event::Pressure { .. }
             | Event::FreezeRefused
             | Event::Retire
+            | Event::Schedule(_)
             | Event::Tick => {}
         }
     }
