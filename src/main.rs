@@ -44,6 +44,7 @@ enum Command {
     },
     /// Measure cold starts and latencies, of functions or of any URL.
     Bench(Box<stoker_bench::cli::Arguments>),
+    Simulate(Box<stoker_lab::cli::Arguments>),
     #[command(flatten)]
     Client(stoker_control::cli::Command),
 }
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Bench(arguments) => stoker_bench::cli::run(*arguments),
+        Command::Simulate(arguments) => stoker_lab::cli::run(*arguments),
         Command::Client(command) => stoker_control::cli::run(command),
     }
 }

@@ -6,11 +6,30 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 8] = [
-    ("stoker-bench", &["stoker-config", "stoker-control"]),
+const ARROWS: [(&str, &[&str]); 11] = [
+    (
+        "stoker-bench",
+        &[
+            "stoker-config",
+            "stoker-control",
+            "stoker-show",
+            "stoker-traces",
+        ],
+    ),
     ("stoker-core", &[]),
     ("stoker-config", &["stoker-core"]),
+    (
+        "stoker-lab",
+        &[
+            "stoker-config",
+            "stoker-core",
+            "stoker-show",
+            "stoker-traces",
+        ],
+    ),
     ("stoker-scaler", &["stoker-core"]),
+    ("stoker-show", &[]),
+    ("stoker-traces", &[]),
     (
         "stoker-gateway",
         &["stoker-config", "stoker-core", "stoker-scaler"],
@@ -33,6 +52,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "stoker-control",
             "stoker-core",
             "stoker-gateway",
+            "stoker-lab",
             "stoker-scaler",
         ],
     ),

@@ -156,7 +156,7 @@ impl Display for Fault {
             return Ok(());
         }
         let before = self.text.get(..self.at).unwrap_or(&self.text);
-        let shown = crate::text::printable(&self.text);
+        let shown = stoker_show::text::printable(&self.text);
         let blanks = " ".repeat(before.chars().count());
         write!(f, "\n  {shown}\n  {blanks}^")
     }

@@ -66,7 +66,7 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use stoker_traces::random::Random;
 
     #[test]
     fn a_leak_is_seen() {

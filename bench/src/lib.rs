@@ -16,8 +16,6 @@ mod load;
 pub mod machine;
 mod mode;
 pub mod output;
-mod progress;
-pub mod random;
 pub mod report;
 mod run;
 mod samples;
@@ -25,9 +23,7 @@ mod schedule;
 pub mod statistics;
 mod stop;
 mod target;
-pub mod text;
 mod timeline;
-pub mod trace;
 
 pub use histogram::Histogram;
 pub use report::Report;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use crate::Histogram;
 use crate::admin::Admin;
 use crate::load::{Apart, Counters, Crew, LATE, Plan, Running, Tally};
-use crate::progress::Progress;
 use crate::report::{Repetition, Series};
 use crate::stop::Stop;
+use stoker_show::progress::Progress;
 
 /// Between two looks at what is going on.
 const LOOK: Duration = Duration::from_millis(50);
@@ -96,7 +96,9 @@ impl Bench {
             }
             let elapsed = running.begin.elapsed();
             let done = expected.map(|all| elapsed.as_secs_f64() / all.as_secs_f64());
-            self.progress.show(done, counters.read());
+            let (answered, failed) = counters.read();
+            self.progress
+                .show(done, format_args!("{answered} answered, {failed} failed"));
         }
     }
 
@@ -171,14 +173,15 @@ impl Bench {
         } = self.quality;
         let lateness = &self.quality.lateness;
         let sent = lateness.count();
-        let quantile = |share| crate::text::span(lateness.quantile(share).unwrap_or_default());
+        let quantile =
+            |share| stoker_show::text::span(lateness.quantile(share).unwrap_or_default());
         let (median, worst) = (quantile(0.5), quantile(0.99));
         if late > 0 {
             self.note(format!(
                 "the generator was late: {late} of {sent} requests were sent more than {} after \
                  they were due (median {median}, p99 {worst}); their samples are kept, lateness \
                  included, so latencies are overstated: lower the rate or give it more CPU",
-                crate::text::span(LATE)
+                stoker_show::text::span(LATE)
             ));
         }
         if held_up > 0 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::random::Random;
+use stoker_traces::random::Random;
 
 /// When requests are due.
 #[derive(Clone, Debug)]

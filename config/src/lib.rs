@@ -8,6 +8,7 @@
 
 mod access;
 mod certificate;
+mod change;
 mod draft;
 mod error;
 mod function;
@@ -25,6 +26,7 @@ mod spec;
 mod tls;
 mod units;
 
+pub use change::{Changes, policies};
 pub use error::{ConfigError, Errors};
 pub use load::{load, load_function};
 pub use reference::reference;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use stoker_config::parse_duration;
 
-use crate::trace::WithinMinute;
 use parse::{Rate, connections, rate, time};
+use stoker_traces::WithinMinute;
 
 pub(crate) use common::{ForceArgs, LoadArgs, OutputArgs, Reuse, ShapeArgs, TargetArgs};
 

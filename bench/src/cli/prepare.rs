@@ -11,12 +11,12 @@ use crate::admin::Admin;
 use crate::client::Trust;
 use crate::load::{Crew, Work};
 use crate::mode::replay::{Mapping, Replay};
-use crate::progress::Progress;
 use crate::run::{Bench, Failure};
 use crate::stop::Stop;
 use crate::target::{Call, Targets, expand_all};
 use crate::timeline::Timeline;
-use crate::trace::{self, TraceOptions};
+use stoker_show::progress::Progress;
+use stoker_traces::TraceOptions;
 
 /// Everything that is ready before the first request.
 pub(super) struct Prepared {
@@ -89,8 +89,8 @@ fn replayed(
         seed: arguments.seed,
         ..TraceOptions::default()
     };
-    let trace =
-        trace::read_with(&arguments.trace, options).map_err(|error| Failure(error.to_string()))?;
+    let trace = stoker_traces::read_with(&arguments.trace, options)
+        .map_err(|error| Failure(error.to_string()))?;
     if trace.calls.is_empty() {
         return Err(Failure(format!(
             "{} has no calls in the part that is asked for",

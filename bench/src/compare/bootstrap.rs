@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{CompareOptions, RESOLUTION};
 use crate::Histogram;
-use crate::random::Random;
 use crate::report::Series;
 use crate::statistics::{Figure, Measure};
+use stoker_traces::random::Random;
 
 /// How a figure varies.
 #[derive(Clone, Copy, Debug)]

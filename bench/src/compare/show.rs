@@ -2,7 +2,7 @@
 
 use super::{Compared, Comparison};
 use crate::samples::duration;
-use crate::text::{self, Columns, printable};
+use stoker_show::text::{self, Columns, printable};
 
 /// The most characters of a value that differs.
 const MAX_SHOWN: usize = 60;

@@ -29,7 +29,7 @@ fn report(random: &mut Random, median_ns: f64, runs: usize, count: usize, spread
     }
 }
 
-use crate::random::Random;
+use stoker_traces::random::Random;
 
 const OPTIONS: CompareOptions = CompareOptions {
     seed: 3,

@@ -7,7 +7,7 @@ use super::{Arithmetic, Condition, Expression, Quantity, Reference, Term};
 use crate::Report;
 use crate::report::Series;
 use crate::statistics::{self, estimate};
-use crate::text;
+use stoker_show::text;
 
 /// What became of a condition.
 #[derive(Clone, Debug, PartialEq)]

@@ -69,7 +69,7 @@ impl Burst {
             bench.note(format!(
                 "the ideal schedule of {} requests takes {}",
                 self.count,
-                crate::text::span(ideal)
+                stoker_show::text::span(ideal)
             ));
         }
         Ok(())

@@ -78,7 +78,11 @@ impl Cold {
             let look = bench.crew.look(COLD);
             let done = look.answered as f64 / self.count as f64;
             let counted = (look.answered, look.failed);
-            bench.progress.show(Some(done), counted);
+            let (answered, failed) = counted;
+            bench.progress.show(
+                Some(done),
+                format_args!("{answered} answered, {failed} failed"),
+            );
             rounds_left -= 1;
             if rounds_left == 0 {
                 bench.note(format!(

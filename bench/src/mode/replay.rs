@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::load::{Plan, Wanted};
 use crate::run::{Bench, Failure};
 use crate::schedule::Schedule;
-use crate::trace::Trace;
+use stoker_traces::Trace;
 
 /// The name of the series.
 const NAME: &str = "replay";
@@ -108,7 +108,7 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Call;
+    use stoker_traces::Call;
 
     #[test]
     fn functions_take_turns_at_the_targets_or_have_their_own() {
@@ -116,6 +116,7 @@ mod tests {
             at: Duration::from_secs(at),
             function: function.to_owned(),
             duration: Some(Duration::from_millis(millis)),
+            start: None,
         };
         let trace = Trace {
             calls: vec![

@@ -3,20 +3,18 @@
 
 mod bars;
 mod cdf;
-mod chart;
-mod html;
 mod sections;
 mod timeline;
 
 use crate::Report;
 use crate::statistics::{self, Figure, Measure, estimate};
-use crate::text;
-use html::escape;
+use stoker_show::STYLE;
+use stoker_show::html::escape;
+use stoker_show::text;
 
 /// Series that have a colour of their own; others are in the tables only.
 const COLOURS: usize = 8;
 
-const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/page.js");
 
 /// The whole page. What came from outside is escaped.

@@ -7,7 +7,7 @@ use crate::Report;
 use crate::breakdown::{Breakdown, phase_names};
 use crate::report::{Repetition, Series};
 use crate::statistics::{self, Basis, Estimate, Figure, Interval, Measure, REPETITIONS, estimate};
-use crate::text::{self, Columns, printable};
+use stoker_show::text::{self, Columns, printable};
 
 /// What is not known.
 const NOTHING: &str = "-";

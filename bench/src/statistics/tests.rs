@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::random::Random;
+use stoker_traces::random::Random;
 
 /// Repetitions with these counts of samples, log-normal with a median of 1 µs and a deviation of the
 /// logarithm of `sigma`; their medians differ by `spread` of the logarithm.

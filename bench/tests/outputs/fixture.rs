@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stoker_bench::Report;
-use stoker_bench::random::Random;
 use stoker_bench::report::{FORMAT, Machine, Moment, Repetition, Series};
+use stoker_traces::random::Random;
 
 /// What must not come out of any page as it is.
 pub(crate) const HOSTILE: &str = "<script>alert('&\"')</script>\u{0}\u{1b}";

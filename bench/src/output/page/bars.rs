@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::html::{escape, table};
 use crate::Report;
 use crate::breakdown::{Breakdown, phase_names};
 use crate::report::Series;
 use crate::statistics::{Figure, Measure, estimate};
-use crate::text;
+use stoker_show::html::{escape, table};
+use stoker_show::text;
 
 /// Series that have bars; others are in the table only.
 const MAX_SERIES: usize = 12;

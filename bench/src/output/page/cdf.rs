@@ -2,12 +2,12 @@
 //! behind it.
 
 use super::COLOURS;
-use super::chart::{Axis, Frame, log_time};
-use super::html::escape;
 use crate::Report;
 use crate::report::Series;
 use crate::samples::Samples;
 use crate::statistics::Measure;
+use stoker_show::chart::{Axis, Frame, log_time};
+use stoker_show::html::escape;
 
 /// Curves of single repetitions; more would hide each other.
 const MAX_REPETITIONS: usize = 12;
@@ -29,7 +29,7 @@ pub(super) fn section(report: &Report) -> String {
     }
     let mut legend = String::new();
     for (index, series, samples) in &counted {
-        let count = crate::text::count(samples.count());
+        let count = stoker_show::text::count(samples.count());
         let name = escape(&series.name);
         legend.push_str(&format!(
             "<li class=\"k{index}\">{name} <small>{count}</small></li>\n"

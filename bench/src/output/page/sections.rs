@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::html::{escape, table};
 use crate::Report;
 use crate::output::table::{remarks, sums};
 use crate::statistics::{self, Estimate, Figure, Measure, estimate};
-use crate::text;
+use stoker_show::html::{escape, table};
+use stoker_show::text;
 
 const NOTHING: &str = "–";
 

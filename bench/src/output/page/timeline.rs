@@ -1,8 +1,8 @@
 //! Instances and requests over time.
 
-use super::chart::{Axis, Frame, linear};
 use crate::Report;
 use crate::report::Moment;
+use stoker_show::chart::{Axis, Frame, linear};
 
 /// Moments that are drawn; of more, the fullest of each group is.
 const MAX_MOMENTS: usize = 600;

@@ -66,7 +66,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Aligned columns under a heading, each as wide as its widest cell.
-pub(crate) struct Columns {
+pub struct Columns {
     rows: Vec<Vec<String>>,
     /// Columns at the left that begin at one place; the others end at one.
     texts: usize,
@@ -76,10 +76,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// With these headings, of which the first `texts` are of words and the others of figures.
-    pub(crate) fn new<S: Into<String>>(
-        headings: impl IntoIterator<Item = S>,
-        texts: usize,
-    ) -> Self {
+    pub fn new<S: Into<String>>(headings: impl IntoIterator<Item = S>, texts: usize) -> Self {
         let headings = headings.into_iter().map(Into::into).collect();
         Columns {
             rows: vec![headings],
@@ -89,7 +86,7 @@ impl Columns {
     }
 
     /// The last column is of words too.
-    pub(crate) fn ending_in_words(self) -> Self {
+    pub fn ending_in_words(self) -> Self {
         Columns {
             words_last: true,
             ..self
@@ -97,13 +94,13 @@ impl Columns {
     }
 
     /// Adds a row; cells that are missing at its end are empty.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows
             .push(cells.into_iter().map(|cell| printable(&cell)).collect());
     }
 
     /// One line per row, without blanks at the ends.
-    pub(crate) fn render(&self) -> String {
+    pub fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let mut widths = vec![0; columns];
         for row in &self.rows {

@@ -2,7 +2,7 @@
 
 /// A text as the content of an element or of a quoted attribute. What no page may have becomes a
 /// replacement character.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -21,7 +21,7 @@ pub(super) fn escape(text: &str) -> String {
 
 /// A table whose first `texts` columns are words. Cells are escaped here; a line break in a cell
 /// makes what follows it small.
-pub(super) fn table(headings: &[&str], texts: usize, rows: &[Vec<String>]) -> String {
+pub fn table(headings: &[&str], texts: usize, rows: &[Vec<String>]) -> String {
     let class = |index: usize| if index < texts { "" } else { " class=\"n\"" };
     let mut out = "<div class=\"scroll\"><table>\n<thead><tr>".to_owned();
     for (index, heading) in headings.iter().enumerate() {

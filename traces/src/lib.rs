@@ -4,17 +4,23 @@
 //!
 //! | headings | what |
 //! |---|---|
-//! | `at_s,function,duration_ms` | our own; the duration may be empty |
+//! | `function,arrival,duration,start` | what is recorded: seconds; the last two may be empty or missing |
+//! | `at_s,function,duration_ms` | the same in other units, without starts; the duration may be empty |
 //! | `app,func,end_timestamp,duration` | Azure Functions Invocation Trace 2021, seconds |
 //! | `HashOwner,HashApp,HashFunction,Trigger,1,2,...` | Azure Functions Trace 2019, calls per minute |
 //! | `TIMESTAMP,ContextTokens,GeneratedTokens` | Azure LLM Inference Dataset 2023 |
 //!
 //! Columns are found by their headings, others are passed over, and so are empty lines and those that
-//! begin with `#`. Nothing here knows of the rest of the bench but chance.
+//! begin with `#`.
+
+#![forbid(unsafe_code)]
 
 mod formats;
+pub mod random;
+mod stream;
 mod time;
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -22,6 +28,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use formats::Format;
+pub use stream::Stream;
 
 /// The longest line that is read, bytes; one of the 2019 trace has about 10 KiB.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
@@ -47,6 +54,8 @@ pub struct Call {
     pub function: String,
     /// How long it took, if the trace tells.
     pub duration: Option<Duration>,
+    /// How long the start took that it caused, if the trace tells.
+    pub start: Option<Duration>,
 }
 
 /// How calls are spread over a minute of which only their number is known.
@@ -154,31 +163,71 @@ pub fn read(path: &Path) -> Result<Trace, TraceError> {
 
 /// Reads a file line by line.
 pub fn read_with(path: &Path, options: TraceOptions) -> Result<Trace, TraceError> {
-    let named = |mut error: TraceError| {
-        error.file = path.display().to_string();
-        error
-    };
-    let failed = |line: u64, cause: std::io::Error| {
-        named(TraceError::new(
-            line,
-            "",
-            format!("cannot be read: {cause}"),
-        ))
-    };
-    let mut file = BufReader::new(File::open(path).map_err(|cause| failed(0, cause))?);
+    let mut lines = Lines::open(path)?;
     let mut parser = TraceParser::new(options);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let mut bounded = file.by_ref().take(MAX_LINE_BYTES + 1);
-        let read = bounded.read_until(b'\n', &mut line);
-        let read = read.map_err(|cause| failed(parser.line + 1, cause))?;
-        if read == 0 {
-            return parser.finish().map_err(named);
+    while lines.next()? {
+        let read = parser.line(&lines.text());
+        read.map_err(|error| lines.named(error))?;
+    }
+    parser.finish().map_err(|error| lines.named(error))
+}
+
+/// The lines of a file, of bounded length.
+#[derive(Debug)]
+struct Lines {
+    name: String,
+    file: BufReader<File>,
+    line: Vec<u8>,
+    /// Read so far.
+    count: u64,
+    bytes: u64,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, TraceError> {
+        let name = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Ok(Lines {
+                name,
+                file: BufReader::with_capacity(1 << 16, file),
+                line: Vec::new(),
+                count: 0,
+                bytes: 0,
+            }),
+            Err(cause) => {
+                let error = TraceError::new(0, "", format!("cannot be read: {cause}"));
+                Err(TraceError {
+                    file: name,
+                    ..error
+                })
+            }
         }
-        parser
-            .line(&String::from_utf8_lossy(&line))
-            .map_err(named)?;
+    }
+
+    /// Reads the next one; false if there is none.
+    fn next(&mut self) -> Result<bool, TraceError> {
+        self.line.clear();
+        let mut bounded = self.file.by_ref().take(MAX_LINE_BYTES + 1);
+        let read = bounded.read_until(b'\n', &mut self.line);
+        self.count += 1;
+        let read = read.map_err(|cause| {
+            let message = format!("cannot be read: {cause}");
+            self.named(TraceError::new(self.count, "", message))
+        })?;
+        self.bytes += read as u64;
+        Ok(read > 0)
+    }
+
+    /// The one that was read last, with its end; what is not UTF-8 is replaced.
+    fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.line)
+    }
+
+    fn named(&self, error: TraceError) -> TraceError {
+        TraceError {
+            file: self.name.clone(),
+            ..error
+        }
     }
 }
 
@@ -193,6 +242,8 @@ pub struct TraceParser {
     outside: u64,
     /// Calls that would have been before the trace's beginning.
     early: u64,
+    /// Where counts of calls are gathered in place of the calls, if they are.
+    counts: Option<Vec<stream::MinuteCounts>>,
 }
 
 impl TraceParser {
@@ -205,6 +256,7 @@ impl TraceParser {
             calls: Vec::new(),
             outside: 0,
             early: 0,
+            counts: None,
         }
     }
 
@@ -237,12 +289,21 @@ impl TraceParser {
 
     /// After the last line.
     pub fn finish(mut self) -> Result<Trace, TraceError> {
-        let Some(format) = self.format else {
+        let Some(format) = self.format.take() else {
             let message = format!("there is no line of headings: {}", formats::EXPECTED);
             return Err(TraceError::new(0, "", message));
         };
         // Stable, so that calls at the same time stay in the order of the file.
         self.calls.sort_by_key(|call| call.at);
+        let notes = self.notes(&format);
+        Ok(Trace {
+            calls: self.calls,
+            notes,
+        })
+    }
+
+    /// What was assumed and left out.
+    fn notes(&self, format: &Format) -> Vec<String> {
         let mut notes = vec![format.note(&self.options)];
         if self.early > 0 {
             notes.push(format!(
@@ -256,10 +317,7 @@ impl TraceParser {
                 self.outside
             ));
         }
-        Ok(Trace {
-            calls: self.calls,
-            notes,
-        })
+        notes
     }
 
     /// Takes a call that began so many seconds after the trace.
@@ -267,7 +325,7 @@ impl TraceParser {
         &mut self,
         at_s: f64,
         function: &str,
-        duration: Option<Duration>,
+        (duration, start): (Option<Duration>, Option<Duration>),
     ) -> Result<(), TraceError> {
         if at_s < 0.0 {
             self.early += 1;
@@ -290,6 +348,7 @@ impl TraceParser {
             at,
             function: function.to_owned(),
             duration,
+            start,
         });
         Ok(())
     }
@@ -331,6 +390,20 @@ impl<'a> Row<'a> {
         let number = self.number(column, seconds)?;
         Duration::try_from_secs_f64(number)
             .map_err(|_| self.fault(column, format!("{number} s is no duration: it is negative")))
+    }
+
+    /// None if the column is missing or the field is empty.
+    fn optional_duration(
+        &self,
+        column: Option<&Column>,
+        seconds: f64,
+    ) -> Result<Option<Duration>, TraceError> {
+        match column {
+            Some(column) if !self.text(column)?.is_empty() => {
+                self.duration(column, seconds).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn fault(&self, column: &Column, message: String) -> TraceError {

@@ -1,5 +1,6 @@
 //! What is going on, on the standard error.
 
+use std::fmt::Arguments;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ const BAR: usize = 30;
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bar on a terminal, a line per part elsewhere, nothing if it is to be quiet.
-pub(crate) struct Progress {
+pub struct Progress {
     kind: Kind,
     label: String,
     drawn: Option<Instant>,
@@ -23,7 +24,8 @@ enum Kind {
 }
 
 impl Progress {
-    pub(crate) fn new(quiet: bool) -> Progress {
+    /// Nothing is drawn yet.
+    pub fn new(quiet: bool) -> Progress {
         let kind = match (quiet, io::stderr().is_terminal()) {
             (true, _) => Kind::Quiet,
             (false, true) => Kind::Bar,
@@ -37,7 +39,7 @@ impl Progress {
     }
 
     /// Another part begins.
-    pub(crate) fn part(&mut self, label: String) {
+    pub fn part(&mut self, label: String) {
         self.clear();
         if self.kind == Kind::Lines && self.label != label {
             writeln!(io::stderr(), "{label}").ok();
@@ -46,7 +48,7 @@ impl Progress {
     }
 
     /// How far it is, if that is known, and what is counted.
-    pub(crate) fn show(&mut self, done: Option<f64>, (answered, failed): (u64, u64)) {
+    pub fn show(&mut self, done: Option<f64>, counted: Arguments<'_>) {
         let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= INTERVAL);
         if self.kind != Kind::Bar || !due {
             return;
@@ -55,15 +57,11 @@ impl Progress {
         let bar = bar(done);
         let label = &self.label;
         // Losing it harms nobody.
-        write!(
-            io::stderr(),
-            "\r\x1b[K{label} {bar} {answered} answered, {failed} failed"
-        )
-        .ok();
+        write!(io::stderr(), "\r\x1b[K{label} {bar} {counted}").ok();
     }
 
     /// Takes the bar away, for something else is about to be written.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if self.kind == Kind::Bar && self.drawn.take().is_some() {
             write!(io::stderr(), "\r\x1b[K").ok();
         }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Column, Row, TraceError, TraceOptions, TraceParser, WithinMinute, time};
 use crate::random::Random;
+use crate::stream::MinuteCounts;
+use crate::{Column, Row, TraceError, TraceOptions, TraceParser, WithinMinute, time};
 
-pub(super) const EXPECTED: &str = "known are 'at_s,function,duration_ms', \
-     'app,func,end_timestamp,duration' (Azure 2021), 'HashOwner,HashApp,HashFunction,Trigger,1,2,...' \
+pub(super) const EXPECTED: &str = "known are 'function,arrival,duration,start', \
+     'at_s,function,duration_ms', 'app,func,end_timestamp,duration' (Azure 2021), 'HashOwner,HashApp,HashFunction,Trigger,1,2,...' \
      (Azure 2019) and 'TIMESTAMP,ContextTokens,GeneratedTokens' (Azure LLM 2023)";
 
 /// Digits of a hash that a name has: two of them are 96 bits.
@@ -24,6 +25,9 @@ pub(super) enum Format {
         at: Column,
         function: Column,
         duration: Option<Column>,
+        start: Option<Column>,
+        /// Of one unit of the duration, in seconds.
+        unit_s: f64,
     },
     Azure2021 {
         app: Column,
@@ -46,6 +50,11 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// True if it counts calls by the minute.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self, Format::Azure2019 { .. })
+    }
+
     /// By the headings.
     pub(super) fn of(headings: &[&str], line: u64) -> Result<Self, TraceError> {
         let find = |name: &str| {
@@ -55,13 +64,20 @@ impl Format {
             let name = headings[index].to_owned();
             Some(Column { name, index })
         };
-        if let (Some(at), Some(function)) = (find("at_s"), find("function")) {
-            let duration = find("duration_ms");
-            return Ok(Format::Own {
-                at,
-                function,
-                duration,
-            });
+        if let Some(function) = find("function") {
+            for (at, duration, unit_s) in
+                [("arrival", "duration", 1.0), ("at_s", "duration_ms", 1e-3)]
+            {
+                if let Some(at) = find(at) {
+                    return Ok(Format::Own {
+                        at,
+                        function,
+                        duration: find(duration),
+                        start: find("start"),
+                        unit_s,
+                    });
+                }
+            }
         }
         if let (Some(app), Some(function), Some(end), Some(duration)) = (
             find("app"),
@@ -110,6 +126,8 @@ impl Format {
                 at,
                 function,
                 duration,
+                start,
+                unit_s,
             } => {
                 let at_s = row.number(at, 1.0)?;
                 if at_s < 0.0 {
@@ -119,13 +137,9 @@ impl Format {
                 if name.is_empty() {
                     return Err(row.fault(function, "the function has no name".to_owned()));
                 }
-                let duration = match duration {
-                    Some(column) if !row.text(column)?.is_empty() => {
-                        Some(row.duration(column, 1e-3)?)
-                    }
-                    _ => None,
-                };
-                out.call(at_s, name, duration)
+                let duration = row.optional_duration(duration.as_ref(), *unit_s)?;
+                let start = row.optional_duration(start.as_ref(), 1.0)?;
+                out.call(at_s, name, (duration, start))
             }
             Format::Azure2021 {
                 app,
@@ -136,7 +150,7 @@ impl Format {
                 let name = hashed(row.text(app)?, row.text(function)?);
                 let duration = row.duration(duration, 1.0)?;
                 let at_s = row.number(end, 1.0)? - duration.as_secs_f64();
-                out.call(at_s, &name, Some(duration))
+                out.call(at_s, &name, (Some(duration), None))
             }
             Format::Azure2019 {
                 app,
@@ -165,7 +179,7 @@ impl Format {
                     return Err(row.fault(generated, format!("{tokens} tokens are less than none")));
                 }
                 let duration = out.options.model_base + times(out.options.model_per_token, tokens);
-                out.call(at_s, "llm", Some(duration))
+                out.call(at_s, "llm", (Some(duration), None))
             }
         }
     }
@@ -173,7 +187,12 @@ impl Format {
     /// What it is and what was assumed.
     pub(super) fn note(&self, options: &TraceOptions) -> String {
         match self {
-            Format::Own { .. } => "trace of at_s, function, duration_ms".to_owned(),
+            Format::Own { start: None, .. } => {
+                "trace of functions, arrivals and durations".to_owned()
+            }
+            Format::Own { .. } => {
+                "trace of functions, arrivals, durations and start times".to_owned()
+            }
             Format::Azure2021 { .. } => {
                 "Azure Functions Invocation Trace 2021: arrivals are ends less durations".to_owned()
             }
@@ -206,6 +225,7 @@ fn minute_counts(
     row: &Row<'_>,
     out: &mut TraceParser,
 ) -> Result<(), TraceError> {
+    let mut counts = Vec::new();
     for (minute, column) in minutes {
         let number = row.number(column, 1.0)?;
         if !(0.0..=MAX_PER_MINUTE).contains(&number) || number.fract() != 0.0 {
@@ -214,18 +234,40 @@ fn minute_counts(
         let start_s = f64::from(minute - 1) * MINUTE_S;
         if out.options.is_outside(start_s, MINUTE_S) {
             out.outside += number as u64;
-            continue;
+        } else if number > 0.0 {
+            counts.push((*minute, number as u32));
         }
-        // By function and minute, so that what else is in the file or asked for changes nothing.
-        let mut random = Random::new(out.options.seed ^ fnv(&format!("{name} {minute}")));
-        for index in 0..number as u64 {
-            let place = match out.options.within_minute {
-                WithinMinute::Uniform => index as f64 / number,
-                WithinMinute::Poisson => random.unit(),
-                WithinMinute::Start => 0.0,
-            };
-            out.call(start_s + place * MINUTE_S, name, None)?;
-        }
+    }
+    if let Some(all) = &mut out.counts {
+        all.push(MinuteCounts {
+            name: name.to_owned(),
+            counts,
+        });
+        return Ok(());
+    }
+    for (minute, count) in counts {
+        spread(name, minute, count, out)?;
+    }
+    Ok(())
+}
+
+/// The calls of one function in one minute.
+pub(super) fn spread(
+    name: &str,
+    minute: u32,
+    count: u32,
+    out: &mut TraceParser,
+) -> Result<(), TraceError> {
+    let start_s = f64::from(minute - 1) * MINUTE_S;
+    // By function and minute, so that what else is in the file or asked for changes nothing.
+    let mut random = Random::new(out.options.seed ^ fnv(&format!("{name} {minute}")));
+    for index in 0..count {
+        let place = match out.options.within_minute {
+            WithinMinute::Uniform => f64::from(index) / f64::from(count),
+            WithinMinute::Poisson => random.unit(),
+            WithinMinute::Start => 0.0,
+        };
+        out.call(start_s + place * MINUTE_S, name, (None, None))?;
     }
     Ok(())
 }

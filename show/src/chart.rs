@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
+use crate::html::escape;
 
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 14.0;
@@ -10,37 +10,47 @@ const TOP: f64 = 14.0;
 const BOTTOM: f64 = 42.0;
 
 /// A place on an axis and what is written there; an empty text is a line of the grid only.
-pub(super) type Tick = (f64, String);
+pub type Tick = (f64, String);
 
 /// One axis, from its lower to its higher end, which are not equal.
-pub(super) struct Axis {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) ticks: Vec<Tick>,
-    pub(super) label: &'static str,
+pub struct Axis {
+    /// Its lower end.
+    pub low: f64,
+    /// Its higher end.
+    pub high: f64,
+    /// Where there are lines.
+    pub ticks: Vec<Tick>,
+    /// What it is of.
+    pub label: &'static str,
 }
 
 /// An empty chart, in units of its own that the page scales.
-pub(super) struct Frame {
-    pub(super) width: f64,
-    pub(super) height: f64,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
+pub struct Frame {
+    /// With the words at its left.
+    pub width: f64,
+    /// With the words below it.
+    pub height: f64,
+    /// To the right.
+    pub x: Axis,
+    /// Upwards.
+    pub y: Axis,
 }
 
 impl Frame {
-    pub(super) fn x(&self, value: f64) -> f64 {
+    /// Where a value of the x axis is, within the chart.
+    pub fn x(&self, value: f64) -> f64 {
         let share = (value - self.x.low) / (self.x.high - self.x.low);
         LEFT + share.clamp(0.0, 1.0) * (self.width - LEFT - RIGHT)
     }
 
-    pub(super) fn y(&self, value: f64) -> f64 {
+    /// Where a value of the y axis is, within the chart.
+    pub fn y(&self, value: f64) -> f64 {
         let share = (value - self.y.low) / (self.y.high - self.y.low);
         self.height - BOTTOM - share.clamp(0.0, 1.0) * (self.height - TOP - BOTTOM)
     }
 
     /// The chart with `marks` on it. `attributes` go to the element as they are.
-    pub(super) fn render(&self, title: &str, attributes: &str, marks: &str) -> String {
+    pub fn render(&self, title: &str, attributes: &str, marks: &str) -> String {
         let (left, right) = (LEFT, self.width - RIGHT);
         let (top, bottom) = (TOP, self.height - BOTTOM);
         let mut svg = format!(
@@ -93,7 +103,7 @@ fn label(svg: &mut String, anchor: &str, [x, y]: [f64; 2], text: &str) {
 
 /// An axis of the logarithm of nanoseconds round what is between these, with 1, 2 and 5 of every
 /// decade where there is room.
-pub(super) fn log_time(low_ns: f64, high_ns: f64, label: &'static str) -> Axis {
+pub fn log_time(low_ns: f64, high_ns: f64, label: &'static str) -> Axis {
     let low = low_ns.max(1.0).log10();
     let high = high_ns.max(1.0).log10();
     let margin = ((high - low) * 0.03).max(0.02);
@@ -116,7 +126,7 @@ pub(super) fn log_time(low_ns: f64, high_ns: f64, label: &'static str) -> Axis {
 }
 
 /// An axis from 0 to at least `most`, in round steps.
-pub(super) fn linear(most: f64, unit: &str, label: &'static str) -> Axis {
+pub fn linear(most: f64, unit: &str, label: &'static str) -> Axis {
     let most = if most > 0.0 { most } else { 1.0 };
     let rough = most / 5.0;
     let decade = 10_f64.powf(rough.log10().floor());

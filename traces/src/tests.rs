@@ -136,7 +136,7 @@ fn faults_say_where_they_are() {
     for (text, wanted) in [
         (
             "",
-            "trace: there is no line of headings: known are 'at_s,function,duration_ms', ",
+            "trace: there is no line of headings: known are 'function,arrival,duration,start', ",
         ),
         (
             "a,b\n",

@@ -1,0 +1,80 @@
+//! What is planned, by its time.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use stoker_core::{InstanceId, Timestamp};
+
+/// Something that is going to happen to a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    /// A call on this instance ends, which began then.
+    Release {
+        instance: InstanceId,
+        since: Timestamp,
+    },
+    /// A starting instance serves.
+    Ready { instance: InstanceId },
+    /// A stopped instance is gone.
+    Exit { instance: InstanceId },
+    /// The pool wanted to be woken; only its last wish counts.
+    Tick { number: u64 },
+}
+
+/// In the order of times; equal times in the order of planning.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    heap: BinaryHeap<Planned>,
+    planned: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    at: Timestamp,
+    /// Unique.
+    sequence: u64,
+    function: u32,
+    happening: Happening,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, at: Timestamp, function: u32, happening: Happening) {
+        self.planned += 1;
+        self.heap.push(Planned {
+            at,
+            sequence: self.planned,
+            function,
+            happening,
+        });
+    }
+
+    /// Takes the next one unless it is later than `time`.
+    pub(super) fn pop_until(&mut self, time: Timestamp) -> Option<(Timestamp, u32, Happening)> {
+        if self.heap.peek()?.at > time {
+            return None;
+        }
+        let next = self.heap.pop()?;
+        Some((next.at, next.function, next.happening))
+    }
+}
+
+impl Ord for Planned {
+    /// The earliest is the greatest, for the heap gives the greatest first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+    }
+}
+
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl Eq for Planned {}

@@ -1,0 +1,265 @@
+use std::time::Duration;
+
+use stoker_config::Changes;
+
+use crate::{Arrival, Engine, Report, Setup, Times, World, replay};
+use stoker_core::Timestamp;
+
+/// As a command line has it.
+fn setup(text: &str) -> Setup {
+    let changes: Changes = text.parse().unwrap();
+    Setup::new(changes.apply(None).unwrap().scaling)
+}
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_nanos(millis * 1_000_000)
+}
+
+fn call(millis: u64, service_millis: u64) -> Arrival {
+    Arrival {
+        at: at(millis),
+        function: 0,
+        service: Duration::from_millis(service_millis),
+        start: None,
+    }
+}
+
+fn run(text: &str, calls: &[Arrival]) -> Report {
+    let start: Times = "20ms".parse().unwrap();
+    replay(setup(text).spec, calls.iter().copied(), &start, 1)
+}
+
+fn is(value: f64, wanted: f64) {
+    assert!((value - wanted).abs() < 1e-6, "{value} is not {wanted}");
+}
+
+/// Quantiles have three digits.
+fn about(value: Option<f64>, wanted: f64) {
+    let value = value.unwrap();
+    assert!(
+        (value - wanted).abs() <= wanted * 1e-3,
+        "{value} is not {wanted}"
+    );
+}
+
+/// Starts at 0, serves from 20 to 120 ms, is idle for 10 s, and takes 10 ms to end.
+#[test]
+fn one_call_on_arrival() {
+    let report = run("on-arrival,idle=10s", &[call(0, 100)]);
+    assert_eq!((report.calls, report.served, report.cold), (1, 1, 1));
+    about(report.wait.p50, 0.02);
+    about(report.wait.p999, 0.02);
+    is(report.instance_seconds, 10.13);
+    is(report.busy_seconds, 0.1);
+    is(report.gb_seconds, 10.13 * 0.134_217_728);
+    assert_eq!((report.starts, report.reversals), (1, 1));
+    // (20 + 100) / 100.
+    is(report.slowdown.geometric_mean, 1.2);
+    assert_eq!(report.span, Duration::from_secs(900));
+}
+
+/// The second call finds the instance of the first one, the third finds it busy.
+#[test]
+fn a_warm_call_waits_for_nothing() {
+    let calls = [call(0, 100), call(1_000, 100), call(1_050, 10)];
+    let report = run("on-arrival,idle=10s", &calls);
+    assert_eq!((report.starts, report.peak_instances), (2, 2));
+    assert_eq!((report.delayed, report.cold), (2, 2));
+    // The third starts at 1,050 an instance, that is ready at 1,070; from 1,080 on it is idle.
+    is(report.instance_seconds, 11.11 + 10.04);
+    is(report.busy_seconds, 0.21);
+    about(report.wait.p50, 0.02);
+    is(report.wait.mean, 0.04 / 3.0);
+    // Sizes of 1.2, 1 and 3.
+    is(report.slowdown.max, 3.6_f64.cbrt());
+}
+
+/// A call that waits takes the slot that is free first, which is not that of its own start.
+#[test]
+fn a_busy_instance_that_ends_serves_who_waits() {
+    let report = run("on-arrival", &[call(0, 100), call(110, 100)]);
+    assert_eq!((report.starts, report.cold), (2, 1));
+    // It waits from 110 to 120, and its start is in vain.
+    about(report.wait.p50, 0.01);
+    about(report.wait.p99, 0.02);
+}
+
+/// Empty since 120 ms; stable window and grace are over at 90.12 s, and a decision is made each 2 s.
+#[test]
+fn kpa_keeps_its_last_instance_for_window_and_grace() {
+    let report = run("kpa", &[call(0, 100)]);
+    is(report.instance_seconds, 92.01);
+    assert_eq!((report.starts, report.cold), (1, 1));
+}
+
+#[test]
+fn with_max_scale_calls_queue() {
+    let calls = [call(0, 100), call(0, 100), call(0, 100)];
+    let report = run("on-arrival,max-scale=1,admission=off", &calls);
+    assert_eq!((report.starts, report.delayed, report.cold), (1, 3, 3));
+    about(report.wait.p50, 0.12);
+    is(report.wait.max, 0.22);
+}
+
+/// Two at once on one instance; it is busy from 20 to 220 ms and not twice.
+#[test]
+fn busy_time_counts_instances_not_calls() {
+    let calls = [call(0, 100), call(0, 200)];
+    let report = run("on-arrival,concurrency=2,idle=1s", &calls);
+    assert_eq!((report.starts, report.peak_instances), (1, 1));
+    is(report.busy_seconds, 0.2);
+    is(report.instance_seconds, 1.23);
+}
+
+#[test]
+fn who_waits_too_long_is_refused_and_counts_as_waiting_for_ever() {
+    let world = World::default();
+    let mut engine = Engine::new(world);
+    let slow = Setup {
+        patience: Duration::from_millis(50),
+        start: std::sync::Arc::new(Times::Fixed(Duration::from_millis(200))),
+        ..setup("on-arrival")
+    };
+    assert_eq!(engine.add("f", slow), 0);
+    engine.feed(call(0, 10));
+    engine.feed(call(1_000, 10));
+    let report = engine.finish();
+    assert_eq!((report.served, report.refused_expired), (1, 1));
+    assert_eq!((report.wait.p50, report.wait.p99), (Some(0.0), None));
+    is(report.delayed_share(), 0.5);
+}
+
+#[test]
+fn recorded_starts_are_taken_in_order() {
+    let recorded = |millis, start| Arrival {
+        start: Some(Duration::from_millis(start)),
+        ..call(millis, 10)
+    };
+    let calls = [recorded(0, 300), recorded(60_000, 100)];
+    let report = run("on-arrival,idle=1s", &calls);
+    about(report.wait.p50, 0.1);
+    is(report.wait.max, 0.3);
+}
+
+#[test]
+fn instances_are_paid_for_until_the_end_of_the_tail() {
+    let report = run("on-arrival,min-scale=1", &[call(100_000, 0)]);
+    // From the first call on, for 15 minutes.
+    is(report.instance_seconds, 900.0);
+}
+
+/// Two calls share one processor; each takes twice as long, and nothing waits for a slot once the
+/// instances are there.
+#[test]
+fn on_a_small_machine_calls_slow_each_other_down() {
+    let world = World {
+        millicpus: Some(1_000),
+        ..World::default()
+    };
+    let mut engine = Engine::new(world);
+    engine.add("f", setup("on-arrival,idle=1s"));
+    engine.feed(call(0, 100));
+    engine.feed(call(0, 100));
+    let report = engine.finish();
+    // From 20 to 220 ms.
+    is(report.busy_seconds, 0.4);
+    is(report.instance_seconds, 2.0 * 1.23);
+    // 220 of 100 each.
+    is(report.slowdown.geometric_mean, 2.2);
+}
+
+/// Starts of which all is processor time take twice as long if there are two.
+#[test]
+fn starts_compute_too() {
+    let world = World {
+        millicpus: Some(1_000),
+        service_cpu: 0.0,
+        ..World::default()
+    };
+    let mut engine = Engine::new(world);
+    let busy = Setup {
+        start_cpu: Duration::from_millis(20),
+        ..setup("on-arrival,idle=1s")
+    };
+    engine.add("f", busy);
+    engine.feed(call(0, 100));
+    engine.feed(call(0, 100));
+    let report = engine.finish();
+    about(report.wait.p50, 0.04);
+    is(report.busy_seconds, 0.2);
+    assert_eq!(report.start_cpu, Duration::from_millis(40));
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any calls, small enough for queues and refusals.
+    fn any_calls() -> impl Strategy<Value = Vec<Arrival>> {
+        prop::collection::vec((0_u64..5_000, 0_u64..400, 0_u32..3), 1..60).prop_map(|all| {
+            let mut now = 0;
+            let calls = all.into_iter().map(|(gap, service, function)| {
+                now += gap * gap / 5_000;
+                Arrival {
+                    function,
+                    ..call(now, service)
+                }
+            });
+            calls.collect()
+        })
+    }
+
+    fn play(calls: &[Arrival], text: &str, millicpus: Option<u32>, seed: u64) -> Report {
+        let world = World {
+            seed,
+            millicpus,
+            ..World::default()
+        };
+        let mut engine = Engine::new(world);
+        for name in ["a", "b", "c"] {
+            let start = "lognormal(200ms,1)".parse::<Times>().unwrap();
+            engine.add(
+                name,
+                Setup {
+                    start: start.into(),
+                    start_cpu: Duration::from_millis(10),
+                    patience: Duration::from_secs(2),
+                    ..setup(text)
+                },
+            );
+        }
+        for arrival in calls {
+            engine.feed(*arrival);
+        }
+        engine.finish()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Every call is answered once, an instance is alive while it is busy, and equal seeds give
+        /// equal reports, whatever the policy.
+        #[test]
+        fn nothing_is_lost(
+            calls in any_calls(),
+            policy in prop::sample::select(stoker_config::policies()),
+            rest in prop::sample::select(vec!["", ",max-scale=1", ",concurrency=3", ",max-waiters=2"]),
+            millicpus in prop::option::of(200_u32..3_000),
+            seed: u64,
+        ) {
+            let text = format!("{policy}{rest}");
+            let report = play(&calls, &text, millicpus, seed);
+            prop_assert_eq!(report.calls, calls.len() as u64);
+            prop_assert_eq!(report.calls, report.served + report.refused);
+            prop_assert!(report.cold <= report.delayed && report.delayed <= report.served);
+            prop_assert!(report.instance_seconds >= report.busy_seconds - 1e-6);
+            prop_assert_eq!(report.timeline.calls.iter().sum::<u64>(), report.calls);
+            prop_assert_eq!(report.timeline.starts.iter().sum::<u64>(), report.starts);
+            let alive: f64 = report.timeline.instances.iter().sum();
+            let alive = alive * report.timeline.width_seconds;
+            prop_assert!((alive - report.instance_seconds).abs() < 1e-3 * alive.max(1.0));
+            prop_assert_eq!(&play(&calls, &text, millicpus, seed), &report);
+        }
+    }
+}
