@@ -1,4 +1,4 @@
-//! What every request pays in the gateway itself: routing, a lease, and now and then a decision.
+//! What every request pays in the gateway itself: routing and a lease.
 
 use std::fs;
 use std::hint::black_box;
@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use stoker_core::{
-    InstanceId, Load, Observations, Policy, PolicyState, StartFailure, Timestamp, decide,
-};
+use stoker_core::{InstanceId, StartFailure};
 use stoker_gateway::{Gateway, Metrics};
 use stoker_scaler::driver::{
     BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, Started, Stop,
@@ -132,34 +130,5 @@ fn lease(criterion: &mut Criterion) {
     });
 }
 
-fn deciding(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut spec = gateway(&runtime, 1).snapshot().functions["f0"]
-        .spec
-        .scaling
-        .as_ref()
-        .clone();
-    let observations = Observations {
-        load: Some(Load {
-            stable: 37.5,
-            panic: 80.0,
-        }),
-        ready: 4,
-        starting: 1,
-        in_flight: 60,
-        queued: 20,
-        last_active: Timestamp::from_nanos(1),
-        scheduled: 0,
-    };
-    let now = Timestamp::from_nanos(1_000_000_000);
-    for policy in Policy::ALL {
-        spec.policy = policy;
-        let prior = PolicyState::default();
-        criterion.bench_function(&format!("decide, {}", policy.name()), |bencher| {
-            bencher.iter(|| decide(&spec, prior.clone(), black_box(&observations), now).desired);
-        });
-    }
-}
-
-criterion_group!(benches, routing, lease, deciding);
+criterion_group!(benches, routing, lease);
 criterion_main!(benches);

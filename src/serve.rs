@@ -172,6 +172,7 @@ impl Parts {
         let gateway = Gateway::with_telemetry(config, Arc::clone(&scaler), metrics, telemetry);
         let gateway = Arc::new(gateway);
         gateway.keys().load()?;
+        gateway.keep_schedules();
         let file = origin.file.to_owned();
         let reloader = Reloader::spawn(file.clone(), watched, read_at, Arc::clone(&gateway));
         let server = Arc::new(Server::prepare(listeners, &listen, Arc::clone(&gateway))?);

@@ -14,9 +14,9 @@ use stoker_core::{Admission, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
-    Contract, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits, GatewayTimeouts,
-    Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern, RateSubject,
-    RecordSpec, ResourcesSpec, RetrySpec, TracesSpec,
+    Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
+    RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -117,6 +117,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) working_directory: Option<PathBuf>,
     pub(crate) user: Option<String>,
     pub(crate) scaling: ScaleSpec,
+    pub(crate) schedule: Vec<WindowDraft>,
     pub(crate) target: Option<f64>,
     pub(crate) max_starting: Option<u32>,
     pub(crate) server_errors_fail: bool,
@@ -128,6 +129,15 @@ pub(crate) struct FunctionDraft {
     /// Without its rate limits.
     pub(crate) access: AccessSpec,
     pub(crate) rate_limits: Vec<RateLimitDraft>,
+}
+
+/// A window of the schedule; `None` was not allowed or is missing.
+#[derive(Clone, Default)]
+pub(crate) struct WindowDraft {
+    pub(crate) from: Option<CronSpec>,
+    pub(crate) to: Option<CronSpec>,
+    pub(crate) zone: Option<ZoneSpec>,
+    pub(crate) min_scale: u32,
 }
 
 /// A route; `None` as path was not allowed or is missing.
@@ -260,6 +270,7 @@ impl FunctionDraft {
             working_directory: None,
             user: None,
             scaling: blank_scaling(),
+            schedule: Vec::new(),
             target: None,
             max_starting: None,
             server_errors_fail: false,

@@ -12,8 +12,9 @@ use crate::error::ConfigError;
 use crate::isolation;
 use crate::page::{Page, Rules, locate};
 use crate::runtime;
+use crate::schedule;
 use crate::schema::{self, manifest, rules};
-use crate::spec::{AccessSpec, FunctionSpec, RouteSpec};
+use crate::spec::{AccessSpec, FunctionSpec, RouteSpec, ScheduleSpec};
 use crate::units::format_duration;
 
 /// A function and where its manifest says what other manifests may contradict.
@@ -55,6 +56,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     };
     let name = name(&mut rules, &mut draft, place.absolute);
     scaling(&mut rules, &mut draft);
+    let schedule = schedule::function(&mut rules, &mut draft);
     deadlines(&mut rules, &mut draft);
     runtime::function(&mut rules, &mut draft);
     program(&mut rules, &mut draft, place.absolute);
@@ -64,7 +66,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     let (name_line, issuers_line) = (line_of("name"), line_of("access.jwt.issuers"));
     let function = name.filter(|_| page.is_whole()).map(|name| {
         let (routes, route_lines) = routes(std::mem::take(&mut draft.routes));
-        let spec = finish(draft, (name, routes), place.absolute);
+        let spec = finish(draft, (name, routes, schedule), place.absolute);
         Function {
             spec,
             file: place.file.to_owned(),
@@ -205,7 +207,7 @@ fn routes(drafts: Vec<RouteDraft>) -> (Vec<RouteSpec>, Vec<usize>) {
 
 fn finish(
     draft: FunctionDraft,
-    (name, routes): (Arc<str>, Vec<RouteSpec>),
+    (name, routes, schedule): (Arc<str>, Vec<RouteSpec>, ScheduleSpec),
     manifest: &Path,
 ) -> FunctionSpec {
     let home = directory(manifest);
@@ -223,6 +225,7 @@ fn finish(
         working_directory: draft.working_directory.unwrap_or_else(|| home.to_owned()),
         user: draft.user,
         scaling: Arc::new(scaling),
+        schedule,
         limits: Arc::new(draft.limits),
         resources: draft.resources,
         isolation: Arc::new(draft.isolation),

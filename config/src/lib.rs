@@ -21,6 +21,7 @@ mod load;
 mod page;
 mod reference;
 mod runtime;
+mod schedule;
 mod schema;
 mod spec;
 mod tls;

@@ -14,6 +14,7 @@ mod rows;
 pub(crate) mod rules;
 mod runtime;
 mod scaling;
+mod schedule;
 mod show;
 mod starts;
 mod suggest;

@@ -8,6 +8,7 @@ mod pattern;
 mod record;
 mod revision;
 mod runtime;
+mod schedule;
 mod starts;
 mod telemetry;
 mod tls;
@@ -21,6 +22,7 @@ pub use listener::ListenerSpec;
 pub(crate) use pattern::is_identifier;
 pub use record::RecordSpec;
 pub use runtime::{Interface, Language, RuntimeSpec};
+pub use schedule::{CronSpec, FloorChange, ScheduleSpec, WindowSpec, ZoneSpec};
 pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
@@ -284,6 +286,8 @@ pub struct FunctionSpec {
     pub user: Option<String>,
     /// Instances, concurrency, queue.
     pub scaling: Arc<ScaleSpec>,
+    /// Minimum numbers of instances by the time of day.
+    pub schedule: ScheduleSpec,
     /// What a request may send and an instance may use.
     pub limits: Arc<FunctionLimits>,
     /// What an instance may use as a whole.

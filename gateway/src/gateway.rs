@@ -15,6 +15,7 @@ use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::overload::{self, Pressure, Room};
 use crate::router::Router;
+use crate::schedule;
 use crate::tls::Tls;
 use crate::{Function, Metrics, Scaler, Telemetry};
 
@@ -293,6 +294,9 @@ impl Entry {
     /// What is counted of a revision goes on where `before` was.
     fn new(spec: Arc<FunctionSpec>, function: Arc<Function>, before: Option<&Arc<Entry>>) -> Self {
         let access = before.and_then(|before| before.access.as_deref());
+        if !spec.schedule.is_empty() || before.is_some_and(|it| !it.spec.schedule.is_empty()) {
+            schedule::tell(&spec.schedule, &function);
+        }
         Entry {
             access: Access::new(&spec.name, &spec.access, access),
             // Another revision is counted apart.

@@ -31,6 +31,7 @@ mod proxy_protocol;
 mod response;
 mod retry;
 mod router;
+mod schedule;
 mod server;
 mod share;
 mod telemetry;

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use stoker_core::{
-    Effect, Effects, Event, InstanceId, Pool, PoolView, RejectCause, ScaleSpec, Timestamp, WaiterId,
+    Effect, Effects, Event, FloorStep, InstanceId, Pool, PoolView, RejectCause, ScaleSpec, Timestamp,
+    WaiterId,
 };
 use tokio::sync::oneshot;
 
@@ -140,6 +141,20 @@ impl<C: Send + 'static> Function<C> {
     /// Changes the scaling; instances stay.
     pub fn reconfigure(&self, scaling: ScaleSpec) {
         self.apply(Event::Reconfigure(Box::new(scaling)));
+    }
+
+    /// From each time of the wall clock on there are to be at least so many instances, `now` being
+    /// the present. Replaces what was said before.
+    pub fn schedule(&self, now: SystemTime, changes: impl Iterator<Item = (SystemTime, u32)>) {
+        let present = self.shared.clock.now();
+        let steps = changes.map(|(at, min_scale)| FloorStep {
+            at: match at.duration_since(now) {
+                Ok(later) => present + later,
+                Err(earlier) => present - earlier.duration(),
+            },
+            min_scale,
+        });
+        self.apply(Event::Schedule(steps.collect()));
     }
 
     /// Holds the number of instances at `desired`, or hands it back to the policy.

@@ -28,6 +28,7 @@ mod keys;
 mod many;
 mod memory;
 mod overload;
+mod policies;
 mod preload;
 mod protocols;
 mod proxy_protocol;

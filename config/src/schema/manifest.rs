@@ -48,6 +48,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
             policy only.",
         content: Content::Keys(scaling::SCALING),
     },
+    super::schedule::SCHEDULE,
     Section {
         name: "queue",
         meaning: "Requests that wait for an instance.",

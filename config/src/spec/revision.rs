@@ -28,6 +28,7 @@ impl FunctionSpec {
             working_directory,
             user,
             scaling,
+            schedule: _,
             limits,
             resources,
             isolation,

@@ -13,6 +13,7 @@ mod load;
 mod manifest;
 mod revision;
 mod runtime;
+mod scaling;
 mod speed;
 mod telemetry;
 mod tls;

@@ -21,8 +21,9 @@ mod words;
 pub use event::{Effect, Effects, Event, FailureKind, Outcome, RejectCause, StartFailure};
 pub use id::{InstanceId, WaiterId};
 pub use policy::{
-    Clamp, Decision, Holds, Learning, Load, Mode, Observations, Panic, PolicyState, RollingMax,
-    SpareDecision, SpareObservations, SpareWhy, Why, decide, decide_spares,
+    Clamp, Decision, Forecast, Holds, IdlePattern, Learning, Load, Mode, Observations, Panic,
+    PolicyState, RollingMax, SpareDecision, SpareObservations, SpareWhy, Why, decide,
+    decide_spares,
 };
 pub use pool::{
     FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool,

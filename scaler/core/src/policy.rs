@@ -2,6 +2,7 @@
 
 mod bounded;
 mod goal;
+mod histogram;
 mod kpa;
 mod learn;
 mod memory;
@@ -10,7 +11,7 @@ mod rolling;
 mod spares;
 mod why;
 
-pub use learn::Learning;
+pub use learn::{Forecast, IdlePattern, Learning};
 pub use rolling::RollingMax;
 pub use spares::{SpareDecision, SpareObservations, SpareWhy, decide_spares};
 pub use why::{Clamp, Why};
@@ -151,7 +152,8 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     match spec.policy {
-        Policy::OnArrival | Policy::Histogram => on_arrival::decide(spec, prior, obs, now),
+        Policy::OnArrival => on_arrival::decide(spec, prior, obs, now),
+        Policy::Histogram => histogram::decide(spec, prior, obs, now),
         Policy::Kpa => kpa::decide(spec, prior, obs, now),
         Policy::Goal => goal::decide(spec, prior, obs, now),
     }
@@ -172,6 +174,7 @@ fn blank(spec: &ScaleSpec, obs: &Observations) -> Why {
         load: obs.load,
         target: 0.0,
         stable: 0,
+        ahead: 0,
         panic: 0,
         rate_floor: 0,
         rate_ceiling: 0,
@@ -180,6 +183,7 @@ fn blank(spec: &ScaleSpec, obs: &Observations) -> Why {
         panic_peak: 0,
         delayed: 0,
         idle_for: Duration::ZERO,
+        idle_pattern: None,
         floor: spec.min_scale,
         ceiling: spec.max_scale,
     }

@@ -26,10 +26,6 @@ impl Words {
         self.0.push(u64::from(flag));
     }
 
-    pub(crate) fn real(&mut self, real: f64) {
-        self.0.push(real.to_bits());
-    }
-
     pub(crate) fn time(&mut self, time: Timestamp) {
         self.0.push(time.as_nanos());
     }
@@ -74,12 +70,6 @@ impl Reader<'_> {
         }
     }
 
-    /// A finite one.
-    pub(crate) fn real(&mut self) -> Option<f64> {
-        let real = f64::from_bits(self.number()?);
-        real.is_finite().then_some(real)
-    }
-
     pub(crate) fn time(&mut self) -> Option<Timestamp> {
         self.number().map(Timestamp::from_nanos)
     }
@@ -104,7 +94,6 @@ mod tests {
         words.number(u64::MAX);
         words.count(7);
         words.flag(true);
-        words.real(-0.5);
         words.time_or_none(None);
         words.time_or_none(Some(Timestamp::from_nanos(9)));
         words.span(Duration::from_nanos(11));
@@ -112,7 +101,6 @@ mod tests {
         let mut reader = Reader(&words);
         assert_eq!(reader.number(), Some(u64::MAX));
         assert_eq!((reader.count(), reader.flag()), (Some(7), Some(true)));
-        assert_eq!(reader.real(), Some(-0.5));
         assert_eq!(reader.time_or_none(), Some(None));
         assert_eq!(reader.time_or_none(), Some(Some(Timestamp::from_nanos(9))));
         assert_eq!(reader.span(), Some(Duration::from_nanos(11)));
@@ -123,7 +111,6 @@ mod tests {
     fn what_cannot_be_is_not_believed() {
         assert_eq!(Reader(&[1 << 32]).count(), None);
         assert_eq!(Reader(&[2]).flag(), None);
-        assert_eq!(Reader(&[f64::NAN.to_bits()]).real(), None);
         assert_eq!(
             (Reader(&[4]).length(3), Reader(&[3]).length(3)),
             (None, Some(3))

@@ -70,6 +70,7 @@ impl Seen {
             Event::Retire | Event::ShutDown => Seen::Other(Ending::Retired),
             Event::Ready { .. }
             | Event::Inherited(_)
+            | Event::Schedule(_)
             | Event::Forgo { .. }
             | Event::ForgoSpares
             | Event::FreezeRefused
@@ -295,7 +296,7 @@ impl Decided {
         let why = &decision.why;
         Decided {
             desired: decision.desired,
-            unclamped: why.desired,
+            unclamped: why.unclamped,
             mode: decision.mode,
             ready: why.ready,
             starting: why.starting,

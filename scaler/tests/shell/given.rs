@@ -59,6 +59,7 @@ pub(crate) fn spec() -> ScaleSpec {
         scale_to_zero_grace_period: Duration::from_secs(30),
         scale_to_zero_retention: Duration::ZERO,
         tick_interval: Duration::from_secs(2),
+        histogram_range: Duration::from_secs(14_400),
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,

@@ -50,9 +50,7 @@ pub(super) fn decide(
     }
     why.floor = result.within_scale(spec, &mut next, obs);
 
-    if let Some(panic) = &mut next.panic {
-        // What other bounds raised is not taken back in panic either.
-        panic.peak = panic.peak.max(result.value);
+    if let Some(panic) = &next.panic {
         why.mode = Mode::Panic;
         why.panic_peak = panic.peak;
     }
@@ -112,13 +110,14 @@ fn formula(
     result
 }
 
-/// One window's wish within the bounds on the rate of change. Any wish is at least the activation
-/// scale; a request that came just now is one, though it has no weight in the averages yet.
+/// One window's wish within the bounds on the rate of change. Whatever is not zero by then is at
+/// least the activation scale; a request that came just now counts, though it has no weight in the
+/// averages yet.
 fn rated(spec: &ScaleSpec, wish: u32, why: &Why) -> Bounded {
     let mut result = Bounded::new(wish);
     result.at_least(why.rate_floor, Clamp::MaxDownRate);
     result.at_most(why.rate_ceiling, Clamp::MaxUpRate);
-    if wish > 0 || why.queued > 0 || why.in_flight > 0 {
+    if result.value > 0 || why.queued > 0 || why.in_flight > 0 {
         result.at_least(spec.activation_scale.max(1), Clamp::ActivationScale);
     }
     result

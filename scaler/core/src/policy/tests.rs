@@ -1,6 +1,7 @@
 //! The policies by themselves.
 
 mod golden;
+mod histogram;
 mod properties;
 mod sentences;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::policy::{Forecast, IdlePattern};
 use crate::{Load, Mode, Policy};
 
 /// Every term of a decision.
@@ -36,6 +37,9 @@ pub struct Why {
     pub target: f64,
     /// Instances for the stable load, before any bound; for `on-arrival`, for the requests now.
     pub stable: u32,
+    /// Instances for requests to come, those for the requests now included; zero if the policy
+    /// expects none.
+    pub ahead: u32,
     /// Instances for the panic load, before any bound; `kpa` only.
     pub panic: u32,
     /// `floor(max(1, ready) / max_scale_down_rate)`, `kpa` only.
@@ -52,6 +56,8 @@ pub struct Why {
     pub delayed: u32,
     /// How long the function was empty.
     pub idle_for: Duration,
+    /// What is known of the times for which the function is empty, `histogram` only.
+    pub idle_pattern: Option<IdlePattern>,
     /// The lower bound: the largest of `min_scale`, what the schedule has for this time, and
     /// `initial_scale` before it was reached.
     pub floor: u32,
@@ -124,7 +130,8 @@ impl fmt::Display for Why {
         let plural = if self.desired == 1 { "" } else { "s" };
         write!(f, "{} instance{plural} wanted: ", self.desired)?;
         match self.policy {
-            Policy::OnArrival | Policy::Histogram | Policy::Goal => self.fmt_on_arrival(f)?,
+            Policy::OnArrival | Policy::Goal => self.fmt_on_arrival(f)?,
+            Policy::Histogram => self.fmt_histogram(f)?,
             Policy::Kpa => self.fmt_kpa(f)?,
         }
         write!(f, "; {} ready, {} starting", self.ready, self.starting)?;
@@ -142,6 +149,24 @@ impl Why {
             "{} in flight and {} waiting, at {} per instance, need {}",
             self.in_flight, self.queued, self.target, self.stable
         )
+    }
+
+    fn fmt_histogram(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_on_arrival(f)?;
+        let IdlePattern { seen, forecast } = self.idle_pattern.unwrap_or_default();
+        match forecast {
+            Forecast::Unknown => write!(f, "; {seen} idle times are too few to tell the next"),
+            Forecast::Scattered => {
+                write!(f, "; {seen} idle times are too scattered to tell the next")
+            }
+            Forecast::Beyond => write!(f, "; most of {seen} idle times were beyond the histogram"),
+            Forecast::Between(earliest, latest) => write!(
+                f,
+                "; empty for {:.1?}, {} kept ahead, as by {seen} idle times the next request comes \
+                 after {earliest:.1?} to {latest:.1?}",
+                self.idle_for, self.ahead
+            ),
+        }
     }
 
     fn fmt_kpa(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

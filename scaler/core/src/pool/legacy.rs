@@ -101,7 +101,7 @@ impl Pool {
         self.ceilings.raise(&self.fleet, &self.waiters);
         self.held = legacy.held;
         self.evicted = legacy.evicted;
-        self.last_active = self.last_active.max(legacy.last_active.min(self.now));
+        self.last_active = legacy.last_active.min(self.now);
         self.learned = Learned {
             service: legacy.learned.service.checked(),
             start: legacy.learned.start.checked(),

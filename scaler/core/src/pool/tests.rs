@@ -5,6 +5,7 @@ mod ending;
 mod failing;
 mod freezing;
 mod health;
+mod histogram;
 mod inheriting;
 mod kpa;
 mod model;

@@ -46,6 +46,49 @@ fn on_arrival() {
 }
 
 #[test]
+fn histogram() {
+    let spec = ScaleSpec {
+        policy: Policy::Histogram,
+        ..crate::testing::spec()
+    };
+    let obs = Observations {
+        last_active: now() - Duration::from_secs(600),
+        ..observed(0.0, 0.0, 0)
+    };
+    assert_eq!(
+        sentence(&spec, &obs),
+        "0 instances wanted: 0 in flight and 0 waiting, at 1 per instance, need 0; 0 idle times \
+         are too few to tell the next; 0 ready, 0 starting"
+    );
+    let mut prior = PolicyState::new(&spec);
+    let learned = prior.learned.as_mut().unwrap();
+    for period in 0..8 {
+        let end = Timestamp::ZERO + Duration::from_secs(630 * period);
+        learned.changed(0, end);
+        learned.changed(1, end + Duration::from_secs(630));
+    }
+    assert_eq!(
+        decide(&spec, prior, &obs, now()).why.to_string(),
+        "1 instance wanted: 0 in flight and 0 waiting, at 1 per instance, need 0; empty for \
+         600.0s, 1 kept ahead, as by 8 idle times the next request comes after 540.0s to 726.0s; \
+         0 ready, 0 starting"
+    );
+}
+
+#[test]
+fn what_the_schedule_raises() {
+    let obs = Observations {
+        scheduled: 3,
+        ..observed(0.0, 0.0, 0)
+    };
+    assert_eq!(
+        sentence(&crate::testing::spec(), &obs),
+        "3 instances wanted: 0 in flight and 0 waiting, at 1 per instance, need 0; 0 ready, 0 \
+         starting; set by the schedule (3)"
+    );
+}
+
+#[test]
 fn kpa_in_panic() {
     assert_eq!(
         sentence(&kpa(), &observed(1.2, 2.0, 1)),
