@@ -323,3 +323,6 @@ fn why_of(seen: Seen) -> Ending {
         _ => Ending::Policy,
     }
 }
+
+#[cfg(test)]
+mod tests;
