@@ -1,6 +1,7 @@
 //! Virtual time: what happens, in order, and what the pools make of it.
 
 mod machine;
+mod progress;
 mod queue;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::function::{Arrival, Function, Setup, Waiting};
 use crate::report::Report;
 use crate::tally::Tally;
 use machine::{Job, Machine, Task};
+pub use progress::Progress;
 use queue::{Happening, Queue};
 
 /// What is settled about a replay as a whole.
