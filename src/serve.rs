@@ -43,7 +43,8 @@ pub(crate) fn serve(file: &Path, takeover: bool) -> ExitCode {
 }
 
 fn run(file: &Path) -> Result<(), Box<dyn Error>> {
-    let config = stoker_config::load(file)?;
+    let mut config = stoker_config::load(file)?;
+    stoker_control::policies::apply(&mut config);
     let named = |error: Box<dyn Error>| Box::from(format!("stoker: {error}"));
     run_with(file, config).map_err(named)
 }

@@ -41,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stoker-config",
             "stoker-core",
             "stoker-gateway",
+            "stoker-lab",
             "stoker-scaler",
         ],
     ),

@@ -1,5 +1,7 @@
 //! Settings of a manifest that are tried out: written on one line, and read as if they stood in it.
 
+mod shadow;
+
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -34,7 +36,7 @@ pub fn policies() -> Vec<&'static str> {
         .filter(|section| section.name == "scaling");
     let keys = keys.flat_map(|section| match section.content {
         Content::Keys(keys) => keys,
-        Content::Rows(_) | Content::Names { .. } => &[],
+        Content::Over { .. } | Content::Rows(_) | Content::Names { .. } => &[],
     });
     let policy = keys.filter(|key| key.name == "policy");
     let names = policy.flat_map(|key| match key.field {

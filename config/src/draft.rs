@@ -117,6 +117,8 @@ pub(crate) struct FunctionDraft {
     pub(crate) working_directory: Option<PathBuf>,
     pub(crate) user: Option<String>,
     pub(crate) scaling: ScaleSpec,
+    /// `[scaling.shadow]`.
+    pub(crate) shadow: Option<Box<FunctionDraft>>,
     pub(crate) schedule: Vec<WindowDraft>,
     pub(crate) target: Option<f64>,
     pub(crate) max_starting: Option<u32>,
@@ -270,6 +272,7 @@ impl FunctionDraft {
             working_directory: None,
             user: None,
             scaling: blank_scaling(),
+            shadow: None,
             schedule: Vec::new(),
             target: None,
             max_starting: None,

@@ -56,6 +56,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     };
     let name = name(&mut rules, &mut draft, place.absolute);
     scaling(&mut rules, &mut draft);
+    shadow(&mut rules, &mut draft);
     let schedule = schedule::function(&mut rules, &mut draft);
     deadlines(&mut rules, &mut draft);
     runtime::function(&mut rules, &mut draft);
@@ -125,6 +126,37 @@ fn scaling(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
     rules.at_most(("backoff.initial", &mut scaling.backoff.initial), longest);
     let longest = ("health.max-ejection", scaling.health.max_ejection);
     rules.at_most(("health.ejection", &mut scaling.health.ejection), longest);
+}
+
+/// The shadow's settings, which follow the same rules. What is wrong without it is not said twice.
+fn shadow(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
+    let Some(shadow) = &mut draft.shadow else {
+        return;
+    };
+    if !rules.page.sound(&["scaling", "backoff", "health"]) {
+        return;
+    }
+    let written = (shadow.scaling.clone(), shadow.target);
+    scaling(rules, shadow);
+    // The rules cut down what the manifest leaves out; what the shadow says is not left out.
+    let (before, target) = written;
+    let after = &shadow.scaling;
+    for (key, cut) in [
+        ("min-scale", before.min_scale > after.min_scale),
+        ("initial-scale", before.initial_scale > after.initial_scale),
+        (
+            "activation-scale",
+            before.activation_scale > after.activation_scale,
+        ),
+        ("target", target.is_some_and(|target| target > after.target)),
+        ("tick-interval", before.tick_interval > after.tick_interval),
+    ] {
+        let key = format!("scaling.shadow.{key}");
+        let said = rules.has(&key);
+        rules.require(!(cut && said), &key, &[], || {
+            "no more than its bound in [scaling], or in [scaling.shadow]".to_owned()
+        });
+    }
 }
 
 /// What is stopped first need not be frozen, and a mistake should be seen.
@@ -213,6 +245,12 @@ fn finish(
     let home = directory(manifest);
     let mut scaling = draft.scaling;
     scaling.spares = draft.runtime.spares();
+    let shadow = draft.shadow.map(|shadow| {
+        Arc::new(ScaleSpec {
+            spares: scaling.spares,
+            ..shadow.scaling
+        })
+    });
     FunctionSpec {
         name,
         manifest: manifest.to_owned(),
@@ -225,6 +263,7 @@ fn finish(
         working_directory: draft.working_directory.unwrap_or_else(|| home.to_owned()),
         user: draft.user,
         scaling: Arc::new(scaling),
+        shadow,
         schedule,
         limits: Arc::new(draft.limits),
         resources: draft.resources,

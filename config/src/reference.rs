@@ -58,6 +58,7 @@ fn sections<T>(text: &mut String, sections: &'static [Section<T>]) {
         paragraph(text, section.meaning);
         match &section.content {
             Content::Keys(keys) => table(text, keys.iter().map(Key::cells)),
+            Content::Over { .. } => {}
             Content::Rows(rows) => table(text, rows.cells()),
             Content::Names { rule, .. } => {
                 paragraph(text, &format!("Each key is {rule}; each value is a text."));

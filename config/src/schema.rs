@@ -41,6 +41,12 @@ pub(crate) struct Section<T: 'static> {
 /// What a table holds; `T` is what it is read into.
 pub(crate) enum Content<T: 'static> {
     Keys(&'static [Key<T>]),
+    /// Keys of another table that comes before this one, which are read into a copy of what there
+    /// is by then. None of them is required.
+    Over {
+        keys: &'static [Key<T>],
+        copy: fn(&mut T) -> &mut T,
+    },
     /// Any number of tables, `[[name]]`.
     Rows(&'static dyn Rows<T>),
     /// Names that the writer chooses, with text values.
@@ -130,7 +136,8 @@ pub(crate) fn names<T>(sections: &'static [Section<T>]) -> Vec<Name> {
             Content::Rows(rows) => {
                 names.extend(rows.names().into_iter().map(|name| (section.name, name)));
             }
-            Content::Names { .. } => {}
+            // Those of another table.
+            Content::Over { .. } | Content::Names { .. } => {}
         }
     }
     names

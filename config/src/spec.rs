@@ -286,6 +286,8 @@ pub struct FunctionSpec {
     pub user: Option<String>,
     /// Instances, concurrency, queue.
     pub scaling: Arc<ScaleSpec>,
+    /// Other settings that are tried beside these.
+    pub shadow: Option<Arc<ScaleSpec>>,
     /// Minimum numbers of instances by the time of day.
     pub schedule: ScheduleSpec,
     /// What a request may send and an instance may use.

@@ -4,12 +4,14 @@
 //! callers present a token.
 
 mod evict;
+mod explain;
 mod functions;
 mod gateway;
 mod keys;
 mod listen;
 mod logs;
 mod pieces;
+mod policy;
 mod prepared;
 mod problem;
 mod query;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use stoker_config::ListenerSpec;
 use stoker_gateway::Gateway;
 use stoker_scaler::logs::Logs;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::reload::Reloader;
 use crate::takeover::Takeover;
@@ -67,6 +69,8 @@ struct App {
     followers: Arc<Semaphore>,
     /// Whoever reads the whole record, for that takes memory and time.
     exports: Arc<Semaphore>,
+    /// Held by whoever changes what is remembered of policies.
+    policies: tokio::sync::Mutex<()>,
     /// When the counters began, in milliseconds since 1970.
     since_ms: u64,
     /// True once the server ends.
@@ -82,9 +86,24 @@ impl App {
             state,
             followers,
             exports: Arc::new(Semaphore::new(EXPORTS)),
+            policies: tokio::sync::Mutex::default(),
             since_ms: now_ms(),
             ending,
             accepting: watch::Sender::new(()),
+        })
+    }
+}
+
+impl App {
+    /// The right to read the whole record.
+    fn export_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.exports).try_acquire_owned();
+        place.map_err(|_| {
+            let detail = format!(
+                "{EXPORTS} exports or replays of the record are under way, which is the most: try \
+                 again after them"
+            );
+            Problem::new(Kind::Busy, detail)
         })
     }
 }

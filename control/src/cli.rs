@@ -4,6 +4,7 @@
 
 mod advertise;
 mod arguments;
+mod explain;
 mod functions;
 mod instances;
 mod invoke;
@@ -11,6 +12,7 @@ mod keys;
 mod logs;
 mod operate;
 mod output;
+mod policy;
 mod record;
 mod starts;
 mod table;
@@ -28,11 +30,12 @@ use output::Output;
 
 pub use advertise::{Advertisement, advertise};
 pub use arguments::{
-    Connection, EvictArgs, InvokeArgs, LogsArgs, LsArgs, PsArgs, RecordExportArgs, ReloadArgs,
-    ScaleArgs, TopArgs, UpgradeArgs,
+    Connection, EvictArgs, ExplainArgs, InvokeArgs, LogsArgs, LsArgs, PolicyArgs, PsArgs,
+    RecordExportArgs, ReloadArgs, ScaleArgs, TopArgs, UpgradeArgs,
 };
 pub use invoke::listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
+pub use policy::PolicyCommand;
 pub use record::RecordCommand;
 
 /// What can be asked of, or told to, a running gateway.
@@ -57,6 +60,11 @@ pub enum Command {
     /// Make, list, rotate and revoke the keys that open functions
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Say why a function has as many instances as it has, and what other settings would give
+    Explain(ExplainArgs),
+    /// Put a policy in force that was tried in the shadow, or go back
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// What happened to the functions, as far as it is kept
     #[command(subcommand)]
     Record(RecordCommand),
@@ -103,6 +111,8 @@ impl Command {
             Command::Evict(arguments) => operate::evict(arguments, &mut output).await,
             Command::Reload(arguments) => operate::reload(arguments, &mut output).await,
             Command::Keys(command) => keys::run(command, &mut output).await,
+            Command::Explain(arguments) => explain::explain(arguments, &mut output).await,
+            Command::Policy(command) => policy::run(command, &mut output).await,
             Command::Record(command) => record::run(command, &mut output).await,
             Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;

@@ -5,11 +5,16 @@
 pub mod admin;
 pub mod cli;
 pub mod client;
+mod counterfactual;
+mod explain;
 mod io;
 mod near;
+pub mod policies;
 pub mod reload;
 mod sd_notify;
+mod shadow;
 mod sockets;
+mod span;
 pub mod takeover;
 pub mod wire;
 

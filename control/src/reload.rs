@@ -229,7 +229,8 @@ impl Work {
     }
 
     fn reload(&self) -> Result<Applied, Errors> {
-        let config = self.load()?;
+        let mut config = self.load()?;
+        crate::policies::apply(&mut config);
         for warning in &config.warnings {
             note(&format!("reload: {warning}"));
         }

@@ -1,11 +1,15 @@
 //! The admin API's JSON, as server and client share it.
 
+mod explain;
+mod policy;
 mod record;
 mod starts;
 mod stats;
 
 use serde::{Deserialize, Serialize};
 
+pub use explain::{Counterfactual, ExplainedInstance, Explanation, Outcome, ShadowInfo};
+pub use policy::{PolicyHistory, PolicyVersion};
 pub use record::{RecordEvent, RecordLine};
 pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
@@ -136,6 +140,9 @@ pub struct Route {
 pub struct DecisionInfo {
     /// Instances wanted.
     pub desired: u32,
+    /// What would be wanted without the bound that won, and with all others.
+    #[serde(default)]
+    pub unclamped: u32,
     /// `stable` or `panic`.
     pub mode: String,
     /// The bound that changed the answer last.

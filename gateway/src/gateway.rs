@@ -16,6 +16,7 @@ use crate::metrics::{FunctionStats, Name, Now, Series};
 use crate::overload::{self, Pressure, Room};
 use crate::router::Router;
 use crate::schedule;
+use crate::shadow::Shadows;
 use crate::tls::Tls;
 use crate::upstream::fresh;
 use crate::{Function, Metrics, Scaler, Telemetry};
@@ -31,6 +32,8 @@ pub struct Gateway {
     pressure: Pressure,
     /// What there are descriptors for, once that was looked at.
     room: OnceLock<Room>,
+    /// How policies fare that are tried.
+    shadows: ArcSwap<Shadows>,
 }
 
 /// Routes and functions that belong together; replaced as a whole, so that they never disagree.
@@ -115,6 +118,7 @@ impl Gateway {
             commons,
             pressure: Pressure::default(),
             room: OnceLock::new(),
+            shadows: ArcSwap::default(),
         }
     }
 
@@ -185,8 +189,19 @@ impl Gateway {
             functions: snapshot.functions.len(),
             waiting: self.commons.waiters.level().0,
             wait_buffer: self.commons.buffer.level(),
+            shadows: &self.shadows.load(),
             certificates: &snapshot.gateway.tls.certificates,
         })
+    }
+
+    /// How policies fare that are tried beside those in force.
+    pub fn shadows(&self) -> Arc<Shadows> {
+        self.shadows.load_full()
+    }
+
+    /// Has the metrics show these.
+    pub fn set_shadows(&self, shadows: Shadows) {
+        self.shadows.store(Arc::new(shadows));
     }
 
     /// What every revision with requests or instances has counted so far.

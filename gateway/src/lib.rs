@@ -33,6 +33,7 @@ mod retry;
 mod router;
 mod schedule;
 mod server;
+mod shadow;
 mod share;
 mod telemetry;
 mod tls;
@@ -47,6 +48,7 @@ pub use gateway::{Applied, Entry, Gateway, Snapshot};
 pub use listeners::{BindError, Bound, Listeners};
 pub use metrics::{FunctionStats, Latencies, Metrics};
 pub use server::Server;
+pub use shadow::{Fare, ShadowStatus, Shadows};
 pub use telemetry::{Telemetry, TelemetryError};
 pub use upstream::{Client, Connection, Socket};
 

@@ -7,6 +7,7 @@ mod gauges;
 mod process;
 mod record;
 mod series;
+mod shadow;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -23,10 +24,12 @@ use stoker_scaler::{FunctionView, Notice};
 
 use crate::overload::Shed;
 use crate::problem::ProblemKind;
+use crate::shadow::Shadows;
 use board::Board;
 use families::{Families, PerRevision};
 use gauges::Gauges;
 use process::Process;
+use shadow::ShadowGauges;
 use wide::Wide;
 
 pub(crate) use board::Name;
@@ -46,6 +49,7 @@ pub struct Metrics {
     board: Board,
     shed: Shed,
     gauges: Gauges,
+    shadows: ShadowGauges,
     wide: Wide,
     process: Process,
     /// One exposition at a time, for gauges are set anew for each.
@@ -64,6 +68,8 @@ pub(crate) struct Now<'a> {
     pub(crate) waiting: usize,
     /// Bytes in the wait buffer, and how many there may be.
     pub(crate) wait_buffer: (usize, usize),
+    /// Policies that are tried.
+    pub(crate) shadows: &'a Shadows,
     /// The certificates that are in force.
     pub(crate) certificates: &'a [CertificateSpec],
 }
@@ -79,6 +85,7 @@ impl Metrics {
             board: Board::new(PerRevision::new(&families)?, FUNCTIONS),
             shed: Shed::default(),
             gauges: Gauges::new(&families)?,
+            shadows: ShadowGauges::new(&families)?,
             wide: Wide::new(&families)?,
             process: Process::new(&families)?,
             encoding: Mutex::new(()),
@@ -126,6 +133,7 @@ impl Metrics {
         self.wide.waiting.set(count(now.waiting));
         self.wide.wait_buffer.set(count(now.wait_buffer.0));
         self.wide.wait_buffer_limit.set(count(now.wait_buffer.1));
+        self.shadows.set(now.shadows);
         self.wide.note_certificates(now.certificates);
         self.wide.shed.reset();
         for (reason, count) in self.shed.read() {

@@ -1,6 +1,7 @@
 //! Virtual time: what happens, in order, and what the pools make of it.
 
 mod machine;
+mod progress;
 mod queue;
 mod schedule;
 
@@ -16,6 +17,7 @@ use crate::function::{Arrival, Function, Setup, Waiting};
 use crate::report::Report;
 use crate::tally::Tally;
 use machine::{Job, Machine, Task};
+pub use progress::Progress;
 use queue::{Happening, Queue};
 
 /// Since 1970: midnight, UTC, at the beginning of Monday, the 1st of January 2024.

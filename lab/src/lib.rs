@@ -27,7 +27,7 @@ mod sweep;
 mod tally;
 mod times;
 
-pub use engine::{Engine, World};
+pub use engine::{Engine, Progress, World};
 pub use function::{Arrival, Setup};
 pub use report::{FunctionReport, Report};
 pub use times::Times;

@@ -2,6 +2,7 @@
 
 mod effects;
 mod elsewhere;
+mod explained;
 mod frost;
 mod hold;
 mod start;
@@ -24,6 +25,7 @@ use crate::scaler::{Registry, Shared};
 use crate::starts::Footprint;
 use crate::{AcquireError, HeldStarts, Instance, InstanceStatus, Lease};
 use elsewhere::Rule;
+pub use explained::Explained;
 
 /// One revision of one function.
 pub struct Function<C: Send + 'static> {
@@ -175,21 +177,7 @@ impl<C: Send + 'static> Function<C> {
     /// Its state, for people and programs to look at.
     pub fn view(&self) -> FunctionView {
         let held = self.shared.gate.held(self.number);
-        let state = self.lock();
-        let pool = state.pool.view(self.shared.clock.now());
-        let instances = pool
-            .instances
-            .iter()
-            .map(|view| {
-                let instance = state.instances.get(&view.id).map(Arc::as_ref);
-                InstanceStatus::new(view.clone(), instance)
-            })
-            .collect();
-        FunctionView {
-            pool,
-            instances,
-            held,
-        }
+        Self::look(&self.lock(), held, self.shared.clock.now())
     }
 
     /// What it has recorded and not given to the store yet.

@@ -21,7 +21,7 @@ mod starts;
 mod timer;
 
 pub use clock::Clock;
-pub use function::{Function, FunctionView};
+pub use function::{Explained, Function, FunctionView};
 pub use history::{FirstAnswer, StartCause, StartRecord};
 pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};

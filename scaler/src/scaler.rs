@@ -295,6 +295,8 @@ impl<C: Send + 'static> Shared<C> {
         if function.is_finished() {
             registry.functions.remove(&function.number());
             drop(registry);
+            // Before anybody hears of it: nothing more is to come.
+            function.seal_record();
             self.changed.notify_waiters();
         }
     }

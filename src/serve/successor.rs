@@ -66,7 +66,8 @@ struct Prepared {
 
 /// Everything that may fail for a reason of its own. It may block for a moment: nobody is served.
 fn prepare(claim: &mut Claim, file: &Path) -> Result<Prepared, Box<dyn Error>> {
-    let config = stoker_config::load(file)?;
+    let mut config = stoker_config::load(file)?;
+    stoker_control::policies::apply(&mut config);
     warn(&config);
     let spec = &config.gateway;
     claim.check_state_dir(&spec.state_dir)?;

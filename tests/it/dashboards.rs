@@ -75,6 +75,9 @@ def handler(request):
     return 'hello'
 ";
 
+/// Of a function for which another policy is tried.
+const SHADOW: &str = "[scaling.shadow]\npolicy = \"kpa\"";
+
 /// A gateway that was asked all that makes series appear, with its admin API on TCP.
 fn gateway() -> (Gateway, SocketAddr, Client) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -90,7 +93,7 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
     let freezing = "idle-timeout = \"2h\"\nfreeze-after = \"1h\"";
     let rests = Function::fixture("inherit").scaling(1, 1, freezing);
     let site = Site::new(&lines)
-        .function("f", &Function::fixture("inherit").scaling(1, 2, ""))
+        .function("f", &Function::fixture("inherit").scaling(1, 2, SHADOW))
         .function("broken", &broken)
         .function("rests", &rests)
         .function(
@@ -131,9 +134,10 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
     caller
         .request("GET /function/python/long", "", b"")
         .expect("can be sent");
-    wait_until("spares and parents are told of", || {
+    wait_until("spares, parents and the shadow are told of", || {
         let text = exposition(admin);
-        text.contains("\nstoker_spares{") && text.contains("\nstoker_parents{")
+        let told = |name: &str| text.contains(&format!("\n{name}{{"));
+        told("stoker_spares") && told("stoker_parents") && told("stoker_shadow_instances")
     });
     (gateway, admin, caller)
 }

@@ -86,6 +86,9 @@ impl Page<'_> {
         };
         match (&section.content, value.get_ref()) {
             (Content::Keys(keys), DeValue::Table(table)) => self.keys(place, keys, table, target),
+            (Content::Over { keys, copy }, DeValue::Table(table)) => {
+                self.keys(place, keys, table, copy(target));
+            }
             (Content::Names { rule, allowed, set }, DeValue::Table(table)) => {
                 for entry in table {
                     if let Some((name, value)) = self.name(place, (rule, *allowed), entry) {

@@ -50,6 +50,21 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     super::schedule::SCHEDULE,
     Section {
+        name: "scaling.shadow",
+        meaning: "Another way to scale, which is tried beside the one in force: any keys of \
+            `[scaling]`, the others being those of this manifest. The same requests, with the service \
+            and start times that were measured, go to a pool that is only computed; `stoker \
+            explain` and the metrics `stoker_shadow_*` show how it would do, and `stoker policy \
+            promote` puts it in force. Needs `record.enabled` of the gateway file.",
+        content: Content::Over {
+            keys: scaling::SCALING,
+            copy: |d: &mut Draft| {
+                let shadow = d.clone();
+                &mut **d.shadow.insert(Box::new(shadow))
+            },
+        },
+    },
+    Section {
         name: "queue",
         meaning: "Requests that wait for an instance.",
         content: Content::Keys(scaling::QUEUE),

@@ -36,6 +36,7 @@ impl FunctionSpec {
             access: _,
             server_errors_fail: _,
             retry: _,
+            shadow: _,
         } = self;
         let mut hash = Fnv::new();
         hash.text(name.as_bytes());

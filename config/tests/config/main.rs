@@ -14,6 +14,7 @@ mod manifest;
 mod revision;
 mod runtime;
 mod scaling;
+mod shadow;
 mod speed;
 mod telemetry;
 mod tls;

@@ -7,9 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::RouteSpec;
-use stoker_core::{
-    Decision, FailureKind, InstanceState, Mode, PoolView, Standing, StartFailure, Timestamp,
-};
+use stoker_core::{FailureKind, InstanceState, PoolView, Standing, StartFailure, Timestamp};
 use stoker_gateway::{Entry, Snapshot};
 use stoker_scaler::driver::{Endpoint, Prepared};
 use stoker_scaler::{FunctionView, InstanceStatus};
@@ -18,8 +16,9 @@ use super::prepared::spares_of;
 use super::problem::{Problem, find};
 use super::starts::phases;
 use super::{App, aside};
+use crate::explain::decision;
 use crate::wire::{
-    DecisionInfo, Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
+    Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
 };
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -177,19 +176,6 @@ fn failure((failure, count): &(StartFailure, u32)) -> Failure {
         kind: kind(failure.kind).to_owned(),
         detail: failure.detail.to_string(),
         count: *count,
-    }
-}
-
-fn decision(decision: &Decision) -> DecisionInfo {
-    let mode = match decision.mode {
-        Mode::Stable => "stable",
-        Mode::Panic => "panic",
-    };
-    DecisionInfo {
-        desired: decision.desired,
-        mode: mode.to_owned(),
-        clamp: decision.why.clamp.to_string(),
-        why: decision.why.to_string(),
     }
 }
 

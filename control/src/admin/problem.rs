@@ -37,6 +37,7 @@ pub(super) enum Kind {
     NotReady,
     UpgradeFailed,
     Busy,
+    PolicyConflict,
     Internal,
 }
 
@@ -110,9 +111,11 @@ impl Kind {
                 StatusCode::NOT_FOUND,
                 "There is no such function",
             ),
-            Kind::UnknownKey | Kind::KeyConflict | Kind::InvalidKey | Kind::Busy => {
-                self.further_facts()
-            }
+            Kind::UnknownKey
+            | Kind::KeyConflict
+            | Kind::InvalidKey
+            | Kind::Busy
+            | Kind::PolicyConflict => self.further_facts(),
             Kind::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -175,6 +178,11 @@ impl Kind {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too much is asked at the same time",
             ),
+            Kind::PolicyConflict => (
+                "policy-conflict",
+                StatusCode::CONFLICT,
+                "The policy cannot be changed like that",
+            ),
             _ => (
                 "invalid-key",
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -230,6 +238,7 @@ mod tests {
             Kind::NotReady,
             Kind::UpgradeFailed,
             Kind::Busy,
+            Kind::PolicyConflict,
             Kind::Internal,
         ];
         let names: std::collections::BTreeSet<_> =

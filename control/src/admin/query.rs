@@ -41,6 +41,14 @@ pub(super) struct StartsQuery {
     pub(super) function: Option<String>,
 }
 
+/// Of a request for an explanation, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainQuery {
+    pub(super) at: Option<String>,
+    pub(super) counterfactual: Option<String>,
+}
+
 /// Of a request for the record, as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

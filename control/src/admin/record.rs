@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::App;
 use super::pieces::Pieces;
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use super::query::{RecordFormat, RecordQuery, query};
 
 /// Pieces on their way to a client that is slow.
@@ -29,11 +29,7 @@ pub(super) async fn export(
 ) -> Result<Response, Problem> {
     let asked = query(asked)?;
     let (format, since) = (asked.format()?, asked.since()?);
-    let place = Arc::clone(&app.exports).try_acquire_owned();
-    let Ok(place) = place else {
-        let detail = "another export or replay of the record is under way: try again after it";
-        return Err(Problem::new(Kind::Busy, detail));
-    };
+    let place = app.export_place()?;
     let since = since.map_or(0, RecordSettings::ago);
     let (sender, pieces) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {

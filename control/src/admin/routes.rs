@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::problem::{Kind, Problem};
 use super::{
-    App, aside, evict, functions, gateway, keys, logs, prepared, record, scale, starts, stats,
-    upgrade,
+    App, aside, evict, explain, functions, gateway, keys, logs, policy, prepared, record, scale,
+    starts, stats, upgrade,
 };
 
 /// What Prometheus expects of the text format.
@@ -31,7 +31,14 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/v1/upgrade", post(upgrade::upgrade))
         .route("/v1/functions", get(functions::list))
         .route("/v1/functions/{name}", get(functions::show))
+        .route("/v1/functions/{name}/explain", get(explain::show))
         .route("/v1/functions/{name}/logs", get(logs::read))
+        .route("/v1/functions/{name}/policy", get(policy::history))
+        .route("/v1/functions/{name}/policy/promote", post(policy::promote))
+        .route(
+            "/v1/functions/{name}/policy/rollback",
+            post(policy::roll_back),
+        )
         .route("/v1/functions/{name}/scale", post(scale::scale))
         .route("/v1/functions/{name}/evict", post(evict::one))
         .route("/v1/evict", post(evict::all))

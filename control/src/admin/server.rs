@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::{AdminListeners, AdminState, App, routes, token};
 use crate::io::BoxIo;
+use crate::shadow;
 
 /// Connections at once, per listener: those over TCP cannot lock out the Unix socket.
 const CONNECTIONS: usize = 128;
@@ -51,6 +52,7 @@ pub async fn serve(
         )),
     };
     file.claim();
+    tokio::spawn(shadow::watch(Arc::clone(&state.gateway), ending.clone()));
     let app = App::new(state, ending.clone());
     let accepting = app.accepting.subscribe();
     let router = routes::router(app);

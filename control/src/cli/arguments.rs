@@ -146,6 +146,33 @@ pub struct ReloadArgs {
     pub connection: Connection,
 }
 
+/// Of `explain`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// The function
+    pub function: String,
+    /// As it was then: how long ago, such as 10m, or a time such as 2026-11-21T19:30:00Z
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Also what another setting would have given in the last hour; may be repeated. A key of the
+    /// manifest's [scaling] needs no table before it
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub counterfactual: Vec<String>,
+    /// Which gateway.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Of `policy`.
+#[derive(Clone, Debug, Args)]
+pub struct PolicyArgs {
+    /// The function
+    pub function: String,
+    /// Which gateway.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
 /// Of `record export`.
 #[derive(Clone, Debug, Args)]
 pub struct RecordExportArgs {

@@ -18,6 +18,7 @@ fn nothing() -> Now<'static> {
         functions: 0,
         waiting: 0,
         wait_buffer: (0, 0),
+        shadows: &Default::default(),
         certificates: &[],
     }
 }

@@ -295,6 +295,12 @@ impl Pool {
         }
     }
 
+    /// What the policy says now, after what people and the pool's own end impose; none if it was
+    /// never asked.
+    pub fn decision(&self, now: Timestamp) -> Option<Decision> {
+        self.present_decision(now)
+    }
+
     /// The time of the last event.
     pub fn now(&self) -> Timestamp {
         self.now

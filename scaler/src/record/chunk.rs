@@ -46,6 +46,15 @@ impl Chunk {
         }
     }
 
+    /// One with these entries, whose times ascend, and none of which is earlier than `first`.
+    pub fn of(function: &str, revision: &str, first: u64, entries: &[Entry]) -> Chunk {
+        let mut chunk = Chunk::new(0, &function.into(), &revision.into(), first);
+        for entry in entries {
+            chunk.push(entry);
+        }
+        chunk
+    }
+
     /// Adds an entry that is not earlier than the last.
     pub(super) fn push(&mut self, entry: &Entry) {
         entry.encode(self.last, &mut self.bytes);
@@ -57,6 +66,11 @@ impl Chunk {
             _ => return,
         };
         self.begun = self.begun.min(entry.at.saturating_sub(micros(lasted)));
+    }
+
+    /// Tells it from all other chunks of this gateway; what is still written keeps its own.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Its entries in order.
@@ -130,11 +144,10 @@ mod tests {
     use super::*;
 
     fn chunk(entries: &[Entry]) -> Chunk {
-        let mut chunk = Chunk::new(1, &"f".into(), &"r".into(), 1_000_000);
-        for entry in entries {
-            chunk.push(entry);
+        Chunk {
+            id: 1,
+            ..Chunk::of("f", "r", 1_000_000, entries)
         }
-        chunk
     }
 
     fn entries() -> impl Strategy<Value = Vec<Entry>> {

@@ -160,11 +160,7 @@ mod tests {
     }
 
     fn chunk(function: &str, first: u64, entries: &[Entry]) -> Arc<Chunk> {
-        let mut chunk = Chunk::new(0, &function.into(), &"r".into(), first);
-        for entry in entries {
-            chunk.push(entry);
-        }
-        Arc::new(chunk)
+        Arc::new(Chunk::of(function, "r", first, entries))
     }
 
     #[test]

@@ -296,7 +296,7 @@ impl Decided {
         let why = &decision.why;
         Decided {
             desired: decision.desired,
-            unclamped: why.desired,
+            unclamped: why.unclamped,
             mode: decision.mode,
             ready: why.ready,
             starting: why.starting,
@@ -323,3 +323,6 @@ fn why_of(seen: Seen) -> Ending {
         _ => Ending::Policy,
     }
 }
+
+#[cfg(test)]
+mod tests;

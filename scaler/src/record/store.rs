@@ -29,6 +29,8 @@ pub struct Store {
     state: Mutex<State>,
     /// Rung when there is something to write.
     written: Notify,
+    /// Held by whoever writes; before that of `state`.
+    files: Mutex<Files>,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl Store {
                 lost: 0,
             }),
             written: Notify::new(),
+            files: Mutex::default(),
         })
     }
 
@@ -144,25 +147,21 @@ impl Store {
         (state.bytes + open, state.chunks.len(), state.lost)
     }
 
-    /// Writes what is full, now and as it comes; never answers.
+    /// Writes what is full, as it comes; never answers.
     pub(crate) async fn write_always(self: Arc<Self>) {
-        let mut files = Files::default();
         loop {
             self.written.notified().await;
             let store = Arc::clone(&self);
-            let writing = tokio::task::spawn_blocking(move || {
-                store.write(&mut files);
-                files
-            });
-            match writing.await {
-                Ok(returned) => files = returned,
-                Err(_) => files = Files::default(),
-            }
+            // A panic there leaves the next ones to be written.
+            drop(tokio::task::spawn_blocking(move || store.write()).await);
         }
     }
 
     /// Writes what is full and not written yet. What cannot be written is counted and forgotten.
-    pub(super) fn write(&self, files: &mut Files) {
+    /// Blocks.
+    pub(crate) fn write(&self) {
+        // First, so that whoever comes second waits until all is written.
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let (settings, chunks) = {
             let mut state = self.lock();
             let chunks = std::mem::take(&mut state.unwritten);
@@ -197,11 +196,6 @@ impl Store {
         let content = std::fs::read(file)?;
         self.give_former(file::read(&content));
         std::fs::remove_file(file)
-    }
-
-    /// Writes what is full and not written yet, to a file of its own.
-    pub(crate) fn flush(&self) {
-        self.write(&mut Files::default());
     }
 
     /// Drops what is too old or too much.

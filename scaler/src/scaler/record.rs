@@ -60,7 +60,7 @@ impl<C: Send + 'static> Scaler<C> {
     /// Writes to the files, if there are any, what is not there yet. Blocks.
     pub fn flush_record(&self) {
         self.seal_record();
-        self.shared.record.flush();
+        self.shared.record.write();
     }
 
     fn seal_record(&self) {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use stoker_core::{Mode, Outcome};
+use stoker_core::Outcome;
 use stoker_scaler::StartCause;
 use stoker_scaler::record::{Entry, What};
 
 use super::{Chunks, Gone, Out};
+use crate::explain::mode;
 use crate::wire::{RecordEvent, RecordLine};
 
 pub(super) fn write(chunks: &Chunks, since: u64, out: &mut Out) -> Result<(), Gone> {
@@ -67,11 +68,7 @@ pub(in crate::admin) fn event(entry: Entry) -> RecordEvent {
             desired: decided.desired,
             unclamped: decided.unclamped,
             clamp: decided.clamp,
-            mode: match decided.mode {
-                Mode::Stable => "stable",
-                Mode::Panic => "panic",
-            }
-            .to_owned(),
+            mode: mode(decided.mode),
             ready: decided.ready,
             starting: decided.starting,
             in_flight: decided.in_flight,

@@ -155,6 +155,24 @@ impl Pool {
         self.policy = Some(decision);
     }
 
+    /// What the policy would answer if it were asked at `now`, for `explain`: most are asked only
+    /// when it matters, so that their last answer may be an old one. `kpa` stands by its last one
+    /// until its next interval, as does whoever is overruled.
+    pub(super) fn present_decision(&self, now: Timestamp) -> Option<Decision> {
+        let last = self.governed()?;
+        if last.idle_timeout.is_none() || self.govern().1.is_some() {
+            return Some(last);
+        }
+        let mut prior = self.state.clone();
+        prior.initial_reached |= self.initial_given_up;
+        Some(decide(
+            &self.spec,
+            prior,
+            &self.observe(),
+            now.max(self.now),
+        ))
+    }
+
     /// The policy's answer after what people and the pool's own end impose, and the reason if that
     /// changed it.
     pub(super) fn govern(&self) -> (u32, Option<Clamp>) {

@@ -182,6 +182,7 @@ fn a_function_is_looked_at_more_closely() {
         oldest_wait_ms: None,
         backoff_ms: None,
         decision: Some(DecisionInfo {
+            unclamped: 0,
             desired: 1,
             mode: "stable".to_owned(),
             clamp: String::new(),

@@ -1,0 +1,140 @@
+//! Why a function has the instances that it has, and what other settings would have given.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
+use stoker_config::{Changes, parse_duration};
+use stoker_core::InstanceId;
+use stoker_gateway::{Entry, Fare, ShadowStatus};
+use stoker_scaler::logs::LogTime;
+use stoker_scaler::record::RecordSettings;
+
+use super::functions::millis;
+use super::problem::{Kind, Problem, find};
+use super::query::{ExplainQuery, query};
+use super::{App, aside};
+use crate::counterfactual::{Recorded, counterfactual};
+use crate::explain::{now, past};
+use crate::policies;
+use crate::wire::{Counterfactual, Explanation, Outcome, ShadowInfo};
+
+/// What counterfactuals replay.
+const REPLAYED: Duration = Duration::from_secs(3600);
+
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    asked: Result<Query<ExplainQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let asked = query(asked)?;
+    let entry = Arc::clone(find(&app.state.gateway.snapshot(), &name)?);
+    let at = asked.at.as_deref().map(time).transpose()?;
+    let changes: Option<Changes> = match asked.counterfactual.as_deref() {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|error: String| {
+            Problem::new(Kind::BadRequest, format!("the counterfactual: {error}"))
+        })?),
+    };
+    let place = match (&at, &changes) {
+        (None, None) => None,
+        _ => Some(app.export_place()?),
+    };
+    let explanation = aside(move || {
+        let mut explanation = match at {
+            None => present(&app, &entry),
+            Some(at) => {
+                let scaler = app.state.gateway.scaler();
+                let chunks = scaler.recorded(Some(&entry.spec.name), 0);
+                past(&entry.spec.name, &chunks, &living(&app, &entry), at)
+            }
+        };
+        if let Some(changes) = &changes {
+            explanation.counterfactual = Some(replayed(&app, &entry, changes)?);
+        }
+        drop(place);
+        Ok(Json(explanation).into_response())
+    });
+    explanation.await?
+}
+
+fn present(app: &App, entry: &Entry) -> Explanation {
+    let explained = entry.function.explain();
+    let scaler = app.state.gateway.scaler();
+    // After the look: an age is never negative.
+    let time = scaler.clock().now();
+    let mut explanation = now(&entry.spec.name, &explained, &entry.spec.scaling, time);
+    explanation.at_us = scaler.record().unix_micros(time);
+    let shadows = app.state.gateway.shadows();
+    explanation.shadow = shadows.get(&entry.spec.name).map(shadow);
+    explanation
+}
+
+/// As programs see it.
+fn shadow(status: &ShadowStatus) -> ShadowInfo {
+    ShadowInfo {
+        policy: status.policy.clone(),
+        seconds: status.age.as_secs_f64(),
+        instances: status.shadow.instances,
+        shadow: fare(&status.shadow),
+        live: fare(&status.live),
+    }
+}
+
+fn fare(fare: &Fare) -> Outcome {
+    Outcome {
+        requests: fare.requests,
+        delayed: fare.delayed,
+        refused: fare.refused,
+        wait_p50_ms: Some(millis(fare.wait_p50)),
+        wait_p99_ms: Some(millis(fare.wait_p99)),
+        wait_max_ms: millis(fare.wait_max),
+        starts: fare.starts,
+        instance_seconds: fare.instance_seconds,
+    }
+}
+
+/// The last hour under other settings.
+fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactual, Problem> {
+    let spec = &entry.spec;
+    let state_dir = &app.state.gateway.snapshot().gateway.state_dir;
+    let all = policies::active(state_dir, spec).and(changes);
+    let changed = all.apply(Some(&spec.manifest)).map_err(|errors| {
+        let errors = errors.iter().map(ToString::to_string).collect();
+        Problem::new(Kind::BadRequest, "these settings are not valid").with_errors(errors)
+    })?;
+    let since = RecordSettings::ago(REPLAYED);
+    let chunks = app.state.gateway.scaler().recorded(Some(&spec.name), since);
+    let record = Recorded::new(chunks, &living(app, entry), since);
+    Ok(counterfactual((spec, &changed.scaling), changes, &record))
+}
+
+/// The instances, and when they were asked for.
+fn living(app: &App, entry: &Entry) -> Vec<(InstanceId, u64)> {
+    let record = app.state.gateway.scaler().record();
+    let instances = entry.function.view().pool.instances.into_iter();
+    let instances = instances.map(|view| (view.id, record.unix_micros(view.created)));
+    instances.collect()
+}
+
+/// How long ago, or a time of day in UTC; microseconds since 1970.
+fn time(text: &str) -> Result<u64, Problem> {
+    if let Ok(ago) = parse_duration(text) {
+        return Ok(RecordSettings::ago(ago));
+    }
+    // To the second is enough for people.
+    let whole = match text.len() {
+        20 => text.replacen('Z', ".000000Z", 1),
+        _ => text.to_owned(),
+    };
+    whole.parse().map(LogTime::as_unix_micros).map_err(|_| {
+        let detail = format!(
+            "at is how long ago, such as \"10m\", or a time such as \"2026-11-21T19:30:00Z\", not \
+             {text:?}"
+        );
+        Problem::new(Kind::BadRequest, detail)
+    })
+}

@@ -1,0 +1,207 @@
+//! The policies that a function had, apart from the versions of its program.
+//!
+//! A policy that was tried in the shadow and promoted is in force in place of the manifest's
+//! `[scaling]`, until it is rolled back or the manifest says something else of scaling: the newest
+//! word stands. What was in force when is kept in the state directory, a file for each function.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use stoker_config::{Changes, Config, FunctionSpec};
+
+use crate::wire::{PolicyHistory, PolicyVersion};
+
+/// So many versions are remembered, the newest.
+const MOST: usize = 100;
+
+const MANIFEST: &str = "manifest";
+const PROMOTED: &str = "promoted";
+const ROLLED_BACK: &str = "rolled-back";
+
+/// Puts the policies in force that were promoted. What hinders that is said, and then the
+/// manifest's own holds.
+pub fn apply(config: &mut Config) {
+    let directory = directory(&config.gateway.state_dir);
+    let Ok(files) = fs::read_dir(&directory) else {
+        return;
+    };
+    let names = files.filter_map(|file| Some(file.ok()?.file_name().into_string().ok()?));
+    for name in names {
+        let Some(name) = name.strip_suffix(".json") else {
+            continue;
+        };
+        let Some(spec) = config.functions.iter_mut().find(|it| &*it.name == name) else {
+            continue;
+        };
+        if let Err(error) = apply_one(&directory, spec) {
+            let name = &spec.name;
+            config.warnings.push(format!(
+                "the promoted policy of {name} is not in force: {error}"
+            ));
+        }
+    }
+}
+
+fn apply_one(directory: &Path, spec: &mut Arc<FunctionSpec>) -> Result<(), String> {
+    let mut history = load(directory, &spec.name).map_err(|error| error.to_string())?;
+    let Some(last) = history.last().filter(|last| !last.info.changes.is_empty()) else {
+        return Ok(());
+    };
+    let (own, _) = Changes::of_shadow(&spec.manifest)?;
+    if last.own != own {
+        history.push(version(&history, MANIFEST, Changes::default(), own));
+        return save(directory, &spec.name, &mut history).map_err(|error| error.to_string());
+    }
+    let scaling = changes(&last.info)?
+        .apply(Some(&spec.manifest))
+        .map_err(|errors| errors.to_string())?
+        .scaling;
+    if scaling != spec.scaling {
+        Arc::make_mut(spec).scaling = scaling;
+    }
+    Ok(())
+}
+
+/// What holds in place of the manifest's settings now.
+pub(crate) fn active(state_dir: &Path, spec: &FunctionSpec) -> Changes {
+    let versions = load(&directory(state_dir), &spec.name).unwrap_or_default();
+    let last = versions.last().and_then(|last| changes(&last.info).ok());
+    last.unwrap_or_default()
+}
+
+/// The policies that a function had.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn history(state_dir: &Path, spec: &FunctionSpec) -> io::Result<PolicyHistory> {
+    let mut versions = load(&directory(state_dir), &spec.name)?;
+    if versions.is_empty() {
+        let own = Changes::of_shadow(&spec.manifest).unwrap_or_default().0;
+        versions.push(version(&[], MANIFEST, Changes::default(), own));
+    }
+    Ok(shown(spec, versions))
+}
+
+/// Remembers that what is tried is in force from now on; to be followed by a reload.
+///
+/// # Errors
+/// In words, if nothing is tried, or it is in force already, or the file cannot be written.
+pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHistory, String> {
+    let (own, shadow) = Changes::of_shadow(&spec.manifest)?;
+    if shadow.is_empty() {
+        let name = &spec.name;
+        return Err(format!(
+            "nothing is tried: the manifest of {name} has no [scaling.shadow]"
+        ));
+    }
+    let directory = directory(state_dir);
+    let mut versions = load(&directory, &spec.name).map_err(|error| error.to_string())?;
+    if versions.is_empty() {
+        versions.push(version(&[], MANIFEST, Changes::default(), own.clone()));
+    }
+    let next = version(&versions, PROMOTED, shadow, own);
+    if versions
+        .last()
+        .is_some_and(|last| last.info.changes == next.info.changes)
+    {
+        return Err("what is tried is in force already".to_owned());
+    }
+    versions.push(next);
+    save(&directory, &spec.name, &mut versions).map_err(|error| error.to_string())?;
+    Ok(shown(spec, versions))
+}
+
+/// Remembers that the policy before the one in force is in force again; to be followed by a reload.
+///
+/// # Errors
+/// In words, if there is none before, or the file cannot be written.
+pub(crate) fn roll_back(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHistory, String> {
+    let directory = directory(state_dir);
+    let mut versions = load(&directory, &spec.name).map_err(|error| error.to_string())?;
+    let active = versions
+        .last()
+        .map_or(0, |last| last.info.of.unwrap_or(last.info.number));
+    let before = versions.iter().rev().find(|it| it.info.number < active);
+    let Some(before) = before else {
+        return Err("there is no policy before the one in force".to_owned());
+    };
+    let (own, _) = Changes::of_shadow(&spec.manifest)?;
+    let mut next = version(&versions, ROLLED_BACK, changes(&before.info)?, own);
+    next.info.of = Some(before.info.of.unwrap_or(before.info.number));
+    versions.push(next);
+    save(&directory, &spec.name, &mut versions).map_err(|error| error.to_string())?;
+    Ok(shown(spec, versions))
+}
+
+/// One policy, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Version {
+    #[serde(flatten)]
+    info: PolicyVersion,
+    /// What the manifest said of scaling by then.
+    own: String,
+}
+
+fn version(before: &[Version], source: &str, changes: Changes, own: String) -> Version {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Version {
+        info: PolicyVersion {
+            number: before.last().map_or(1, |last| last.info.number + 1),
+            at_ms: u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX),
+            source: source.to_owned(),
+            of: None,
+            changes: changes.iter().collect(),
+        },
+        own,
+    }
+}
+
+fn changes(info: &PolicyVersion) -> Result<Changes, String> {
+    let mut changes = Changes::default();
+    for (key, value) in &info.changes {
+        changes.set(key, value)?;
+    }
+    Ok(changes)
+}
+
+fn shown(spec: &FunctionSpec, versions: Vec<Version>) -> PolicyHistory {
+    PolicyHistory {
+        function: spec.name.to_string(),
+        versions: versions.into_iter().map(|version| version.info).collect(),
+    }
+}
+
+fn directory(state_dir: &Path) -> PathBuf {
+    state_dir.join("policies")
+}
+
+/// Oldest first; empty if there are none.
+fn load(directory: &Path, name: &str) -> io::Result<Vec<Version>> {
+    let file = directory.join(format!("{name}.json"));
+    match fs::read(&file) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+            let file = file.display();
+            io::Error::other(format!("{file} is not a history of policies: {error}"))
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// In one step, so that no gateway ever reads half of it.
+fn save(directory: &Path, name: &str, versions: &mut Vec<Version>) -> io::Result<()> {
+    let surplus = versions.len().saturating_sub(MOST);
+    versions.drain(..surplus);
+    fs::create_dir_all(directory)?;
+    let text = serde_json::to_vec_pretty(versions)?;
+    let temporary = directory.join(format!("{name}.new"));
+    fs::write(&temporary, text)?;
+    fs::rename(&temporary, directory.join(format!("{name}.json")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+use stoker_config::Changes;
+use stoker_core::{InstanceId, Outcome};
+use stoker_scaler::StartCause;
+use stoker_scaler::record::{Entry, Request};
+
+use super::*;
+
+const SECOND: u64 = 1_000_000;
+
+fn spec(settings: &str) -> Arc<ScaleSpec> {
+    let changes: Changes = settings.parse().unwrap();
+    changes.apply(None).unwrap().scaling
+}
+
+fn request(end: u64, waited: u64) -> Entry {
+    Entry {
+        at: end,
+        what: What::Request(Request {
+            waited: Duration::from_micros(waited),
+            service: Duration::from_millis(100),
+            outcome: Outcome::Answered,
+            first: false,
+        }),
+    }
+}
+
+/// A start and a request at 10 s, and then one every ten seconds.
+fn entries() -> Vec<Entry> {
+    let started = Entry {
+        at: 10 * SECOND + 200_000,
+        what: What::Started {
+            instance: InstanceId::new(1, 1),
+            took: Duration::from_millis(200),
+            cause: StartCause::Request,
+        },
+    };
+    let later = (2..=6).map(|number| request(number * 10 * SECOND + 100_000, 0));
+    [started, request(10 * SECOND + 300_000, 200_000)]
+        .into_iter()
+        .chain(later)
+        .collect()
+}
+
+#[test]
+fn another_policy_is_tried_over_the_same_requests() {
+    let entries = entries();
+    let brief = spec("on-arrival,idle-timeout=5s");
+    let mut trial = Trial::new(
+        (&brief, &spec("on-arrival")),
+        Duration::from_secs(30),
+        SECOND,
+    );
+    // The chunk grows from look to look, as those do that are still written.
+    for (count, now) in [(0, 5), (2, 12), (4, 31), (7, 70), (7, 80)] {
+        let chunk = Chunk::of("f", "r", SECOND, &entries[..count]);
+        trial.step(&[Arc::new(chunk)], 1, now * SECOND);
+    }
+    let status = trial.status(80 * SECOND);
+    assert_eq!(status.policy, "on-arrival");
+    assert_eq!(status.age, Duration::from_secs(79));
+    let (live, shadow) = (status.live, status.shadow);
+    assert_eq!((live.requests, live.delayed, live.starts), (6, 1, 1));
+    assert_eq!(live.wait_max, Duration::from_millis(200));
+    assert_eq!(live.instance_seconds, 79.0);
+    // Nothing stays for ten seconds, so that everybody waits.
+    assert_eq!((shadow.requests, shadow.delayed, shadow.starts), (6, 6, 6));
+    assert_eq!(shadow.instances, 0);
+    assert!(shadow.instance_seconds < 40.0, "{shadow:?}");
+    assert!(shadow.wait_p50 >= Duration::from_millis(199), "{shadow:?}");
+}
+
+#[test]
+fn what_came_before_it_began_is_not_its_own() {
+    let mut trial = Trial::new(
+        (&spec("kpa"), &spec("on-arrival")),
+        Duration::from_secs(30),
+        35 * SECOND,
+    );
+    let chunk = Arc::new(Chunk::of("f", "r", SECOND, &entries()));
+    trial.step(&[Arc::clone(&chunk)], 1, 100 * SECOND);
+    trial.step(&[chunk], 1, 101 * SECOND);
+    let status = trial.status(101 * SECOND);
+    assert_eq!(status.policy, "kpa");
+    assert_eq!((status.live.requests, status.shadow.requests), (3, 3));
+}
