@@ -29,7 +29,7 @@ pub fn apply(config: &mut Config) {
     let Ok(files) = fs::read_dir(&directory) else {
         return;
     };
-    let names = files.filter_map(|file| Some(file.ok()?.file_name().into_string().ok()?));
+    let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
     for name in names {
         let Some(name) = name.strip_suffix(".json") else {
             continue;

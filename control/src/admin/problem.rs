@@ -111,11 +111,6 @@ impl Kind {
                 StatusCode::NOT_FOUND,
                 "There is no such function",
             ),
-            Kind::UnknownKey
-            | Kind::KeyConflict
-            | Kind::InvalidKey
-            | Kind::Busy
-            | Kind::PolicyConflict => self.further_facts(),
             Kind::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -161,6 +156,7 @@ impl Kind {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The gateway could not do it",
             ),
+            _ => self.further_facts(),
         }
     }
 

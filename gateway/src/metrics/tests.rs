@@ -11,14 +11,14 @@ fn name(text: &str) -> Arc<str> {
     Arc::from(text)
 }
 
-fn nothing() -> Now<'static> {
+fn nothing(shadows: &Shadows) -> Now<'_> {
     Now {
         prepared: Vec::new(),
         revisions: Vec::new(),
         functions: 0,
         waiting: 0,
         wait_buffer: (0, 0),
-        shadows: &Default::default(),
+        shadows,
         certificates: &[],
     }
 }
@@ -37,7 +37,7 @@ fn cold_and_warm_are_apart_and_problems_have_kinds() {
     series.problem(StatusCode::SERVICE_UNAVAILABLE, "queue-full");
     series.moved(10, 20);
     metrics.unrouted(ProblemKind::NotFound);
-    let text = metrics.encode(nothing()).unwrap();
+    let text = metrics.encode(nothing(&Shadows::default())).unwrap();
     for line in [
         "stoker_requests_total{code=\"2xx\",function=\"f\",origin=\"function\",revision=\"r1\"} 1",
         "stoker_requests_total{code=\"5xx\",function=\"f\",origin=\"gateway\",revision=\"r1\"} 2",
@@ -69,7 +69,7 @@ fn what_was_frozen_is_neither_warm_nor_cold() {
         released: 2,
     });
     series.answered(Warmth::Thawed, Duration::ZERO, Duration::ZERO);
-    let text = metrics.encode(nothing()).unwrap();
+    let text = metrics.encode(nothing(&Shadows::default())).unwrap();
     for line in [
         "stoker_freezes_total{function=\"f\",revision=\"r1\"} 1",
         "stoker_thaw_duration_seconds_count{function=\"f\",revision=\"r1\"} 1",
@@ -79,8 +79,13 @@ fn what_was_frozen_is_neither_warm_nor_cold() {
         assert!(text.contains(line), "{line}\n{text}");
     }
     drop(series);
-    drop(metrics.encode(nothing()).unwrap());
-    assert!(!metrics.encode(nothing()).unwrap().contains("r1"));
+    drop(metrics.encode(nothing(&Shadows::default())).unwrap());
+    assert!(
+        !metrics
+            .encode(nothing(&Shadows::default()))
+            .unwrap()
+            .contains("r1")
+    );
 }
 
 #[test]
@@ -92,14 +97,14 @@ fn a_revision_that_is_gone_is_shown_once_more() {
     series.problem(StatusCode::BAD_GATEWAY, "start-failed");
     series.evicted(1);
     drop(series);
-    let last = metrics.encode(nothing()).unwrap();
+    let last = metrics.encode(nothing(&Shadows::default())).unwrap();
     assert!(last.contains("revision=\"old\""));
-    let text = metrics.encode(nothing()).unwrap();
+    let text = metrics.encode(nothing(&Shadows::default())).unwrap();
     assert!(!text.contains("revision=\"old\""), "{text}");
 
     metrics.series(&name("f"), &name("older"));
     metrics.prune(&HashSet::new());
-    let text = metrics.encode(nothing()).unwrap();
+    let text = metrics.encode(nothing(&Shadows::default())).unwrap();
     assert!(!text.contains("revision=\"older\""), "{text}");
 }
 
@@ -139,7 +144,10 @@ fn functions_beyond_the_bound_share_series() {
 
 #[test]
 fn the_process_is_there() {
-    let text = Metrics::new().unwrap().encode(nothing()).unwrap();
+    let text = Metrics::new()
+        .unwrap()
+        .encode(nothing(&Shadows::default()))
+        .unwrap();
     let value = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.trim().parse::<f64>().ok())
