@@ -7,7 +7,7 @@ mod frost;
 mod hold;
 mod start;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -29,7 +29,6 @@ pub use explained::Explained;
 
 /// One revision of one function.
 pub struct Function<C: Send + 'static> {
-    name: Arc<str>,
     number: u32,
     launch: Arc<LaunchSpec>,
     shared: Arc<Shared<C>>,
@@ -44,8 +43,8 @@ pub struct Function<C: Send + 'static> {
 struct State<C: Send + 'static> {
     pool: Pool,
     recorder: Recorder,
-    instances: HashMap<InstanceId, Arc<Instance<C>>>,
-    waiting: HashMap<WaiterId, oneshot::Sender<Answer<C>>>,
+    instances: BTreeMap<InstanceId, Arc<Instance<C>>>,
+    waiting: BTreeMap<WaiterId, oneshot::Sender<Answer<C>>>,
     last_waiter: u64,
     /// Instances that get requests and are not known to run.
     begun: u32,
@@ -87,7 +86,6 @@ impl<C: Send + 'static> Function<C> {
         let store = Arc::clone(&shared.record);
         let recorder = Recorder::new(store, &launch.function, &launch.revision);
         Arc::new_cyclic(|myself| Function {
-            name: Arc::clone(&launch.function),
             number,
             launch: Arc::new(launch),
             shared,
@@ -97,8 +95,8 @@ impl<C: Send + 'static> Function<C> {
             state: Mutex::new(State {
                 pool,
                 recorder,
-                instances: HashMap::new(),
-                waiting: HashMap::new(),
+                instances: BTreeMap::new(),
+                waiting: BTreeMap::new(),
                 last_waiter: 0,
                 begun: 0,
                 armed: Timestamp::MAX,
@@ -109,7 +107,7 @@ impl<C: Send + 'static> Function<C> {
 
     /// The function's name.
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.launch.function
     }
 
     /// How its instances are started.
@@ -330,7 +328,7 @@ impl<C: Send + 'static> Function<C> {
 impl<C: Send + 'static> fmt::Debug for Function<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Function")
-            .field("name", &self.name)
+            .field("name", &self.launch.function)
             .field("number", &self.number)
             .finish()
     }

@@ -55,7 +55,7 @@ impl<C: Send + 'static> Function<C> {
         }
         Some(FunctionEstate {
             number: self.number,
-            name: Arc::clone(&self.name),
+            name: Arc::clone(&self.launch.function),
             revision: Arc::clone(&self.launch.revision),
             legacy: state.pool.legacy(),
         })
@@ -233,7 +233,7 @@ impl<C: Send + 'static> Function<C> {
         self.conclude(state, effects);
         for observed in living.values() {
             let (id, pid) = (observed.id, observed.pid);
-            if observed.function == self.name && observed.revision == self.launch.revision {
+            if observed.function == self.launch.function && observed.revision == self.launch.revision {
                 self.notice(Notice::Adopted { id, pid });
             }
         }

@@ -21,11 +21,19 @@ pub(crate) struct Recorder {
     store: Arc<Store>,
     function: Arc<str>,
     revision: Arc<str>,
-    requests: Requests,
-    lives: Lives,
-    open: Option<Chunk>,
+    /// None until more has happened than that nothing is wanted: of very many functions most are
+    /// never called.
+    noted: Option<Box<Noted>>,
+    open: Option<Box<Chunk>>,
     /// What the store was told of `open`.
     opened: usize,
+}
+
+/// What is needed to tell what later events mean.
+#[derive(Debug, Default)]
+struct Noted {
+    requests: Requests,
+    lives: Lives,
 }
 
 /// What is to be known of an event after the pool has taken it.
@@ -85,8 +93,7 @@ impl Recorder {
             store,
             function: Arc::clone(function),
             revision: Arc::clone(revision),
-            requests: Requests::default(),
-            lives: Lives::default(),
+            noted: None,
             open: None,
             opened: 0,
         }
@@ -100,7 +107,7 @@ impl Recorder {
                     // Most requests: they are written at their end.
                     return;
                 }
-                self.requests.waits(waiter, now);
+                self.noted().requests.waits(waiter, now);
                 true
             }
             Seen::Ended {
@@ -128,9 +135,10 @@ impl Recorder {
         outcome: Outcome,
         (granted, now): (Timestamp, Timestamp),
     ) {
-        let arrived = self.requests.ended(instance, granted);
-        let first = self.lives.is_first(instance);
-        let from = self.lives.served_from(instance, granted).min(now);
+        let noted = self.noted();
+        let arrived = noted.requests.ended(instance, granted);
+        let first = noted.lives.is_first(instance);
+        let from = noted.lives.served_from(instance, granted).min(now);
         let request = Request {
             waited: from.since(arrived),
             service: now.since(from),
@@ -144,15 +152,15 @@ impl Recorder {
         match seen {
             Seen::Left(waiter) => self.note_refused(waiter, Refusal::Cancelled, now),
             Seen::StartFailed(instance) => {
-                self.requests.forget(instance);
-                if let Some((created, _)) = self.lives.end(instance) {
+                self.noted().requests.forget(instance);
+                if let Some((created, _)) = self.noted().lives.end(instance) {
                     let took = now.since(created);
                     self.write(now, || What::StartFailed { instance, took });
                 }
             }
             Seen::Exited(instance) => {
-                self.requests.forget(instance);
-                let Some((created, wished)) = self.lives.end(instance) else {
+                self.noted().requests.forget(instance);
+                let Some((created, wished)) = self.noted().lives.end(instance) else {
                     return;
                 };
                 if !wished {
@@ -162,7 +170,7 @@ impl Recorder {
                 let lived = now.since(created);
                 self.write(now, || What::Ended { instance, lived });
             }
-            Seen::Adopted(instance) => self.lives.begin(instance, None, now),
+            Seen::Adopted(instance) => self.noted().lives.begin(instance, None, now),
             Seen::Arrived(_) | Seen::Ended { .. } | Seen::Other(_) => {}
         }
     }
@@ -171,7 +179,10 @@ impl Recorder {
         // Instances that start in the same step start for this decision.
         for effect in effects.iter() {
             if let Effect::Decided(decision) = effect {
-                self.lives.told(decision, now);
+                if self.noted.is_none() && decision.desired == 0 {
+                    continue;
+                }
+                self.noted().lives.told(decision, now);
                 self.write(now, || What::Decided(Decided::of(decision)));
             }
         }
@@ -180,19 +191,20 @@ impl Recorder {
                 Effect::Grant {
                     waiter, instance, ..
                 } => {
-                    self.requests.granted(*waiter, *instance, now);
-                    self.lives.goes_on(*instance);
+                    let noted = self.noted();
+                    noted.requests.granted(*waiter, *instance, now);
+                    noted.lives.goes_on(*instance);
                 }
                 Effect::Reject { waiter, cause } => {
                     self.note_refused(*waiter, Refusal::from(cause), now);
                 }
                 Effect::Start { instance } => {
-                    let waited_for = arrived || self.requests.is_any_waiting();
+                    let waited_for = arrived || self.noted().requests.is_any_waiting();
                     let cause = match waited_for {
                         true => StartCause::Request,
                         false => StartCause::Policy,
                     };
-                    self.lives.begin(*instance, Some(cause), now);
+                    self.noted().lives.begin(*instance, Some(cause), now);
                 }
                 Effect::Drain { instance } => self.note_ending(*instance, why_of(seen), now),
                 Effect::Stop { instance } | Effect::Kill { instance } => {
@@ -208,13 +220,13 @@ impl Recorder {
     }
 
     fn note_ending(&mut self, instance: InstanceId, why: Ending, now: Timestamp) {
-        if self.lives.ends(instance, why, now) {
+        if self.noted().lives.ends(instance, why, now) {
             self.write(now, || What::Ending { instance, why });
         }
     }
 
     fn note_refused(&mut self, waiter: WaiterId, cause: Refusal, now: Timestamp) {
-        if let Some(arrived) = self.requests.refused(waiter) {
+        if let Some(arrived) = self.noted().requests.refused(waiter) {
             let waited = now.since(arrived);
             self.write(now, || What::Refused { waited, cause });
         }
@@ -222,7 +234,7 @@ impl Recorder {
 
     /// An instance is known to run.
     pub(crate) fn up(&mut self, instance: InstanceId, now: Timestamp) {
-        if let Some((created, cause)) = self.lives.up(instance, now) {
+        if let Some((created, cause)) = self.noted().lives.up(instance, now) {
             let took = now.since(created);
             self.write(now, || What::Started {
                 instance,
@@ -234,22 +246,22 @@ impl Recorder {
 
     /// An instance of another gateway's pool goes on here.
     pub(crate) fn inherited(&mut self, instance: InstanceId, created: Timestamp) {
-        self.lives.begin(instance, None, created);
+        self.noted().lives.begin(instance, None, created);
     }
 
     /// The decision in force.
     pub(crate) fn decision(&self) -> Option<&Arc<Told>> {
-        self.lives.decision()
+        self.noted.as_ref()?.lives.decision()
     }
 
     /// What led to an instance, and to its end.
     pub(crate) fn life(&self, id: InstanceId) -> Option<&LifeView> {
-        self.lives.view(id)
+        self.noted.as_ref()?.lives.view(id)
     }
 
     /// A copy of what is not with the store yet.
     pub(crate) fn open(&self) -> Option<Arc<Chunk>> {
-        self.open.clone().map(Arc::new)
+        self.open.as_deref().cloned().map(Arc::new)
     }
 
     /// Gives what there is to the store.
@@ -257,8 +269,12 @@ impl Recorder {
         if let Some(mut chunk) = self.open.take() {
             self.store.closed(std::mem::take(&mut self.opened));
             chunk.bytes.shrink_to_fit();
-            self.store.give(chunk);
+            self.store.give(*chunk);
         }
+    }
+
+    fn noted(&mut self) -> &mut Noted {
+        self.noted.get_or_insert_default()
     }
 
     fn write(&mut self, now: Timestamp, what: impl FnOnce() -> What) {
@@ -267,7 +283,8 @@ impl Recorder {
         }
         let at = self.store.unix_micros(now);
         let chunk = self.open.get_or_insert_with(|| {
-            Chunk::new(self.store.next_id(), &self.function, &self.revision, at)
+            let id = self.store.next_id();
+            Box::new(Chunk::new(id, &self.function, &self.revision, at))
         });
         chunk.push(&Entry { at, what: what() });
         let (length, capacity) = (chunk.bytes.len(), chunk.bytes.capacity());

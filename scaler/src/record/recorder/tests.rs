@@ -263,3 +263,14 @@ fn what_is_not_wished_is_not_recorded() {
         Some(1)
     );
 }
+
+#[test]
+fn a_function_that_nobody_calls_takes_nothing() {
+    let mut world = World::new(|_| {});
+    world.apply(Event::Tick, 1);
+    assert!(world.recorder.open().is_none());
+    assert!(world.recorder.decision().is_none());
+    world.arrive(2, 1_000);
+    assert!(world.recorder.open().is_some());
+    assert!(world.recorder.decision().is_some());
+}
