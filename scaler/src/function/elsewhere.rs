@@ -233,7 +233,9 @@ impl<C: Send + 'static> Function<C> {
         self.conclude(state, effects);
         for observed in living.values() {
             let (id, pid) = (observed.id, observed.pid);
-            if observed.function == self.launch.function && observed.revision == self.launch.revision {
+            if observed.function == self.launch.function
+                && observed.revision == self.launch.revision
+            {
                 self.notice(Notice::Adopted { id, pid });
             }
         }
