@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from harness import stoker, tools  # noqa: E402
-from harness.errors import BenchError  # noqa: E402
+from harness.errors import BenchError, exit_code  # noqa: E402
 from harness.processes import Workspace  # noqa: E402
 from harness.proxies import Surroundings  # noqa: E402
 
@@ -37,14 +37,7 @@ idle-timeout = "1h"
 
 def main() -> int:
     options = parse_arguments()
-    try:
-        return measure(options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: everything is stopped", file=sys.stderr)
-        return 130
+    return exit_code(lambda: measure(options))
 
 
 def measure(options: argparse.Namespace) -> int:

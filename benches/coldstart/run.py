@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import cases  # noqa: E402
 import summary  # noqa: E402
 from harness import stoker, tools  # noqa: E402
-from harness.errors import BenchError  # noqa: E402
+from harness.errors import BenchError, exit_code  # noqa: E402
 from harness.processes import Workspace  # noqa: E402
 from harness.proxies import Surroundings  # noqa: E402
 from summary import Sample  # noqa: E402
@@ -28,14 +28,7 @@ TURN_SECONDS = 30
 
 def main() -> int:
     options = parse_arguments()
-    try:
-        return measure(options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: everything is stopped", file=sys.stderr)
-        return 130
+    return exit_code(lambda: measure(options))
 
 
 def measure(options: argparse.Namespace) -> int:

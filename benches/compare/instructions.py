@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from harness import proxies, stoker, tools  # noqa: E402
-from harness.errors import BenchError  # noqa: E402
+from harness.errors import BenchError, exit_code  # noqa: E402
 from harness.keepalive import Callers  # noqa: E402
 from harness.processes import Child, Workspace  # noqa: E402
 from harness.proxies import Server, Surroundings  # noqa: E402
@@ -48,14 +48,7 @@ def main() -> int:
     if tools.find("valgrind") is None or tools.find("vgdb") is None:
         print("valgrind is not installed (Debian: valgrind): instructions are not counted")
         return 0
-    try:
-        return count_all(options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: all servers are stopped", file=sys.stderr)
-        return 130
+    return exit_code(lambda: count_all(options))
 
 
 def count_all(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import report  # noqa: E402
 from harness import proxies, stoker, tools  # noqa: E402
-from harness.errors import BenchError  # noqa: E402
+from harness.errors import BenchError, exit_code  # noqa: E402
 from harness.processes import Workspace  # noqa: E402
 from harness.proxies import Server, Surroundings  # noqa: E402
 from windows import SCENARIOS, Bench, Scenario, Window, measure  # noqa: E402
@@ -27,14 +27,7 @@ READY_SECONDS = 60.0
 
 def main() -> int:
     options = parse_arguments()
-    try:
-        return compare(options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: all servers are stopped", file=sys.stderr)
-        return 130
+    return exit_code(lambda: compare(options))
 
 
 def compare(options: argparse.Namespace) -> int:

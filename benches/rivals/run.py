@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import servers  # noqa: E402
 from harness import tools  # noqa: E402
-from harness.errors import BenchError  # noqa: E402
+from harness.errors import BenchError, exit_code  # noqa: E402
 from harness.processes import Workspace  # noqa: E402
 
 # Of one sample, at most.
@@ -22,18 +22,10 @@ SAMPLE_SECONDS = 15
 
 def main() -> int:
     options = parse_arguments()
-    try:
-        measure(options)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: everything is stopped", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(lambda: measure(options))
 
 
-def measure(options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> int:
     """All servers run at the same time and are measured one after the other, again and again."""
     binary = tools.require_stoker(options.stoker)
     program = tools.build("upstream")
@@ -55,6 +47,7 @@ def measure(options: argparse.Namespace) -> None:
     print(rows)
     if options.markdown:
         options.markdown.write_text(rows + "\n")
+    return 0
 
 
 def bench(binary: Path, target: servers.Target, file: Path, count: int) -> dict:

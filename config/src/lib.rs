@@ -31,6 +31,7 @@ pub use change::{Changes, policies};
 pub use error::{ConfigError, Errors};
 pub use load::{load, load_function};
 pub use reference::reference;
+pub use schema::edit_distance;
 pub use spec::*;
 pub use units::{format_duration, format_size, parse_duration, parse_size};
 

@@ -28,6 +28,7 @@ use toml::de::DeValue;
 
 pub(crate) use check::{Fault, text as check_text};
 pub(crate) use rows::{Rows, Table};
+pub use suggest::edit_distance;
 pub(crate) use suggest::suggestion;
 
 /// A table of the file, or (without a name) its beginning. A dotted name is a table in a table,

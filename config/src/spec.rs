@@ -2,8 +2,10 @@
 
 mod access;
 mod address;
+mod callers;
 mod isolation;
 mod listener;
+mod operation;
 mod pattern;
 mod record;
 mod revision;
@@ -17,9 +19,12 @@ pub use access::{
     AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
     RateLimitSpec, RateSubject,
 };
+pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
+pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
 pub(crate) use pattern::is_identifier;
+pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;
 pub use runtime::{Interface, Language, RuntimeSpec};
 pub use schedule::{CronSpec, FloorChange, ScheduleSpec, WindowSpec, ZoneSpec};
@@ -30,7 +35,6 @@ pub use telemetry::{
 pub use tls::{CertificateSpec, ClientDemand, ClientRules, HstsSpec, TlsSpec, TlsVersion};
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -126,141 +130,6 @@ pub struct Network {
     pub prefix_len: u8,
 }
 
-/// Bounds on what a caller may send, and on what the gateway holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GatewayLimits {
-    /// Connections at once.
-    pub connections: u32,
-    /// Bytes of a request's line and headers, also of a function's response.
-    pub header_bytes: usize,
-    /// Number of header lines.
-    pub headers: usize,
-    /// Bytes of request bodies held for waiting requests, in the whole gateway.
-    pub wait_buffer_bytes: usize,
-    /// Requests waiting in the whole gateway.
-    pub waiters: u32,
-    /// Listening sockets that are made ahead for instances that inherit theirs.
-    pub spare_sockets: usize,
-    /// Connections to instances in the whole gateway.
-    pub instance_connections: u32,
-    /// Memory of the gateway's process above which it takes nothing new that must wait; `None` for
-    /// a share of what the machine or its control group allows.
-    pub memory_bytes: Option<u64>,
-}
-
-/// How callers may speak HTTP/2.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Http2Spec {
-    /// At all.
-    pub enabled: bool,
-    /// Requests at once on one connection.
-    pub streams: u32,
-    /// Bytes of a request's body that may be under way before they are read.
-    pub stream_window_bytes: u32,
-    /// The same for all of a connection's bodies.
-    pub connection_window_bytes: u32,
-    /// Bytes of a response held for a caller that does not take them.
-    pub send_buffer_bytes: usize,
-    /// Requests that a caller may call off in ten seconds before its connection is closed.
-    pub resets: u32,
-    /// Frames that carry nothing in ten seconds before the connection is closed.
-    pub control_frames: u32,
-    /// Between two pings on a connection with requests in flight.
-    pub ping_interval: Duration,
-    /// For the answer to a ping.
-    pub ping_timeout: Duration,
-}
-
-/// How long the gateway waits for callers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GatewayTimeouts {
-    /// For the whole head of a request, from its first byte or its connection's start.
-    pub header: Duration,
-    /// For the next request on a connection.
-    pub keep_alive: Duration,
-    /// For the next piece of a request's body.
-    pub body: Duration,
-    /// For the caller to take the next piece of a response.
-    pub write: Duration,
-    /// After SIGTERM, for requests in flight.
-    pub shutdown: Duration,
-    /// After SIGTERM or when its instance drains, for a stream.
-    pub stream_grace: Duration,
-}
-
-/// The administrators' listener.
-#[derive(Clone, PartialEq)]
-pub struct AdminSpec {
-    /// The Unix socket; absolute.
-    pub socket: PathBuf,
-    /// An additional TCP listener.
-    pub listen: Option<SocketAddr>,
-    /// What callers over TCP must present as a bearer token; set if `listen` is.
-    pub token: Option<String>,
-}
-
-/// Without the token, so that no log ever shows it.
-impl fmt::Debug for AdminSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdminSpec")
-            .field("socket", &self.socket)
-            .field("listen", &self.listen)
-            .field("token", &self.token.as_ref().map(|_| "***"))
-            .finish()
-    }
-}
-
-/// What happens to the workers when the gateway dies without stopping them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AdoptionSpec {
-    /// The next gateway takes them over; otherwise they are stopped at once.
-    pub enabled: bool,
-    /// How long they wait for the next gateway.
-    pub timeout: Duration,
-}
-
-/// When another gateway takes over from this one while it runs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TakeoverSpec {
-    /// For the new one, from its execution until it is prepared.
-    pub timeout: Duration,
-    /// For idle connections, whose next answer is the last one, until they are closed.
-    pub idle_grace: Duration,
-}
-
-/// What becomes of the memory of frozen instances.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FreezeSpec {
-    /// When they give it back.
-    pub reclaim: ReclaimSpec,
-    /// Memory is short while less than this part of it is available, in percent, in [0, 100].
-    pub available_percentage: f64,
-    /// Between two looks at it.
-    pub interval: Duration,
-}
-
-/// When frozen instances give their memory back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReclaimSpec {
-    /// As soon as they are frozen.
-    Always,
-    /// While memory is short.
-    Pressure,
-    /// Never.
-    Off,
-}
-
-/// The output of the functions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogSpec {
-    /// Size at which a function's log is rotated.
-    pub file_bytes: u64,
-    /// Files kept per function, the current one included; at least 1.
-    pub files: u32,
-    /// A longer line is split.
-    pub line_bytes: usize,
-}
-
 /// One function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FunctionSpec {
@@ -350,24 +219,6 @@ pub struct RouteSpec {
     pub methods: Vec<String>,
     /// Take the literal prefix of the pattern off the path before the function sees it.
     pub strip_prefix: bool,
-}
-
-/// `/users/{id}/files/{*rest}`: literal segments, parameters, and a rest at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathPattern {
-    /// In order.
-    pub segments: Vec<Segment>,
-}
-
-/// One segment of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// Must be equal, after percent-decoding.
-    Literal(String),
-    /// Matches one non-empty segment.
-    Parameter(String),
-    /// Matches all that is left, also nothing; the last one only.
-    Rest(String),
 }
 
 /// What a request may send and an instance may use.

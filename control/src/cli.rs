@@ -31,7 +31,7 @@ use output::Output;
 pub use advertise::{Advertisement, advertise};
 pub use arguments::{
     Connection, EvictArgs, ExplainArgs, InvokeArgs, LogsArgs, LsArgs, PolicyArgs, PsArgs,
-    RecordExportArgs, ReloadArgs, ScaleArgs, TopArgs, UpgradeArgs,
+    RecordExportArgs, ReloadArgs, ScaleArgs, TopArgs, UpgradeArgs, header,
 };
 pub use invoke::listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};

@@ -1,5 +1,7 @@
 //! "Did you mean": names that an unknown one was probably meant to be.
 
+use stoker_config::edit_distance;
+
 /// More would be a list, not a hint.
 const SHOWN: usize = 3;
 /// Nothing is near a name longer than any name may be.
@@ -13,7 +15,7 @@ pub(crate) fn near<'n>(unknown: &str, known: impl Iterator<Item = &'n str>) -> V
     let unknown = unknown.to_ascii_lowercase().replace('_', "-");
     let mut found: Vec<(usize, &str)> = known
         .filter_map(|name| {
-            let distance = distance(unknown.as_bytes(), name.as_bytes());
+            let distance = edit_distance(&unknown, name);
             let slip = distance <= 1 + unknown.len() / 4;
             // Part of a name is a worse guess than a slip of the pen.
             let part = unknown.len() >= 3 && name.contains(unknown.as_str());
@@ -27,24 +29,6 @@ pub(crate) fn near<'n>(unknown: &str, known: impl Iterator<Item = &'n str>) -> V
     found.sort_unstable();
     found.truncate(SHOWN);
     found.into_iter().map(|(_, name)| name).collect()
-}
-
-/// Insertions, deletions and replacements of a character, and swaps of two neighbours.
-fn distance(from: &[u8], to: &[u8]) -> usize {
-    let mut before = vec![0; to.len() + 1];
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for i in 1..=from.len() {
-        let mut row = vec![i; to.len() + 1];
-        for j in 1..=to.len() {
-            let replaced = above[j - 1] + usize::from(from[i - 1] != to[j - 1]);
-            row[j] = replaced.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[to.len()]
 }
 
 #[cfg(test)]

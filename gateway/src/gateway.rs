@@ -1,5 +1,7 @@
 //! The gateway's state: what is routed now, and how that changes.
 
+mod changes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +22,8 @@ use crate::shadow::Shadows;
 use crate::tls::Tls;
 use crate::upstream::fresh;
 use crate::{Function, Metrics, Scaler, Telemetry};
+pub use changes::Applied;
+use changes::{needs_restart, new_certificates};
 
 /// The data plane's shared state.
 pub struct Gateway {
@@ -60,23 +64,6 @@ pub struct Entry {
     pub(crate) access: Option<Arc<Access>>,
     /// Made with the first request.
     load: Arc<OnceLock<Box<FunctionLoad>>>,
-}
-
-/// What a new configuration changed.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Applied {
-    /// Functions that are new.
-    pub added: Vec<Arc<str>>,
-    /// Functions whose new revision takes over.
-    pub replaced: Vec<Arc<str>>,
-    /// Functions whose instances stay and whose settings changed.
-    pub changed: Vec<Arc<str>>,
-    /// Functions that are gone.
-    pub removed: Vec<Arc<str>>,
-    /// Files of certificates that are new, or whose certificate, key or demands are.
-    pub certificates: Vec<Arc<str>>,
-    /// Settings of the gateway that take effect with the next start only.
-    pub needs_restart: Vec<&'static str>,
 }
 
 impl Gateway {
@@ -378,57 +365,4 @@ fn shared(gateway: &GatewaySpec, room: Option<&Room>) -> Limits {
         buffer_bytes: limits.wait_buffer_bytes,
         connections: limits.instance_connections.min(most) as usize,
     }
-}
-
-fn new_certificates(old: &GatewaySpec, new: &GatewaySpec) -> Vec<Arc<str>> {
-    let all = new.tls.certificates.iter();
-    all.filter(|certificate| !old.tls.certificates.contains(certificate))
-        .map(|certificate| certificate.certificate.to_string_lossy().into())
-        .collect()
-}
-
-/// The settings that are read once, when the process starts.
-fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'static str> {
-    let fixed = [
-        ("listen", old.listeners != new.listeners),
-        (
-            "tls.concurrent-handshakes",
-            old.tls.concurrent_handshakes != new.tls.concurrent_handshakes,
-        ),
-        ("threads", old.threads != new.threads),
-        ("state-dir", old.state_dir != new.state_dir),
-        ("ports", old.ports != new.ports),
-        ("admin", old.admin != new.admin),
-        ("adoption", old.adoption != new.adoption),
-        ("freeze", old.freeze != new.freeze),
-        ("cgroups", old.cgroups != new.cgroups),
-        ("starts.stubs", old.stubs != new.stubs),
-        (
-            "isolation.spare-networks",
-            old.spare_networks != new.spare_networks,
-        ),
-        ("logs", old.logs != new.logs),
-        ("access-log", old.access_log != new.access_log),
-        ("traces", old.traces != new.traces),
-        (
-            "limits.connections",
-            old.limits.connections != new.limits.connections,
-        ),
-        (
-            "limits.spare-sockets",
-            old.limits.spare_sockets != new.limits.spare_sockets,
-        ),
-        (
-            "access.rate-entries",
-            old.access.rate_entries != new.access.rate_entries,
-        ),
-        (
-            "access.jwt-cache",
-            old.access.jwt_cache != new.access.jwt_cache,
-        ),
-    ];
-    fixed
-        .into_iter()
-        .filter_map(|(name, differs)| differs.then_some(name))
-        .collect()
 }

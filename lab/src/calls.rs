@@ -8,7 +8,7 @@ use std::time::Duration;
 use stoker_core::Timestamp;
 use stoker_traces::{Call, Stream, TraceOptions};
 
-use crate::chance::{self, Draw, Purpose};
+use crate::chance::{self, Purpose};
 use crate::make::{Made, MakeOptions};
 use crate::{Arrival, Times};
 
@@ -133,7 +133,7 @@ impl Calls {
         let function = &mut self.functions[number as usize];
         let service = call.duration.unwrap_or_else(|| {
             self.assumed += 1;
-            let mut draw = Draw::new(function.key, Purpose::Service, function.calls);
+            let mut draw = chance::draw(function.key, Purpose::Service, function.calls);
             self.service.sample(&mut draw)
         });
         function.calls += 1;

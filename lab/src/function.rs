@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use stoker_config::ScheduleSpec;
 use stoker_core::{InstanceId, Pool, ScaleSpec, Timestamp};
+use stoker_traces::random::Random;
 
 use crate::Times;
-use crate::chance::{Draw, Purpose};
+use crate::chance::{self, Purpose};
 
 /// Recorded start times that wait for a start; with more, the oldest go.
 const FRESH_STARTS: usize = 1024;
@@ -128,7 +129,7 @@ impl Recorded {
     }
 
     /// The oldest one that was not used; else any that was.
-    fn take(&mut self, draw: &mut Draw) -> Option<Duration> {
+    fn take(&mut self, draw: &mut Random) -> Option<Duration> {
         if let Some(start) = self.fresh.pop_front() {
             match self.used.get_mut(self.taken % USED_STARTS) {
                 Some(place) => *place = start,
@@ -146,7 +147,7 @@ impl Function {
     pub(crate) fn new(name: &str, setup: Setup, seed: u64) -> Self {
         Function {
             name: name.into(),
-            key: crate::chance::key(seed, name),
+            key: chance::key(seed, name),
             setup,
             pool: None,
             tick: 0,
@@ -171,7 +172,7 @@ impl Function {
 
     /// An instance is started; how long that takes.
     pub(crate) fn start(&mut self, now: Timestamp) -> Duration {
-        let mut draw = Draw::new(self.key, Purpose::Start, self.count.starts);
+        let mut draw = chance::draw(self.key, Purpose::Start, self.count.starts);
         self.count.starts += 1;
         self.count_alive(now);
         self.alive += 1;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use stoker_traces::Call;
+use stoker_traces::random::Random;
 
-use crate::chance::{self, Draw, Purpose};
+use crate::chance::{self, Purpose};
 
 const DAY_S: f64 = 86_400.0;
 const HOUR_S: f64 = 3_600.0;
@@ -156,9 +157,9 @@ impl Made {
 }
 
 impl Maker {
-    fn draw(&mut self) -> Draw {
+    fn draw(&mut self) -> Random {
         self.draws += 1;
-        Draw::new(self.key, Purpose::Gap, self.draws)
+        chance::draw(self.key, Purpose::Gap, self.draws)
     }
 
     /// Of a Poisson process.
@@ -193,7 +194,7 @@ impl Maker {
 
     /// From and to, if the hour has one.
     fn burst(&self, hour: f64) -> Option<(f64, f64)> {
-        let mut draw = Draw::new(self.key, Purpose::Plan, hour as u64);
+        let mut draw = chance::draw(self.key, Purpose::Plan, hour as u64);
         if draw.unit() >= BURST_SHARE {
             return None;
         }
@@ -204,7 +205,7 @@ impl Maker {
 
     /// Each call is late by its own chance; it does not put off those after it.
     fn timer(&mut self) -> f64 {
-        let phase = Draw::new(self.key, Purpose::Plan, 0).unit() * self.pace;
+        let phase = chance::draw(self.key, Purpose::Plan, 0).unit() * self.pace;
         let count = self.draws as f64;
         let late = (LATE.0 * self.pace).min(LATE.1) * self.draw().unit();
         phase + count * self.pace + late

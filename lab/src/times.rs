@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stoker_config::{format_duration, parse_duration};
 
-use crate::chance::Draw;
+use stoker_traces::random::Random;
 
 /// The longest sample: a day.
 const LONGEST: Duration = Duration::from_secs(86_400);
@@ -32,7 +32,7 @@ const EXPECTED: &str = "a time such as 20ms, or lognormal(20ms,0.5) of a median 
 
 impl Times {
     /// One sample, at most a day.
-    pub(crate) fn sample(&self, draw: &mut Draw) -> Duration {
+    pub(crate) fn sample(&self, draw: &mut Random) -> Duration {
         match self {
             Times::Fixed(time) => *time,
             Times::Exponential(mean) => scaled(*mean, -(1.0 - draw.unit()).ln()),

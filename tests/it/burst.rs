@@ -4,26 +4,17 @@ use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Barrier;
 
 use serde_json::Value;
 
 use crate::harness::client::Stream;
-use crate::harness::{Client, Function, Gateway, Site, in_parallel, process};
+use crate::harness::{Client, Function, Gateway, Site, at_once, in_line, process};
 
 /// 500 requests at once, 8 instances of one slot each, 20 ms of work.
 fn five_hundred_at_once(listen: &'static str) {
     let function = Function::fixture(listen).scaling(1, 8, "");
     let gateway = Site::new("").function("f", &function).start();
-    let barrier = Barrier::new(500);
-    let answers = in_parallel(500, |_| {
-        let mut client = gateway.connect();
-        barrier.wait();
-        client
-            .get("/function/f/work?ms=20")
-            .expect("there is an answer")
-            .good()
-    });
+    let answers = at_once(&gateway, 500, "/function/f/work?ms=20");
     let pids: BTreeSet<u64> = answers.iter().map(|answer| answer.number("pid")).collect();
     assert!(
         pids.len() <= 8,
@@ -101,16 +92,7 @@ fn the_oldest_waiter_is_first() {
         .env("FIXTURE_START_MS", "300")
         .scaling(1, 1, "");
     let gateway = Site::new("").function("f", &function).start();
-    let mut clients: Vec<Client> = (0..100).map(|_| gateway.connect()).collect();
-    for client in &mut clients {
-        client
-            .enqueue("/function/f/work?ms=1", b"x")
-            .expect("there is room in the queue");
-    }
-    // In reverse, for the order of the bodies must not matter.
-    for client in clients.iter_mut().rev() {
-        client.send("x").expect("the gateway takes the body");
-    }
+    let mut clients = in_line(&gateway, 100, "/function/f/work?ms=1");
     let mut waited = 0.0;
     for (index, client) in clients.iter_mut().enumerate() {
         let answer = client.receive().expect("there is an answer").good();

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::Barrier;
 
 use serde_json::Value;
 
-use crate::harness::{Client, Function, Gateway, Site, in_parallel, wait_until};
+use crate::harness::{Client, Function, Gateway, Site, at_once, in_line, wait_until};
 use crate::overload::{admin, metrics};
 
 fn summary(gateway: &Gateway, name: &str) -> Value {
@@ -52,15 +51,7 @@ fn a_thousand_at_once_are_answered_by_fifty_instances() {
     let function = Function::fixture("inherit")
         .with("[scaling]\nmax-scale = 50\n[timeouts]\ntotal = \"120s\"\nqueue = \"120s\"");
     let gateway = Site::new("").function("f", &function).start();
-    let barrier = Barrier::new(1000);
-    let answers = in_parallel(1000, |_| {
-        let mut client = gateway.connect();
-        barrier.wait();
-        client
-            .get("/function/f/work?ms=20")
-            .expect("there is an answer")
-            .good()
-    });
+    let answers = at_once(&gateway, 1000, "/function/f/work?ms=20");
     let served: BTreeSet<(u64, u64)> = answers
         .iter()
         .map(|answer| (answer.number("pid"), answer.number("sequence")))
@@ -82,15 +73,7 @@ fn a_thousand_at_once_are_answered_by_fifty_instances() {
 fn a_crowd_is_served_in_order_by_every_instance() {
     let function = Function::fixture("inherit").scaling(1, 5, "");
     let gateway = Site::new("").function("f", &function).start();
-    let mut clients: Vec<Client> = (0..300).map(|_| gateway.connect()).collect();
-    for client in &mut clients {
-        client
-            .enqueue("/function/f/work?ms=1", b"x")
-            .expect("there is room in the queue");
-    }
-    for client in clients.iter_mut().rev() {
-        client.send("x").expect("the gateway takes the body");
-    }
+    let mut clients = in_line(&gateway, 300, "/function/f/work?ms=1");
     let mut by_instance: BTreeMap<u64, Vec<(u64, usize)>> = BTreeMap::new();
     for (place, client) in clients.iter_mut().enumerate() {
         let answer = client.receive().expect("there is an answer").good();

@@ -12,6 +12,7 @@ mod site;
 mod tls;
 pub(crate) mod upstream;
 
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,4 +54,29 @@ pub(crate) fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Syn
             .map(|thread| thread.join().expect("no thread panics"))
             .collect()
     })
+}
+
+/// The answers to `count` requests that are sent at the same moment, each on its own connection.
+pub(crate) fn at_once(gateway: &Gateway, count: usize, path: &str) -> Vec<Response> {
+    let barrier = Barrier::new(count);
+    in_parallel(count, |_| {
+        let mut client = gateway.connect();
+        barrier.wait();
+        client.get(path).expect("there is an answer").good()
+    })
+}
+
+/// The callers of `count` requests whose order is known, for each has its place before the next one
+/// is sent. Their bodies follow in reverse: the order of those must not matter.
+pub(crate) fn in_line(gateway: &Gateway, count: usize, path: &str) -> Vec<Client> {
+    let mut clients: Vec<Client> = (0..count).map(|_| gateway.connect()).collect();
+    for client in &mut clients {
+        client
+            .enqueue(path, b"x")
+            .expect("there is room in the queue");
+    }
+    for client in clients.iter_mut().rev() {
+        client.send("x").expect("the gateway takes the body");
+    }
+    clients
 }

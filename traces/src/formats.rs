@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::random::Random;
+use crate::row::{Column, Row};
 use crate::stream::MinuteCounts;
-use crate::{Column, Row, TraceError, TraceOptions, TraceParser, WithinMinute, time};
+use crate::{TraceError, TraceOptions, TraceParser, WithinMinute, time};
 
 pub(super) const EXPECTED: &str = "known are 'function,arrival,duration,start', \
      'at_s,function,duration_ms', 'app,func,end_timestamp,duration' (Azure 2021), 'HashOwner,HashApp,HashFunction,Trigger,1,2,...' \

@@ -16,18 +16,19 @@
 #![forbid(unsafe_code)]
 
 mod formats;
+mod lines;
 pub mod random;
+mod row;
 mod stream;
 mod time;
 
-use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::Duration;
 
 use formats::Format;
+use lines::Lines;
+use row::{Row, unquoted};
 pub use stream::Stream;
 
 /// The longest line that is read, bytes; one of the 2019 trace has about 10 KiB.
@@ -172,65 +173,6 @@ pub fn read_with(path: &Path, options: TraceOptions) -> Result<Trace, TraceError
     parser.finish().map_err(|error| lines.named(error))
 }
 
-/// The lines of a file, of bounded length.
-#[derive(Debug)]
-struct Lines {
-    name: String,
-    file: BufReader<File>,
-    line: Vec<u8>,
-    /// Read so far.
-    count: u64,
-    bytes: u64,
-}
-
-impl Lines {
-    fn open(path: &Path) -> Result<Self, TraceError> {
-        let name = path.display().to_string();
-        match File::open(path) {
-            Ok(file) => Ok(Lines {
-                name,
-                file: BufReader::with_capacity(1 << 16, file),
-                line: Vec::new(),
-                count: 0,
-                bytes: 0,
-            }),
-            Err(cause) => {
-                let error = TraceError::new(0, "", format!("cannot be read: {cause}"));
-                Err(TraceError {
-                    file: name,
-                    ..error
-                })
-            }
-        }
-    }
-
-    /// Reads the next one; false if there is none.
-    fn next(&mut self) -> Result<bool, TraceError> {
-        self.line.clear();
-        let mut bounded = self.file.by_ref().take(MAX_LINE_BYTES + 1);
-        let read = bounded.read_until(b'\n', &mut self.line);
-        self.count += 1;
-        let read = read.map_err(|cause| {
-            let message = format!("cannot be read: {cause}");
-            self.named(TraceError::new(self.count, "", message))
-        })?;
-        self.bytes += read as u64;
-        Ok(read > 0)
-    }
-
-    /// The one that was read last, with its end; what is not UTF-8 is replaced.
-    fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.line)
-    }
-
-    fn named(&self, error: TraceError) -> TraceError {
-        TraceError {
-            file: self.name.clone(),
-            ..error
-        }
-    }
-}
-
 /// Takes a trace line by line; it neither reads nor waits.
 #[derive(Debug)]
 pub struct TraceParser {
@@ -352,78 +294,6 @@ impl TraceParser {
         });
         Ok(())
     }
-}
-
-/// The fields of a line.
-struct Row<'a> {
-    fields: &'a [&'a str],
-    line: u64,
-}
-
-impl<'a> Row<'a> {
-    fn text(&self, column: &Column) -> Result<&'a str, TraceError> {
-        let field = self.fields.get(column.index).copied();
-        field.ok_or_else(|| {
-            let message = format!(
-                "the line ends before it, after {} fields",
-                self.fields.len()
-            );
-            self.fault(column, message)
-        })
-    }
-
-    /// Finite, and at most [`MAX_SECONDS`] either way after it was multiplied by `seconds`.
-    fn number(&self, column: &Column, seconds: f64) -> Result<f64, TraceError> {
-        let text = self.text(column)?;
-        let number = text.parse::<f64>().ok().map(|number| number * seconds);
-        let number = number.filter(|number| number.abs() <= MAX_SECONDS);
-        number.ok_or_else(|| {
-            let shown: String = text.chars().take(40).collect();
-            self.fault(
-                column,
-                format!("{shown:?} is no number of the size that a trace has"),
-            )
-        })
-    }
-
-    fn duration(&self, column: &Column, seconds: f64) -> Result<Duration, TraceError> {
-        let number = self.number(column, seconds)?;
-        Duration::try_from_secs_f64(number)
-            .map_err(|_| self.fault(column, format!("{number} s is no duration: it is negative")))
-    }
-
-    /// None if the column is missing or the field is empty.
-    fn optional_duration(
-        &self,
-        column: Option<&Column>,
-        seconds: f64,
-    ) -> Result<Option<Duration>, TraceError> {
-        match column {
-            Some(column) if !self.text(column)?.is_empty() => {
-                self.duration(column, seconds).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn fault(&self, column: &Column, message: String) -> TraceError {
-        TraceError::new(self.line, &column.name, message)
-    }
-}
-
-/// Where a column is.
-#[derive(Clone, Debug)]
-struct Column {
-    name: String,
-    index: usize,
-}
-
-fn unquoted(field: &str) -> &str {
-    let field = field.trim();
-    let inner = field
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    inner.unwrap_or(field)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::formats::{self, Format};
-use crate::{Call, Lines, TraceError, TraceOptions, TraceParser};
+use crate::lines::Lines;
+use crate::{Call, TraceError, TraceOptions, TraceParser};
 
 /// Calls that are held at once to bring them into order; a file that needs more should be sorted.
 const MAX_HELD: usize = 4_000_000;

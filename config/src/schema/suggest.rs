@@ -37,7 +37,7 @@ fn nearest<'n>(unknown: &str, known: impl Iterator<Item = &'n str>) -> Option<&'
     let unknown = unknown.to_ascii_lowercase().replace('_', "-");
     known
         .filter_map(|name| {
-            let distance = distance(&unknown, name);
+            let distance = edit_distance(&unknown, name);
             let near = distance <= 1 + name.len() / 4;
             let part = unknown.len() >= SHORTEST_PART
                 && name.len() >= SHORTEST_PART
@@ -53,8 +53,9 @@ fn nearest<'n>(unknown: &str, known: impl Iterator<Item = &'n str>) -> Option<&'
         .map(|(_, name)| name)
 }
 
-/// Insertions, deletions and replacements of a character, and swaps of two neighbours.
-fn distance(from: &str, to: &str) -> usize {
+/// Insertions, deletions and replacements of a character, and swaps of two neighbours, that make one
+/// name of the other.
+pub fn edit_distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
     let mut before = vec![0; to.len() + 1];
     let mut above: Vec<usize> = (0..=to.len()).collect();

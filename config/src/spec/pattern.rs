@@ -1,4 +1,4 @@
-//! Path patterns as text.
+//! Path patterns, also as text.
 
 #[cfg(test)]
 mod tests;
@@ -6,7 +6,23 @@ mod tests;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use super::{PathPattern, Segment};
+/// `/users/{id}/files/{*rest}`: literal segments, parameters, and a rest at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern {
+    /// In order.
+    pub segments: Vec<Segment>,
+}
+
+/// One segment of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Must be equal, after percent-decoding.
+    Literal(String),
+    /// Matches one non-empty segment.
+    Parameter(String),
+    /// Matches all that is left, also nothing; the last one only.
+    Rest(String),
+}
 
 impl PathPattern {
     /// Reads `/users/{id}/files/{*rest}`. Literal segments are written without percent-encoding.

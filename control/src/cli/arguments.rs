@@ -232,7 +232,11 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+/// A header as it is given to a command: `NAME: VALUE`.
+///
+/// # Errors
+/// If it is none, and what would be right.
+pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text
         .split_once(':')
         .ok_or("give \"NAME: VALUE\", with a colon between")?;

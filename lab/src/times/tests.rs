@@ -1,12 +1,12 @@
 use super::*;
-use crate::chance::Purpose;
+use crate::chance::{self, Purpose};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 fn mean(times: &Times) -> f64 {
-    let sample = |count| times.sample(&mut Draw::new(1, Purpose::Start, count));
+    let sample = |count| times.sample(&mut chance::draw(1, Purpose::Start, count));
     (0..20_000)
         .map(|count| sample(count).as_secs_f64())
         .sum::<f64>()

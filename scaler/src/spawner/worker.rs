@@ -5,20 +5,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::fs::{Gid, Uid};
 use rustix::process::{Pid, Signal};
 
 use super::cgroup::{Cgroup, Cgroups};
-use super::clone::{Cloned, Cloner, Identity, Prepared, Streams};
+use super::clone::Cloner;
 use super::confine::Networks;
-use super::explain::{explain, words};
+use super::listening;
 use super::pipes::{Pipes, duplicate};
-use super::protocol::{Ending, Event, Fault, Program, Readiness, StartRequest, StartTimes};
+use super::protocol::{Ending, Event, Fault, Readiness, StartRequest, StartTimes};
 use super::stubs::{Launched, Stubs};
-use super::{confine, listening, prepare};
 use crate::clock::monotonic_nanos;
-use crate::driver::{Endpoint, Resources, StartKind};
+use crate::driver::{Endpoint, StartKind};
 
+mod launching;
 mod prepared;
 
 /// Workers at once; each takes three descriptors of this process.
@@ -182,77 +181,6 @@ impl Workers {
         Ok((started, pipes.duplicates.into()))
     }
 
-    /// Clones a process and has it execute the program.
-    fn launch(
-        &mut self,
-        request: &StartRequest,
-        listener: Option<&OwnedFd>,
-    ) -> Result<Launched, Fault> {
-        let mut prepared =
-            prepare::prepare(&request.program, request.readiness, &request.function)?;
-        if let Some(confinement) = &mut prepared.confinement {
-            self.networks.supply(confinement);
-            confine::keep_writable(confinement, request);
-        }
-        give_directory(request, &prepared)?;
-        let pipes = self.take_pipes(prepared.identity.as_ref())?;
-        let streams = Streams {
-            stdout: pipes.output(),
-            stderr: pipes.errors(),
-            listener: listener.map(AsFd::as_fd),
-        };
-        let (cloned, cgroup) = self.run(&request.program, &prepared, &streams)?;
-        Ok(Launched {
-            cloned,
-            cgroup,
-            pipes,
-        })
-    }
-
-    /// Pipes for the output of a program that runs as this user.
-    pub(super) fn take_pipes(&mut self, identity: Option<&Identity>) -> Result<Pipes, Fault> {
-        let pipes = self.spare.take().map_or_else(Pipes::make, Ok)?;
-        if let Some(identity) = identity {
-            pipes.give_to(identity)?;
-        }
-        Ok(pipes)
-    }
-
-    /// Makes ahead what the next one needs, while the last one starts.
-    pub(super) fn prepare_next(&mut self) {
-        if self.spare.is_none() {
-            // Whoever needs them says why they cannot be made.
-            self.spare = Pipes::make().ok();
-        }
-    }
-
-    /// Clones it into a control group, if there are any.
-    fn run(
-        &mut self,
-        program: &Program,
-        prepared: &Prepared,
-        streams: &Streams<'_>,
-    ) -> Result<(Cloned, Option<Cgroup>), Fault> {
-        let (cgroup, entry) = self.cgroups.take(&program.resources)?.unzip();
-        let error = match self.cloner.run(prepared, streams, entry.as_ref()) {
-            Ok(cloned) => return Ok((cloned, cgroup)),
-            Err(error) => error,
-        };
-        let refused = cgroup.is_some() && error.is_about_group();
-        if let Some(cgroup) = cgroup {
-            self.cgroups.give_back(cgroup);
-        }
-        let why = explain(error, program, prepared);
-        if !refused || program.resources != Resources::default() {
-            return Err(why);
-        }
-        self.cgroups.give_up(why.detail);
-        match self.cloner.run(prepared, streams, None) {
-            Ok(cloned) => Ok((cloned, None)),
-            Err(error) => Err(explain(error, program, prepared)),
-        }
-    }
-
     /// When something can be made ahead for later starts, if there is nothing else to do then.
     pub(super) fn spare_work(&self, now: Instant) -> Option<Instant> {
         let is_short = self.cgroups.is_short() || self.networks.is_short();
@@ -406,21 +334,4 @@ impl Worker {
             .filter_map(|pipe| duplicate(pipe).ok())
             .collect()
     }
-}
-
-/// Hands the directory of a Unix socket to the user who is to bind it.
-fn give_directory(request: &StartRequest, prepared: &Prepared) -> Result<(), Fault> {
-    let (Some(identity), Endpoint::Unix(path)) = (&prepared.identity, &request.endpoint) else {
-        return Ok(());
-    };
-    if request.readiness == Readiness::Inherited {
-        return Ok(());
-    }
-    let Some(directory) = path.parent() else {
-        return Ok(());
-    };
-    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
-    rustix::fs::chown(directory, Some(uid), Some(gid)).map_err(|error| {
-        Fault::transient(format!("cannot hand over {directory:?}: {}", words(error)))
-    })
 }

@@ -1,12 +1,18 @@
 //! Instances that are made of processes that were there before, by the real runners.
 
+#[path = "preload/cells.rs"]
+mod cells;
+#[path = "preload/failing.rs"]
+mod failing;
+#[path = "preload/groups.rs"]
+mod groups;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stoker_core::FailureKind;
 use stoker_scaler::driver::{
     Driver, Endpoint, Language, LaunchSpec, Prepared, RuntimeLaunch, SocketKind, StartKind,
     Started, Stop,
@@ -217,66 +223,6 @@ async fn what_was_started_without_preparation_is_started_too() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_import_is_told_in_its_own_words() {
-    let bench = Bench::new();
-    let spec = python_with("import does_not_exist\n");
-    let failure = bench.refusal(1, spec.clone()).await;
-    assert_eq!(failure.kind, FailureKind::Exited);
-    assert_eq!(
-        &*failure.detail,
-        "main:handler cannot be imported: ModuleNotFoundError: No module named 'does_not_exist'"
-    );
-    // Its traceback is in the function's log.
-    let traceback = bench.outputs.of_parent().await;
-    assert!(traceback.contains("Traceback"), "{traceback}");
-
-    let failure = bench
-        .refusal(
-            2,
-            python_with("import os, sys\nprint('no luck', file=sys.stderr)\nos._exit(7)\n"),
-        )
-        .await;
-    assert_eq!(
-        &*failure.detail,
-        "the parent of main:handler exited with status 7 while it was loaded: no luck"
-    );
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn threads_at_import_forbid_it_unless_the_manifest_falls_back() {
-    const THREADS: &str = "
-import threading, time
-threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
-def handler(request):
-    return 'served'
-";
-    let bench = Bench::new();
-    let mut spec = python_with(THREADS);
-    let failure = bench.refusal(1, spec.clone()).await;
-    let expected = "the module main starts threads when it is imported (Thread-1 (sleep)): a \
-                    parent with threads cannot be forked; set preload.enabled = false";
-    assert_eq!(&*failure.detail, expected);
-    let runtime = spec.runtime.as_mut().unwrap();
-    runtime.fallback = true;
-    spec.revision = Arc::from("r2");
-    bench.prepare(&spec, Some(1));
-    for count in 2..=3 {
-        let started = bench
-            .start(count, spec.clone())
-            .await
-            .expect("it falls back");
-        assert_eq!(started.kind, Some(StartKind::Exec));
-    }
-    eventually("the cause is shown", || {
-        let kept = bench.driver.prepared();
-        kept[0].failure.as_deref() == Some(expected)
-    })
-    .await;
-    bench.finish().await;
-}
-
-#[tokio::test]
 async fn preloading_can_be_switched_off() {
     let bench = Bench::new();
     for spec in [python_with(PYTHON), node_with(NODE)] {
@@ -290,89 +236,6 @@ async fn preloading_can_be_switched_off() {
         assert_eq!(told["pid"], started.pid.unwrap());
     }
     assert!(bench.driver.prepared().is_empty());
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn spares_outlive_their_parent_and_it_is_replaced() {
-    let bench = Bench::new();
-    let spec = python_with(PYTHON);
-    bench.prepare(&spec, Some(2));
-    let before = bench.spares(2).await;
-    let parent = before.parent.unwrap().0;
-    kill(parent);
-    gone(parent).await;
-    for count in 1..=2 {
-        let started = bench.start(count, spec.clone()).await.expect("it starts");
-        assert_eq!(started.kind, Some(StartKind::Spare));
-        assert_eq!(tell(&started)["loaded_by"], parent);
-    }
-    let third = bench.start(3, spec).await.expect("it starts");
-    let loader = tell(&third)["loaded_by"].as_u64().unwrap();
-    assert_ne!(loader, u64::from(parent));
-    bench.spares(2).await;
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn a_dead_spare_is_passed_over() {
-    let bench = Bench::new();
-    let spec = python_with(PYTHON);
-    bench.prepare(&spec, Some(2));
-    let before = bench.spares(2).await;
-    kill(before.spares[0]);
-    gone(before.spares[0]).await;
-    // Whether the spawner has reaped it or not.
-    let started = bench.start(1, spec).await.expect("it starts");
-    assert_eq!(started.pid, Some(before.spares[1]));
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn nothing_is_left_when_the_spawner_is_killed() {
-    let bench = Bench::new();
-    let spec = python_with(PYTHON);
-    bench.prepare(&spec, Some(2));
-    let before = bench.spares(2).await;
-    let started = bench.start(1, spec.clone()).await.expect("it starts");
-    kill(bench.driver.spawner_pid().unwrap());
-    assert_eq!(bench.exit().await.id, id(1));
-    for pid in before.spares.iter().chain([&before.parent.unwrap().0]) {
-        gone(*pid).await;
-    }
-    gone(started.pid.unwrap()).await;
-    // The next spawner prepares again what is wanted.
-    eventually("it is prepared again", || {
-        let kept = bench.driver.prepared();
-        kept.first()
-            .is_some_and(|it| it.spares.len() == 2 && it.parent != before.parent)
-    })
-    .await;
-    let started = bench.start(2, spec).await.expect("it starts");
-    assert_eq!(started.kind, Some(StartKind::Spare));
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn a_start_that_waits_can_be_stopped() {
-    let bench = Bench::new();
-    let spec = Arc::new(python_with("import time\ntime.sleep(1000)\n"));
-    bench.driver.prepare(&spec, Some(1));
-    let start = bench.driver.start(id(1), &spec);
-    let stop = async {
-        eventually("the parent is there", || {
-            bench
-                .driver
-                .prepared()
-                .first()
-                .is_some_and(|it| it.parent.is_some())
-        })
-        .await;
-        bench.driver.stop(id(1), Stop::Terminate);
-    };
-    let (started, ()) = tokio::join!(start, stop);
-    let failure = started.expect_err("it was stopped");
-    assert_eq!(&*failure.detail, "was stopped while it started");
     bench.finish().await;
 }
 
@@ -426,69 +289,6 @@ async fn prepared_processes_run_as_the_functions_user() {
 }
 
 #[tokio::test]
-async fn a_booted_cell_loads_the_handler() {
-    let bench = Bench::new();
-    let spec = node_with(NODE);
-    bench.prepare(&spec, Some(1));
-    let before = bench.spares(1).await;
-    assert_eq!((before.language, before.parent), (Language::Node, None));
-    let started = bench.start(1, spec.clone()).await.expect("it starts");
-    assert_eq!(started.kind, Some(StartKind::Cell));
-    assert_eq!(started.pid, Some(before.spares[0]));
-    let told = tell(&started);
-    assert_eq!(
-        (&told["instance"], &told["mine"]),
-        (&"1-1".into(), &"yes".into())
-    );
-    assert_eq!(told["directory"], spec.working_directory.to_str().unwrap());
-    assert!(told["channel"].is_null());
-
-    // Another function of the same user takes from the same cells.
-    let mut other = node_with("export default () => { throw new Error('no'); }; nonsense(");
-    other.function = Arc::from("other");
-    bench.prepare(&other, Some(1));
-    bench.spares(1).await;
-    assert_eq!(bench.driver.prepared().len(), 1);
-    let second = bench.start(2, other.clone()).await.expect("it is assigned");
-    assert_eq!(second.kind, Some(StartKind::Cell));
-    // Its handler cannot be loaded: it ends, and its words are in its own log.
-    assert_eq!(bench.exit().await.id, id(2));
-    bench.prepare(&spec, None);
-    bench.prepare(&other, None);
-    bench.nothing_kept().await;
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn a_cell_boots_when_it_is_needed() {
-    let bench = Bench::new();
-    let started = bench.start(1, node_with(NODE)).await.expect("it starts");
-    assert_eq!(started.kind, Some(StartKind::Cell));
-    assert_eq!(tell(&started)["pid"], started.pid.unwrap());
-    let mut spec = node_with(NODE);
-    spec.command = vec!["/does/not/exist".to_owned()];
-    let failure = bench.refusal(2, spec).await;
-    assert_eq!(failure.kind, FailureKind::NotExecutable);
-    let mut spec = node_with(NODE);
-    spec.environment
-        .push(("NODE_OPTIONS".to_owned(), "--no-such-option".to_owned()));
-    let failure = bench.refusal(3, spec).await;
-    assert!(
-        failure
-            .detail
-            .contains("its interpreter exited with status 9"),
-        "{}",
-        failure.detail
-    );
-    assert!(
-        failure.detail.contains("--no-such-option"),
-        "{}",
-        failure.detail
-    );
-    bench.finish().await;
-}
-
-#[tokio::test]
 async fn the_next_gateway_finds_what_was_kept_and_what_was_made_of_it() {
     let mut settings = settings();
     settings.adoption = Some(PATIENCE);
@@ -512,106 +312,4 @@ async fn the_next_gateway_finds_what_was_kept_and_what_was_made_of_it() {
     bench.driver.stop(id(1), Stop::Terminate);
     assert_eq!(bench.exit().await.id, id(1));
     bench.finish().await;
-}
-
-/// The control groups of a process that are Stoker's.
-fn groups(pid: u32) -> Vec<String> {
-    let list = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
-    let names = list
-        .lines()
-        .filter_map(|line| line.split("/stoker-").nth(1));
-    names.map(str::to_owned).collect()
-}
-
-#[tokio::test]
-async fn an_instance_with_limits_has_its_control_group_before_it_is_assigned() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let bench = Bench::new();
-    let mut spec = python_with(PYTHON);
-    spec.resources.memory_bytes = Some(512 << 20);
-    bench.prepare(&spec, Some(2));
-    let before = bench.spares(2).await;
-    if groups(before.spares[0]).is_empty() {
-        // Not on a machine without rights for them.
-        return bench.finish().await;
-    }
-    let parent = groups(before.parent.unwrap().0);
-    let spares = before.spares.iter().map(|pid| groups(*pid));
-    let mut all: Vec<_> = spares.chain([parent]).collect();
-    let started = bench.start(1, spec.clone()).await.expect("it starts");
-    assert!(all.contains(&groups(started.pid.unwrap())));
-    all.sort();
-    all.dedup();
-    assert_eq!(all.len(), 3, "{all:?}");
-    bench.prepare(&spec, None);
-    bench.nothing_kept().await;
-    assert_eq!(tell(&started)["instance"], "1-1");
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn an_instance_that_was_forked_is_born_into_a_control_group_of_its_own() {
-    // Of v2 it needs machine code of the runner's.
-    if !cfg!(target_arch = "x86_64") || !crate::limiting::has_groups() {
-        return;
-    }
-    let bench = Bench::new();
-    let one = bench
-        .start(1, python_with(PYTHON))
-        .await
-        .expect("it starts");
-    let two = bench
-        .start(2, python_with(PYTHON))
-        .await
-        .expect("it starts");
-    let of = |started: &Started| groups(started.pid.unwrap());
-    assert!(!of(&one).is_empty() && !of(&two).is_empty());
-    assert_ne!(of(&one), of(&two));
-    assert_eq!(tell(&one)["instance"], "1-1");
-    bench.finish().await;
-}
-
-#[tokio::test]
-async fn an_instance_that_was_forked_is_killed_for_its_memory() {
-    let greedy = "
-hoard = []
-def handler(request):
-    while True:
-        hoard.append(bytearray(1 << 20))
-";
-    let bench = Bench::new();
-    let mut spec = python_with(greedy);
-    spec.resources.memory_bytes = Some(64 << 20);
-    let started = match bench.start(1, spec).await {
-        Ok(started) => started,
-        // Not on a machine without rights for it.
-        Err(failure) if failure.detail.contains("cannot limit memory") => {
-            return bench.finish().await;
-        }
-        Err(failure) => panic!("{failure:?}"),
-    };
-    let Endpoint::Unix(path) = &started.endpoint else {
-        panic!("a path");
-    };
-    let mut stream = UnixStream::connect(path).expect("can connect");
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .expect("can write");
-    let exit = bench.exit().await;
-    assert!(
-        exit.failure
-            .detail
-            .contains("it used more than resources.memory"),
-        "{}",
-        exit.failure.detail
-    );
-    bench.finish().await;
-}
-
-/// Kills a process of this machine.
-fn kill(pid: u32) {
-    let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
 use stoker_config::parse_duration;
+use stoker_control::cli::header;
 
-use super::parse::{Rate, connections, header, named_header, rate, threads, time};
+use super::parse::{Rate, connections, named_header, rate, threads, time};
 use crate::conditions::Condition;
 use crate::mode::warm::Load;
 use crate::run::Failure;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use stoker_config::parse_duration;
 
 /// Requests per second, at most.
@@ -57,20 +57,6 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         true => Err("\"warm\" is the name of the series beside it".to_owned()),
         false => Err("a name is of a-z, 0-9 and -, and begins with a letter".to_owned()),
     }
-}
-
-pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or("give \"NAME: VALUE\", with a colon between")?;
-    let name = name
-        .parse()
-        .map_err(|_| format!("{name:?} is no header name"))?;
-    let value = value
-        .trim()
-        .parse()
-        .map_err(|_| "a header value is visible text".to_owned())?;
-    Ok((name, value))
 }
 
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {

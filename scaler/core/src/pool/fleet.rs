@@ -3,6 +3,7 @@
 mod audit;
 mod frozen;
 mod inherit;
+mod shelves;
 mod usable;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::pool::health::Record;
 use crate::pool::{Frozen, InstanceState, Standing};
 use crate::{InstanceId, Timestamp};
+use shelves::{Shelf, Stack};
 
 /// One instance.
 #[derive(Clone, Debug)]
@@ -95,20 +97,6 @@ pub(super) struct Counts {
 
 /// An index into [`Fleet::places`].
 type Place = usize;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shelf {
-    Partial,
-    Idle,
-    Frozen,
-}
-
-#[derive(Debug, Default)]
-struct Stack {
-    top: Option<Place>,
-    bottom: Option<Place>,
-    len: u32,
-}
 
 impl Instance {
     /// A new one; `round` as in [`Instance::round`].
@@ -299,68 +287,6 @@ impl Fleet {
         self.count.warming -= u32::from(warming);
     }
 
-    /// Puts an instance where its state and its slots say.
-    fn reshelve(&mut self, place: Place, now: Timestamp) {
-        let (slots, step) = self.usable(self.at(place), now);
-        let instance = self.at_mut(place);
-        (instance.slots, instance.step) = (slots, step);
-        let shelf = instance.shelf_for();
-        if shelf == instance.shelf {
-            return;
-        }
-        instance.idle_since = shelf.is_some_and(Shelf::is_idle).then_some(now);
-        self.unlink(place);
-        if let Some(shelf) = shelf {
-            self.push(place, shelf);
-        }
-    }
-
-    /// Puts an instance that is on no shelf on top of one.
-    fn push(&mut self, place: Place, shelf: Shelf) {
-        let stack = self.stack(shelf);
-        stack.len += 1;
-        let below = stack.top.replace(place);
-        match below {
-            None => stack.bottom = Some(place),
-            Some(below) => self.at_mut(below).above = Some(place),
-        }
-        let instance = self.at_mut(place);
-        instance.shelf = Some(shelf);
-        instance.above = None;
-        instance.below = below;
-    }
-
-    /// Takes an instance from its shelf, if it is on one.
-    fn unlink(&mut self, place: Place) {
-        let instance = self.at_mut(place);
-        let Some(shelf) = instance.shelf.take() else {
-            return;
-        };
-        let (above, below) = (instance.above.take(), instance.below.take());
-        self.stack(shelf).len -= 1;
-        match above {
-            None => self.stack(shelf).top = below,
-            Some(above) => self.at_mut(above).below = below,
-        }
-        match below {
-            None => self.stack(shelf).bottom = above,
-            Some(below) => self.at_mut(below).above = above,
-        }
-    }
-
-    /// The next one to give a slot out.
-    fn top(&self) -> Option<Place> {
-        self.partial.top.or(self.idle.top).or(self.frozen.top)
-    }
-
-    fn stack(&mut self, shelf: Shelf) -> &mut Stack {
-        match shelf {
-            Shelf::Partial => &mut self.partial,
-            Shelf::Idle => &mut self.idle,
-            Shelf::Frozen => &mut self.frozen,
-        }
-    }
-
     fn at(&self, place: Place) -> &Instance {
         self.places[place]
             .as_ref()
@@ -371,23 +297,6 @@ impl Fleet {
         self.places[place]
             .as_mut()
             .expect("a place in use holds an instance")
-    }
-}
-
-impl Instance {
-    fn shelf_for(&self) -> Option<Shelf> {
-        match self.in_use {
-            used if used >= self.slots => None,
-            0 if self.frozen.is_some() => Some(Shelf::Frozen),
-            0 => Some(Shelf::Idle),
-            _ => Some(Shelf::Partial),
-        }
-    }
-}
-
-impl Shelf {
-    fn is_idle(self) -> bool {
-        matches!(self, Shelf::Idle | Shelf::Frozen)
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::group::{Cgroup, Freezer, command};
+use super::group::freezer::command;
+use super::group::{Cgroup, Freezer};
 use super::hierarchy::{Controller, Hierarchies};
 use super::limits::Version;
 use super::testing::{Tree, read};

@@ -1,5 +1,7 @@
 //! The control group of one instance: one directory in each hierarchy that it needs.
 
+pub(super) mod freezer;
+
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -11,6 +13,7 @@ use rustix::process::{Pid, Signal};
 use super::hierarchy::Controller;
 use super::limits::{self, Version};
 use crate::driver::Resources;
+pub(in crate::spawner) use freezer::Freezer;
 
 /// Rounds of killing a group of v1, whose processes may start others meanwhile unless it could be
 /// frozen.
@@ -47,14 +50,6 @@ pub(in crate::spawner) struct Entry {
     pub(in crate::spawner) processes: Option<OwnedFd>,
     /// The files `tasks` of v1.
     pub(in crate::spawner) tasks: Vec<(Controller, OwnedFd)>,
-}
-
-/// The file that stops and continues all processes of a group, to be handed to whoever decides
-/// about it. Once the group is gone, writing fails.
-#[derive(Debug)]
-pub(in crate::spawner) struct Freezer {
-    pub(in crate::spawner) file: OwnedFd,
-    pub(in crate::spawner) version: Version,
 }
 
 impl Entry {
@@ -173,49 +168,6 @@ impl Cgroup {
         places.peek().is_some() && places.all(holds)
     }
 
-    /// Stops every process in it. Returns before the last one has stopped.
-    pub(in crate::spawner) fn freeze(&self) -> io::Result<()> {
-        self.set_frozen(true)
-    }
-
-    /// Continues every process in it.
-    pub(in crate::spawner) fn thaw(&self) -> io::Result<()> {
-        self.set_frozen(false)
-    }
-
-    /// Whether every process in it has stopped.
-    pub(in crate::spawner) fn is_frozen(&self) -> bool {
-        let Some((directory, version)) = self.freezing() else {
-            return false;
-        };
-        let words = match version {
-            Version::Unified => "frozen 1",
-            Version::Legacy => "FROZEN",
-        };
-        let state = fs::read_to_string(directory.join(state_file(version))).unwrap_or_default();
-        state.lines().any(|line| line == words)
-    }
-
-    /// To read from whether every process in it has stopped.
-    pub(in crate::spawner) fn state_file(&self) -> io::Result<OwnedFd> {
-        let (directory, version) = self.freezing().ok_or(io::ErrorKind::Unsupported)?;
-        open_to_read(directory, state_file(version))
-    }
-
-    /// The file behind [`Cgroup::freeze`]. Such a group is not used for another instance later, so
-    /// that a late write reaches none.
-    pub(in crate::spawner) fn freezer(&mut self) -> io::Result<Freezer> {
-        let (directory, version) = self.freezing().ok_or(io::ErrorKind::Unsupported)?;
-        let file = open_to_write(directory, freezer_file(version))?;
-        self.shared = true;
-        Ok(Freezer { file, version })
-    }
-
-    /// Whether [`Cgroup::freezer`] was handed out.
-    pub(in crate::spawner) fn is_shared(&self) -> bool {
-        self.shared
-    }
-
     /// `memory.reclaim` of v2, to write to, and true; without the controller there `cgroup.procs`,
     /// to read from.
     pub(in crate::spawner) fn memory_file(&self) -> io::Result<(OwnedFd, bool)> {
@@ -308,19 +260,6 @@ impl Cgroup {
         }
     }
 
-    fn set_frozen(&self, frozen: bool) -> io::Result<()> {
-        let (directory, version) = self.freezing().ok_or(io::ErrorKind::Unsupported)?;
-        limits::write(directory, freezer_file(version), command(version, frozen))
-    }
-
-    /// Where it is frozen.
-    fn freezing(&self) -> Option<(&Path, Version)> {
-        if let Some(directory) = &self.unified {
-            return Some((directory, Version::Unified));
-        }
-        self.place(Controller::Freezer)
-    }
-
     /// The directory where a controller is: its own in v1, else that of v2.
     fn place(&self, controller: Controller) -> Option<(&Path, Version)> {
         let own = self.legacy.iter().find(|(own, _)| *own == controller);
@@ -371,31 +310,6 @@ pub(super) fn processes(directory: &Path) -> Vec<Pid> {
     list.lines()
         .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
         .collect()
-}
-
-/// What is written to a freezer's file.
-pub(in crate::spawner) fn command(version: Version, frozen: bool) -> &'static str {
-    match (version, frozen) {
-        (Version::Unified, true) => "1",
-        (Version::Unified, false) => "0",
-        (Version::Legacy, true) => "FROZEN",
-        (Version::Legacy, false) => "THAWED",
-    }
-}
-
-fn freezer_file(version: Version) -> &'static str {
-    match version {
-        Version::Unified => "cgroup.freeze",
-        Version::Legacy => "freezer.state",
-    }
-}
-
-/// The file that says whether a group has stopped.
-fn state_file(version: Version) -> &'static str {
-    match version {
-        Version::Unified => "cgroup.events",
-        Version::Legacy => "freezer.state",
-    }
 }
 
 /// The number behind a word in a file of such pairs.

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::group::{Cgroup, command};
+use super::group::Cgroup;
+use super::group::freezer::command;
 use super::hierarchy::{Controller, Hierarchies, Hierarchy};
 use super::home::Home;
 use super::leftovers;
