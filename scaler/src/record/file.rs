@@ -137,7 +137,7 @@ pub(super) fn write_one(path: &Path, chunks: &[Arc<Chunk>]) -> io::Result<()> {
 }
 
 /// The chunks in a file's content.
-pub(super) fn read(content: &[u8]) -> Vec<Chunk> {
+pub(crate) fn read(content: &[u8]) -> Vec<Chunk> {
     let Some(content) = content.strip_prefix(MAGIC) else {
         return Vec::new();
     };
