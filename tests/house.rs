@@ -34,7 +34,16 @@ const ARROWS: [(&str, &[&str]); 11] = [
         "stoker-gateway",
         &["stoker-config", "stoker-core", "stoker-scaler"],
     ),
-    ("stoker-fuzz", &["stoker-config", "stoker-gateway"]),
+    (
+        "stoker-fuzz",
+        &[
+            "stoker-config",
+            "stoker-gateway",
+            "stoker-lab",
+            "stoker-scaler",
+            "stoker-traces",
+        ],
+    ),
     (
         "stoker-control",
         &[

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use crate::error::{ConfigError, Errors};
 use crate::function::{self, Place, absolute};
 use crate::load::read_text;
-use crate::schema::{self, Content, Field, manifest};
+use crate::schema::{self, Content, Field, Name, manifest};
 use crate::spec::FunctionSpec;
 
 /// A manifest that says nothing but what it must.
@@ -208,11 +208,11 @@ impl Display for Changes {
                 f.write_str(",")?;
             }
             let value = match &part.value {
-                Value::String(text) => text.clone(),
+                Value::String(text) if read_value(text.trim()) == part.value => text.clone(),
                 other => other.to_string(),
             };
             match (part.section.as_str(), part.key.as_str()) {
-                ("scaling", "policy") => f.write_str(&value)?,
+                ("scaling", "policy") if !value.contains('=') => f.write_str(&value)?,
                 ("scaling", key) => write!(f, "{key}={value}")?,
                 _ => write!(f, "{}={value}", part.name())?,
             }
@@ -254,9 +254,29 @@ fn read_value(text: &str) -> Value {
     value.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
+/// The keys of a manifest, and those of lists of tables, where one line cannot say which is meant.
+fn names() -> (Vec<Name>, Vec<Name>) {
+    let sections = manifest::SECTIONS.iter();
+    let lists: Vec<&str> = sections
+        .filter(|section| matches!(section.content, Content::Rows(_)))
+        .map(|section| section.name)
+        .collect();
+    manifest::names()
+        .into_iter()
+        .partition(|(place, _)| !lists.contains(place))
+}
+
 /// Table and key of a name.
 fn find(name: &str) -> Result<(&'static str, &'static str), String> {
-    let names = manifest::names();
+    let (names, rows) = names();
+    if rows
+        .iter()
+        .any(|(place, key)| format!("{place}.{key}") == name)
+    {
+        return Err(format!(
+            "{name:?} is of a list of tables, which is written in a manifest only"
+        ));
+    }
     if let Some((section, key)) = name.rsplit_once('.') {
         let known = names
             .iter()

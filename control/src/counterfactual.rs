@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stoker_config::{Changes, FunctionSpec};
-use stoker_core::{InstanceId, ScaleSpec, Timestamp};
+use stoker_core::{InstanceId, Timestamp};
 use stoker_lab::{Arrival, Engine, Report, Setup, Times, World};
 use stoker_scaler::record::{Chunk, TraceRow, What, trace};
 
@@ -15,17 +15,16 @@ use crate::wire::{Counterfactual, Outcome};
 /// under changed ones. `living` are the instances that are there now, and when they were asked
 /// for.
 pub(crate) fn counterfactual(
-    (spec, changed): (&FunctionSpec, &Arc<ScaleSpec>),
+    (spec, changed): (&FunctionSpec, &FunctionSpec),
     changes: &Changes,
     record: &Recorded,
 ) -> Counterfactual {
-    let patience = spec.timeouts.queue;
     Counterfactual {
         changes: changes.to_string(),
         seconds: record.span().as_secs_f64(),
         recorded: record.outcome(),
-        actual: outcome(&record.replay(&spec.scaling, patience)),
-        changed: outcome(&record.replay(changed, patience)),
+        actual: outcome(&record.replay(setup(spec))),
+        changed: outcome(&record.replay(setup(changed))),
     }
 }
 
@@ -87,15 +86,15 @@ impl Recorded {
     }
 
     /// The same requests under these settings, from an empty pool on.
-    pub(crate) fn replay(&self, spec: &Arc<ScaleSpec>, patience: Duration) -> Report {
+    pub(crate) fn replay(&self, setup: Setup) -> Report {
         let mut engine = Engine::new(World {
             tail: Duration::ZERO,
+            begin: SystemTime::UNIX_EPOCH + Duration::from_micros(self.from),
             ..World::default()
         });
         let setup = Setup {
-            patience,
             start: Arc::new(times(self.starts.clone())),
-            ..Setup::new(Arc::clone(spec))
+            ..setup
         };
         let function = engine.add("function", setup);
         let mean = self.mean_service();
@@ -142,6 +141,15 @@ impl Recorded {
             count += 1;
         }
         sum.checked_div(count).unwrap_or_default()
+    }
+}
+
+/// How the function is set up in the gateway, with the lab's own start times.
+pub(crate) fn setup(spec: &FunctionSpec) -> Setup {
+    Setup {
+        patience: spec.timeouts.queue,
+        schedule: spec.schedule.clone(),
+        ..Setup::new(Arc::clone(&spec.scaling))
     }
 }
 

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stoker_gateway::{Entry, Gateway, Shadows};
+use stoker_lab::Setup;
 use tokio::sync::watch;
 
+use crate::counterfactual::setup;
 use trial::Trial;
 
 /// Between two looks at the record.
@@ -63,7 +65,11 @@ impl Trials {
             let name = &entry.spec.name;
             let trial = self.0.entry(Arc::clone(name));
             let trial = trial.or_insert_with(|| {
-                Trial::new((spec, &entry.spec.scaling), entry.spec.timeouts.queue, now)
+                let setup = Setup {
+                    spec: Arc::clone(spec),
+                    ..setup(&entry.spec)
+                };
+                Trial::new(setup, &entry.spec.scaling, now)
             });
             let chunks = scaler.recorded(Some(name), trial.seen());
             let instances = entry.function.view().pool.instances.len();

@@ -19,6 +19,7 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     target("admission", targets::admission::run, 4000),
+    target("changes", targets::changes::run, 1000),
     target("chunked", targets::chunked::run, 4000),
     target("client_address", targets::client_address::run, 4000),
     target("credentials", targets::credentials::run, 4000),
@@ -34,8 +35,12 @@ pub const TARGETS: &[Target] = &[
     target("path", targets::path::run, 8000),
     target("pattern", targets::routes::pattern, 8000),
     target("proxy_protocol", targets::proxy_protocol::run, 4000),
+    target("record", targets::record::run, 4000),
     target("response_head", targets::response_head::run, 4000),
     target("routes", targets::routes::run, 4000),
+    target("schedule", targets::schedule::run, 400),
+    target("search", targets::search::run, 2000),
+    target("trace", targets::trace::run, 4000),
     target("waits", targets::waits::run, 4000),
     target("websocket", targets::frames::websocket, 4000),
 ];

@@ -1,6 +1,7 @@
 //! What must hold, parser by parser.
 
 pub(crate) mod admission;
+pub(crate) mod changes;
 pub(crate) mod chunked;
 pub(crate) mod client_address;
 pub(crate) mod credentials;
@@ -13,8 +14,12 @@ pub(crate) mod jwt;
 pub(crate) mod keys;
 pub(crate) mod path;
 pub(crate) mod proxy_protocol;
+pub(crate) mod record;
 pub(crate) mod response_head;
 pub(crate) mod routes;
+pub(crate) mod schedule;
+pub(crate) mod search;
+pub(crate) mod trace;
 pub(crate) mod waits;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};

@@ -1,10 +1,10 @@
 //! `stoker simulate`.
 
 mod arguments;
+mod calls;
 mod search;
 
 use std::fs;
-use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use stoker_show::text;
 use stoker_traces::TraceOptions;
 
 use crate::World;
-use crate::calls::{Input, Origin, line};
+use crate::calls::{Input, Origin};
 use crate::candidate::{Base, Candidate, Common};
 use crate::make::{Kind, MakeOptions};
 use crate::metric::Metric;
@@ -48,7 +48,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 fn simulate(arguments: &Arguments) -> Result<bool, String> {
     let input = arguments.input();
     if let Some(path) = &arguments.write {
-        return write_calls(&input, path).map(|()| true);
+        return calls::write(&input, path).map(|()| true);
     }
     let cost = Metric::find(&arguments.policies.cost)?;
     let common = arguments.common()?;
@@ -234,27 +234,6 @@ impl OutputArgs {
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-}
-
-/// The calls as a trace that can be read again.
-fn write_calls(input: &Input, path: &Path) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
-    let mut file = BufWriter::new(fs::File::create(path).map_err(failed)?);
-    let mut calls = input.open()?;
-    writeln!(file, "function,arrival,duration,start").map_err(failed)?;
-    let mut batch = Vec::new();
-    loop {
-        calls.read(&mut batch, 1 << 12)?;
-        if batch.is_empty() {
-            break;
-        }
-        let names: Vec<_> = calls.functions().cloned().collect();
-        for arrival in &batch {
-            let name = &names[arrival.function as usize];
-            writeln!(file, "{}", line(name, arrival)).map_err(failed)?;
-        }
-    }
-    file.flush().map_err(failed)
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ mod chance;
 pub mod cli;
 mod engine;
 mod function;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod make;
 mod metric;
 mod output;

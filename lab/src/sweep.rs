@@ -164,7 +164,7 @@ impl Axis {
                 let value = match place {
                     place if place <= 0.0 => *low,
                     place if place >= 1.0 => *high,
-                    _ => two_digits(exact),
+                    _ => two_digits(exact).clamp(*low, *high),
                 };
                 match kind {
                     Kind::Span => format_duration(span(value)),
@@ -231,9 +231,9 @@ fn range(low: &str, high: &str) -> Option<Values> {
     valid.then_some(Values::Range { low, high, kind })
 }
 
-/// Whole milliseconds, which is what people write.
+/// Whole microseconds, the shortest that people write.
 fn span(seconds: f64) -> Duration {
-    Duration::from_millis((seconds * 1e3).round() as u64)
+    Duration::from_micros((seconds * 1e6).round() as u64)
 }
 
 /// Rounded to two significant digits: nobody writes more.

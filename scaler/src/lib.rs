@@ -6,6 +6,9 @@
 mod clock;
 pub mod driver;
 mod function;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handover;
 mod history;
 mod instance;

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 pub use chunk::Chunk;
 pub use entry::{Decided, Ending, Entry, Refusal, Request, What};
+#[cfg(feature = "fuzzing")]
+pub(crate) use file::read as chunks_of;
 pub use lives::{LifeView, Told};
 pub use order::{Trace, TraceRow, trace};
 pub(crate) use recorder::{Recorder, Seen};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::random::Random;
 use crate::row::{Column, Row};
 use crate::stream::MinuteCounts;
-use crate::{TraceError, TraceOptions, TraceParser, WithinMinute, time};
+use crate::{MAX_SECONDS, TraceError, TraceOptions, TraceParser, WithinMinute, time};
 
 pub(super) const EXPECTED: &str = "known are 'function,arrival,duration,start', \
      'at_s,function,duration_ms', 'app,func,end_timestamp,duration' (Azure 2021), 'HashOwner,HashApp,HashFunction,Trigger,1,2,...' \
@@ -179,7 +179,13 @@ impl Format {
                 if tokens < 0.0 {
                     return Err(row.fault(generated, format!("{tokens} tokens are less than none")));
                 }
-                let duration = out.options.model_base + times(out.options.model_per_token, tokens);
+                let (base, each) = (out.options.model_base, out.options.model_per_token);
+                let more = each.as_secs_f64() * tokens;
+                if base.as_secs_f64() + more > MAX_SECONDS {
+                    let message = format!("{tokens} tokens would take longer than {MAX_SECONDS} s");
+                    return Err(row.fault(generated, message));
+                }
+                let duration = base + Duration::from_secs_f64(more);
                 out.call(at_s, "llm", (Some(duration), None))
             }
         }
@@ -276,11 +282,6 @@ pub(super) fn spread(
 fn hashed(app: &str, function: &str) -> String {
     let digits = |text: &str| text.chars().take(HASH_DIGITS).collect::<String>();
     format!("{}-{}", digits(app), digits(function))
-}
-
-/// At most as long as durations can be.
-fn times(duration: Duration, factor: f64) -> Duration {
-    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX / 4)
 }
 
 /// FNV-1a, 64 bits.

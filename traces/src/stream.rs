@@ -9,7 +9,8 @@ use crate::formats::{self, Format};
 use crate::lines::Lines;
 use crate::{Call, TraceError, TraceOptions, TraceParser};
 
-/// Calls that are held at once to bring them into order; a file that needs more should be sorted.
+/// Calls that are held at once to bring them into order, or as they are of one minute; a file that
+/// needs more should be sorted.
 const MAX_HELD: usize = 4_000_000;
 
 /// The calls of a file as [`read_with`](crate::read_with) gives them, one after the other.
@@ -44,6 +45,7 @@ enum Source {
     File(Lines),
     /// Functions, the place that each has come to, and the next minute.
     Counts {
+        file: String,
         functions: Vec<MinuteCounts>,
         places: Vec<usize>,
         minute: u32,
@@ -66,6 +68,7 @@ impl Stream {
             max_calls: usize::MAX,
             ..options
         };
+        is_regular(path)?;
         let survey = Survey::of(path, options.clone())?;
         let mut parser = TraceParser::new(options);
         let source = match survey.counts {
@@ -75,6 +78,7 @@ impl Stream {
                 (parser.outside, parser.format) = (survey.outside, survey.format);
                 let last = |it: &MinuteCounts| it.counts.last().map_or(0, |(minute, _)| *minute);
                 Source::Counts {
+                    file: path.display().to_string(),
                     places: vec![0; functions.len()],
                     minute: 1,
                     last: functions.iter().map(last).max().unwrap_or(0),
@@ -146,16 +150,22 @@ impl Stream {
                 }
             },
             Source::Counts {
+                file,
                 functions,
                 places,
                 minute,
                 last,
             } => {
+                let mut calls = 0;
                 for (function, place) in functions.iter().zip(places) {
                     if let Some(&(at, count)) = function.counts.get(*place)
                         && at == *minute
                     {
                         *place += 1;
+                        calls += count as usize;
+                        if calls > MAX_HELD {
+                            return Err(crowded(file, at));
+                        }
                         formats::spread(&function.name, at, count, &mut self.parser)?;
                     }
                 }
@@ -182,6 +192,33 @@ impl Stream {
             Source::File(lines) => lines.named(error),
             Source::Counts { .. } | Source::Over => error,
         }
+    }
+}
+
+fn crowded(file: &str, minute: u32) -> TraceError {
+    let message = format!(
+        "more than {MAX_HELD} calls are more than a minute can have here: ask for a part of the \
+         trace without it, or take some functions out of the file"
+    );
+    TraceError {
+        file: file.to_owned(),
+        ..TraceError::new(0, &minute.to_string(), message)
+    }
+}
+
+/// What can be read once only would seem to be empty the second time.
+fn is_regular(path: &Path) -> Result<(), TraceError> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            let message = "is no regular file, as it must be to be read more than once: write what \
+                           comes from a pipe to a file first";
+            Err(TraceError {
+                file: path.display().to_string(),
+                ..TraceError::new(0, "", message)
+            })
+        }
+        // Whatever keeps it from being read is said when it is.
+        _ => Ok(()),
     }
 }
 

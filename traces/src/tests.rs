@@ -218,6 +218,18 @@ fn calls_are_bounded() {
     assert!(error.is_err());
 }
 
+#[test]
+fn no_request_to_a_model_takes_longer_than_a_call_can() {
+    let options = TraceOptions {
+        model_per_token: Duration::from_secs(86_400),
+        ..TraceOptions::default()
+    };
+    let text = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03,1,";
+    assert!(parse(&format!("{text}1000"), options.clone()).is_ok());
+    let error = parse(&format!("{text}1e9"), options).unwrap_err();
+    assert_eq!((error.line, &*error.column), (2, "GeneratedTokens"));
+}
+
 proptest! {
     #[test]
     fn nothing_panics(

@@ -55,6 +55,31 @@ fn a_name_may_be_short_if_it_is_clear() {
 }
 
 #[test]
+fn what_is_shown_can_be_written_again() {
+    for text in [
+        "kpa",
+        "policy=a=b",
+        "policy=\"5\"",
+        "max-scale=\"5\"",
+        "idle-timeout=\" 5s \"",
+    ] {
+        let one = changes(text);
+        assert_eq!(changes(&one.to_string()), one, "{text}");
+    }
+}
+
+/// With one of two windows in the manifest it would be left open which is meant.
+#[test]
+fn lists_of_tables_are_not_set() {
+    for text in ["scaling.schedule.min-scale=1", "routes.path=/x"] {
+        let refusal = text.parse::<Changes>().unwrap_err();
+        assert!(refusal.contains("is of a list of tables"), "{refusal}");
+    }
+    let refusal = "path=/x".parse::<Changes>().unwrap_err();
+    assert!(refusal.contains("is no key of a manifest"), "{refusal}");
+}
+
+#[test]
 fn what_is_wrong_is_told_as_in_a_manifest() {
     let errors = changes("kpa,concurrency=0,policy=best")
         .apply(None)

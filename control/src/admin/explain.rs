@@ -109,7 +109,7 @@ fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactua
     let since = RecordSettings::ago(REPLAYED);
     let chunks = app.state.gateway.scaler().recorded(Some(&spec.name), since);
     let record = Recorded::new(chunks, &living(app, entry), since);
-    Ok(counterfactual((spec, &changed.scaling), changes, &record))
+    Ok(counterfactual((spec, &changed), changes, &record))
 }
 
 /// The instances, and when they were asked for.

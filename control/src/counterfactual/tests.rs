@@ -1,3 +1,4 @@
+use stoker_config::{ScheduleSpec, WindowSpec};
 use stoker_core::Outcome as Found;
 use stoker_scaler::StartCause;
 use stoker_scaler::record::{Entry, Request};
@@ -41,9 +42,9 @@ fn record() -> Recorded {
     Recorded::new(vec![Arc::new(chunk)], &[(instance, SECOND)], 0)
 }
 
-fn spec(changes: &str) -> Arc<ScaleSpec> {
+fn spec(changes: &str) -> Setup {
     let changes: Changes = changes.parse().unwrap();
-    changes.apply(None).unwrap().scaling
+    setup(&changes.apply(None).unwrap())
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn what_happened_is_told_as_it_was() {
 #[test]
 fn the_settings_in_force_give_what_happened() {
     let record = record();
-    let replayed = outcome(&record.replay(&spec("on-arrival"), Duration::from_secs(30)));
+    let replayed = outcome(&record.replay(spec("on-arrival")));
     let recorded = record.outcome();
     assert_eq!(replayed.starts, recorded.starts);
     assert_eq!(replayed.delayed, recorded.delayed);
@@ -78,8 +79,7 @@ fn the_settings_in_force_give_what_happened() {
 fn other_settings_equal_a_direct_replay() {
     let record = record();
     let brief = spec("on-arrival,idle-timeout=10s");
-    let patience = Duration::from_secs(30);
-    let replayed = record.replay(&brief, patience);
+    let replayed = record.replay(brief.clone());
     // Every request finds no instance any more.
     assert_eq!((replayed.starts, replayed.delayed), (20, 20));
     let arrivals = record.rows.iter().map(|row| Arrival {
@@ -89,15 +89,36 @@ fn other_settings_equal_a_direct_replay() {
         start: row.start,
     });
     let start = Times::Fixed(Duration::from_millis(200));
-    let direct = stoker_lab::replay(brief, arrivals, &start, 1);
+    let direct = stoker_lab::replay(brief.spec, arrivals, &start, 1);
     assert_eq!(direct.starts, replayed.starts);
     assert_eq!(direct.wait, replayed.wait);
+}
+
+/// The record is of the first ten minutes of the 1st of January 1970, which was a Thursday.
+#[test]
+fn a_schedule_is_part_of_the_settings() {
+    let record = record();
+    for (day, starts) in [(4, 3), (5, 1)] {
+        let schedule = ScheduleSpec {
+            windows: vec![WindowSpec {
+                from: format!("0 0 * * {day}").parse().unwrap(),
+                to: format!("0 12 * * {day}").parse().unwrap(),
+                zone: "UTC".parse().unwrap(),
+                min_scale: 3,
+            }],
+        };
+        let replayed = record.replay(Setup {
+            schedule,
+            ..spec("on-arrival")
+        });
+        assert_eq!(replayed.starts, starts, "day {day}");
+    }
 }
 
 #[test]
 fn nothing_recorded_is_nothing() {
     let nothing = Recorded::new(Vec::new(), &[], 5);
     assert_eq!(nothing.outcome(), Outcome::default());
-    let replayed = nothing.replay(&spec("on-arrival"), Duration::from_secs(1));
+    let replayed = nothing.replay(spec("on-arrival"));
     assert_eq!(replayed.calls, 0);
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 use stoker_core::{ScaleSpec, Timestamp};
@@ -16,7 +16,7 @@ const BEHIND: Duration = Duration::from_secs(5);
 
 /// One policy that is tried.
 pub(super) struct Trial {
-    spec: Arc<ScaleSpec>,
+    setup: Setup,
     live_spec: Arc<ScaleSpec>,
     engine: Engine,
     function: u32,
@@ -49,25 +49,16 @@ struct Live {
 
 impl Trial {
     /// Begins at a time, in microseconds since 1970.
-    pub(super) fn new(
-        (spec, live): (&Arc<ScaleSpec>, &Arc<ScaleSpec>),
-        patience: Duration,
-        now: u64,
-    ) -> Trial {
+    pub(super) fn new(setup: Setup, live: &Arc<ScaleSpec>, now: u64) -> Trial {
         let mut engine = Engine::new(World {
             tail: Duration::ZERO,
+            begin: SystemTime::UNIX_EPOCH + Duration::from_micros(now),
             ..World::default()
         });
-        let function = engine.add(
-            "function",
-            Setup {
-                patience,
-                ..Setup::new(Arc::clone(spec))
-            },
-        );
+        let function = engine.add("function", setup.clone());
         let waits = Histogram::new_with_bounds(1, 3_600_000_000, 3);
         Trial {
-            spec: Arc::clone(spec),
+            setup,
             live_spec: Arc::clone(live),
             engine,
             function,
@@ -86,7 +77,17 @@ impl Trial {
 
     /// Whether it tries what the function's manifest says, beside the settings in force.
     pub(super) fn is_of(&self, entry: &Entry) -> bool {
-        entry.spec.shadow.as_ref() == Some(&self.spec) && entry.spec.scaling == self.live_spec
+        let Setup {
+            spec,
+            patience,
+            schedule,
+            ..
+        } = &self.setup;
+        let now = &entry.spec;
+        now.shadow.as_ref() == Some(spec)
+            && now.scaling == self.live_spec
+            && now.timeouts.queue == *patience
+            && now.schedule == *schedule
     }
 
     /// What was recorded before this is known here; microseconds since 1970.
@@ -134,7 +135,7 @@ impl Trial {
             (live.wait_p50, live.wait_p99) = (wait(0.5), wait(0.99));
         }
         ShadowStatus {
-            policy: self.spec.policy.name().to_owned(),
+            policy: self.setup.spec.policy.name().to_owned(),
             age: Duration::from_micros(now.saturating_sub(self.begun)),
             shadow: Fare {
                 requests: progress.calls,

@@ -258,6 +258,25 @@ fn the_page_is_well_formed_and_complete() {
 }
 
 #[test]
+fn a_trace_is_not_written_over_itself() {
+    let scratch = Scratch::new("itself");
+    let path = scratch.path("trace.csv");
+    fs::copy(trace("own.csv"), &path).unwrap();
+    let before = fs::read_to_string(&path).unwrap();
+    let linked = scratch.path("linked.csv");
+    fs::hard_link(&path, &linked).unwrap();
+    for target in [&path, &linked] {
+        let refusal = simulate(&arguments(&[&path, "--write", target])).unwrap_err();
+        assert!(refusal.contains("is the trace itself"), "{refusal}");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    // What cannot be read costs nothing either.
+    let refusal = simulate(&arguments(&["/nonexistent.csv", "--write", &path])).unwrap_err();
+    assert!(refusal.contains("/nonexistent.csv"), "{refusal}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+}
+
+#[test]
 fn mistakes_are_told() {
     for (words, wanted) in [
         (

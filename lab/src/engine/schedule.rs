@@ -9,6 +9,9 @@ use super::queue::Happening;
 
 /// Changes that a pool is told ahead, as by the gateway.
 const CHANGES: usize = 4;
+/// When to look again if no change is told: windows may begin again and again while they are open,
+/// and a schedule looks no further than some times of that kind, which come once a minute at most.
+const QUIET: Duration = Duration::from_secs(600);
 
 impl Engine {
     /// Tells the pool what its schedule asks for now and next, and plans to do so again at the last
@@ -33,8 +36,11 @@ impl Engine {
             .collect();
         let last = steps.last().map(|step| step.at);
         self.apply(function, Event::Schedule(steps));
-        if let Some(last) = last.filter(|last| *last > self.now) {
-            self.queue.push(last, function, Happening::Schedule);
+        let next = last
+            .filter(|last| *last > self.now)
+            .unwrap_or(self.now + QUIET);
+        if next < Timestamp::MAX {
+            self.queue.push(next, function, Happening::Schedule);
         }
     }
 }

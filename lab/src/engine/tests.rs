@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use stoker_config::Changes;
+use stoker_config::{Changes, ScheduleSpec, WindowSpec};
 
 use crate::{Arrival, Engine, Report, Setup, Times, World, replay};
 use stoker_core::Timestamp;
@@ -217,6 +217,35 @@ fn a_schedule_goes_by_the_clock() {
     // for long; and two calls.
     is(report.instance_seconds, 6.0 * 2.0 * 3_600.01 + 2.0 * 10.03);
     assert_eq!(report.starts, 14);
+}
+
+/// A window that begins again every minute while it is open changes nothing for hours, and still
+/// ends.
+#[test]
+fn a_schedule_that_begins_again_and_again_ends() {
+    let schedule = ScheduleSpec {
+        windows: vec![WindowSpec {
+            from: "* 8-17 * * *".parse().unwrap(),
+            to: "0 18 * * *".parse().unwrap(),
+            zone: "UTC".parse().unwrap(),
+            min_scale: 1,
+        }],
+    };
+    let mut engine = Engine::new(World::default());
+    engine.add(
+        "f",
+        Setup {
+            schedule,
+            ..setup("on-arrival,idle=10s")
+        },
+    );
+    let hour = 3_600_000;
+    engine.feed(call(9 * hour, 0));
+    engine.feed(call(3 * 24 * hour, 0));
+    let report = engine.finish();
+    // Nine hours of the first day, ten of both others, and one call at midnight.
+    is(report.instance_seconds, 29.0 * 3_600.0 + 3.0 * 0.01 + 10.03);
+    assert_eq!(report.starts, 4);
 }
 
 mod properties {

@@ -46,6 +46,25 @@ fn a_search_looks_beside_what_was_best_and_comes_to_its_end() {
 }
 
 #[test]
+fn short_times_and_narrow_ranges_stay_within_their_ends() {
+    let short = sweep("idle=100us..900us");
+    let all = Search::new(&short, 2).next(&[]);
+    assert_eq!(
+        written(&short, &all),
+        [
+            "idle=100us",
+            "idle=170us",
+            "idle=300us",
+            "idle=520us",
+            "idle=900us"
+        ]
+    );
+    let narrow = sweep("target=99.61..99.63");
+    let all = Search::new(&narrow, 2).next(&[]);
+    assert_eq!(written(&narrow, &all), ["target=99.61", "target=99.63"]);
+}
+
+#[test]
 fn lists_are_taken_as_they_are() {
     let sweep = sweep("policy=kpa|on-arrival, idle=10s");
     let all = Search::new(&sweep, 2).next(&[]);

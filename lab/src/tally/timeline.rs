@@ -57,7 +57,8 @@ impl Timeline {
     #[inline]
     pub(crate) fn advance(&mut self, from: Timestamp, to: Timestamp, levels: (u32, u32)) {
         let (mut from, to) = (from.as_nanos(), to.as_nanos());
-        while to >= self.end {
+        // The last one of all has no end: times beyond it cannot be told apart.
+        while to >= self.end && self.end < u64::MAX {
             self.current.pass(self.end.saturating_sub(from), levels);
             from = from.max(self.end);
             self.turn();
@@ -107,6 +108,17 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_time_is_reached() {
+        let mut timeline = Timeline::default();
+        timeline.advance(Timestamp::ZERO, Timestamp::MAX, (1, 1));
+        timeline.advance(Timestamp::MAX, Timestamp::MAX, (1, 1));
+        let (_, buckets) = timeline.finish();
+        assert!(buckets.len() <= MOST);
+        let alive: u128 = buckets.iter().map(|it| it.alive_time).sum();
+        assert_eq!(alive, u128::from(u64::MAX));
+    }
 
     #[test]
     fn nothing_is_lost_when_buckets_merge() {

@@ -84,11 +84,6 @@ impl Chunk {
         })
     }
 
-    /// True if it is the same one, and perhaps has more entries.
-    pub(crate) fn is_later_state_of(&self, other: &Chunk) -> bool {
-        self.id == other.id
-    }
-
     /// The memory that it takes, about.
     pub(super) fn size(&self) -> usize {
         self.bytes.len() + OVERHEAD_BYTES

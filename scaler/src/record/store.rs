@@ -162,7 +162,7 @@ impl Store {
     pub(crate) fn write(&self) {
         // First, so that whoever comes second waits until all is written.
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let (settings, chunks) = {
+        let (settings, mut chunks) = {
             let mut state = self.lock();
             let chunks = std::mem::take(&mut state.unwritten);
             (state.settings.files.clone(), chunks)
@@ -170,7 +170,7 @@ impl Store {
         let Some(settings) = settings else {
             return;
         };
-        if let Err(error) = files.append(&settings, &chunks) {
+        if let Err(error) = files.append(&settings, &mut chunks) {
             let mut state = self.lock();
             state.lost += chunks.len() as u64;
             drop(state);

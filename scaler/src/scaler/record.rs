@@ -1,5 +1,6 @@
 //! The record of all functions: what is kept of it, and how it is had.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,12 +30,8 @@ impl<C: Send + 'static> Scaler<C> {
             .filter_map(|it| it.open_chunk())
             .collect();
         let mut chunks = self.shared.record.chunks(function, since);
-        let later = open.into_iter().filter(|open| {
-            let recent = chunks.iter().rev();
-            !recent.clone().any(|chunk| chunk.is_later_state_of(open))
-        });
-        let later: Vec<_> = later.collect();
-        chunks.extend(later);
+        let given: HashSet<u64> = chunks.iter().map(|chunk| chunk.id()).collect();
+        chunks.extend(open.into_iter().filter(|open| !given.contains(&open.id())));
         chunks
     }
 

@@ -66,6 +66,41 @@ fn a_file_out_of_order_comes_in_order() {
     assert!(calls.windows(2).all(|pair| pair[0].at < pair[1].at));
 }
 
+/// A pipe would be empty the second time, and a directory has no lines.
+#[test]
+fn what_can_be_read_only_once_is_refused() {
+    use std::os::fd::AsRawFd;
+
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let pipe = format!("/proc/self/fd/{}", reader.as_raw_fd());
+    for path in [pipe, std::env::temp_dir().display().to_string()] {
+        let error = Stream::open(Path::new(&path), TraceOptions::default()).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!("{path}: is no regular file")),
+            "{text}"
+        );
+    }
+}
+
+/// However many calls a count stands for, there is no memory for more of them than the bound.
+#[test]
+fn a_minute_has_a_bound() {
+    let directory = std::env::temp_dir().join(format!("stoker-minute-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("trace.csv");
+    let text = "HashOwner,HashApp,HashFunction,Trigger,1,2\no,a,f,http,3,100000000\n";
+    std::fs::write(&path, text).unwrap();
+    let mut stream = Stream::open(&path, TraceOptions::default()).unwrap();
+    for _ in 0..3 {
+        assert!(stream.next_call().unwrap().is_some());
+    }
+    let error = stream.next_call().unwrap_err().to_string();
+    std::fs::remove_dir_all(&directory).unwrap();
+    let wanted = format!("{}, column 2: more than 4000000 calls", path.display());
+    assert!(error.starts_with(&wanted), "{error}");
+}
+
 #[test]
 fn what_is_no_trace_is_refused() {
     let error = Stream::open(Path::new("/nonexistent.csv"), TraceOptions::default()).unwrap_err();

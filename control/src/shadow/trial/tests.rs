@@ -1,4 +1,4 @@
-use stoker_config::Changes;
+use stoker_config::{Changes, ScheduleSpec, WindowSpec};
 use stoker_core::{InstanceId, Outcome};
 use stoker_scaler::StartCause;
 use stoker_scaler::record::{Entry, Request};
@@ -45,11 +45,7 @@ fn entries() -> Vec<Entry> {
 fn another_policy_is_tried_over_the_same_requests() {
     let entries = entries();
     let brief = spec("on-arrival,idle-timeout=5s");
-    let mut trial = Trial::new(
-        (&brief, &spec("on-arrival")),
-        Duration::from_secs(30),
-        SECOND,
-    );
+    let mut trial = Trial::new(Setup::new(brief), &spec("on-arrival"), SECOND);
     // The chunk grows from look to look, as those do that are still written.
     for (count, now) in [(0, 5), (2, 12), (4, 31), (7, 70), (7, 80)] {
         let chunk = Chunk::of("f", "r", SECOND, &entries[..count]);
@@ -69,13 +65,33 @@ fn another_policy_is_tried_over_the_same_requests() {
     assert!(shadow.wait_p50 >= Duration::from_millis(199), "{shadow:?}");
 }
 
+/// Time zero is not the lab's own, but the 1st of January 1970, a Thursday.
+#[test]
+fn a_schedule_is_part_of_what_is_tried() {
+    let always = |day: u32| ScheduleSpec {
+        windows: vec![WindowSpec {
+            from: format!("0 0 * * {day}").parse().unwrap(),
+            to: format!("0 12 * * {day}").parse().unwrap(),
+            zone: "UTC".parse().unwrap(),
+            min_scale: 3,
+        }],
+    };
+    for (day, instances) in [(4, 3), (5, 0)] {
+        let setup = Setup {
+            schedule: always(day),
+            ..Setup::new(spec("on-arrival,idle-timeout=5s"))
+        };
+        let mut trial = Trial::new(setup, &spec("on-arrival"), SECOND);
+        let chunk = Arc::new(Chunk::of("f", "r", SECOND, &entries()));
+        trial.step(&[chunk], 1, 100 * SECOND);
+        assert_eq!(trial.status(100 * SECOND).shadow.instances, instances);
+    }
+}
+
 #[test]
 fn what_came_before_it_began_is_not_its_own() {
-    let mut trial = Trial::new(
-        (&spec("kpa"), &spec("on-arrival")),
-        Duration::from_secs(30),
-        35 * SECOND,
-    );
+    let setup = Setup::new(spec("kpa"));
+    let mut trial = Trial::new(setup, &spec("on-arrival"), 35 * SECOND);
     let chunk = Arc::new(Chunk::of("f", "r", SECOND, &entries()));
     trial.step(&[Arc::clone(&chunk)], 1, 100 * SECOND);
     trial.step(&[chunk], 1, 101 * SECOND);
