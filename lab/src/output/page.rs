@@ -15,6 +15,12 @@ const COLOURS: usize = 8;
 /// Waits below this are drawn as this, nanoseconds: what people cannot tell from none.
 const SHORTEST_NS: f64 = 10e3;
 
+/// Names of policies are not cut into pieces, and charts stay legible where there is little room:
+/// they scroll.
+const LAYOUT: &str = "td:first-child { min-width: 11em; }\nfigure { overflow-x: auto; }\n\
+    @media (max-width: 800px) {\n  td:first-child { min-width: 8em; }\n  \
+    figure svg { width: 760px; }\n}\n";
+
 const HEADINGS: [&str; 17] = [
     "Policy",
     "p50",
@@ -53,13 +59,14 @@ pub(crate) fn render(outcome: &Outcome) -> String {
          style-src 'unsafe-inline'\" />\n\
          <meta name=\"color-scheme\" content=\"light dark\" />\n\
          <title>stoker simulate</title>\n<style>\n{STYLE}.dot {{ fill: var(--k); }}\n\
-         .front {{ stroke: var(--ink); stroke-width: 2; }}\n</style>\n</head>\n<body>\n<main>\n\
-         <header>\n<p class=\"brand\">stoker simulate</p>\n<h1>{}</h1>\n</header>\n{}\n</main>\n\
-         </body>\n</html>\n",
+         .front {{ stroke: var(--ink); stroke-width: 2; }}\n{LAYOUT}</style>\n</head>\n<body>\n\
+         <main>\n<header>\n<p class=\"brand\">stoker simulate</p>\n<h1>{}</h1>\n\
+         <p class=\"facts\">{}</p>\n</header>\n{}\n</main>\n</body>\n</html>\n",
         match outcome.policies.len() {
             1 => "1 policy".to_owned(),
             count => format!("{count} policies"),
         },
+        escape(outcome.conditions.first().map_or("", String::as_str)),
         sections.concat()
     )
 }
@@ -182,6 +189,16 @@ fn timelines(outcome: &Outcome) -> String {
     format!("<section>\n<h2>Over time</h2>\n{charts}</section>\n")
 }
 
+/// The unit in which so many seconds are a number that people can read, and how many seconds it has.
+fn time_unit(seconds: f64) -> (&'static str, f64) {
+    match seconds {
+        long if long > 3.0 * 86_400.0 => (" d", 86_400.0),
+        long if long > 2.0 * 3600.0 => (" h", 3600.0),
+        long if long > 180.0 => (" min", 60.0),
+        _ => (" s", 1.0),
+    }
+}
+
 /// Layers of steps, each drawn over the one before it.
 fn chart(
     title: &str,
@@ -190,8 +207,10 @@ fn chart(
     layers: &[(usize, &[f64])],
 ) -> String {
     let count = layers.iter().map(|layer| layer.1.len()).max().unwrap_or(0);
+    let (unit, seconds) = time_unit(count as f64 * width);
+    let width = width / seconds;
     let end = (count as f64 * width).max(1e-9);
-    let x = linear(end, " s", "virtual time");
+    let x = linear(end, unit, "virtual time");
     let frame = Frame {
         width: 1100.0,
         height,
@@ -257,4 +276,16 @@ fn conditions(outcome: &Outcome) -> String {
 
 fn colour(index: usize) -> usize {
     index % COLOURS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time_unit;
+
+    /// A day is told in hours, and two weeks in days.
+    #[test]
+    fn time_has_a_unit_that_suits_it() {
+        let units = [30.0, 600.0, 86_400.0, 14.0 * 86_400.0].map(|length| time_unit(length).0);
+        assert_eq!(units, [" s", " min", " h", " d"]);
+    }
 }
