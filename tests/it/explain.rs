@@ -28,10 +28,10 @@ fn the_present_the_past_and_what_would_have_been() {
     });
     let text = explain(&gateway, &[]).expect("an explanation");
     let said = |part: &str| assert!(text.contains(part), "{part} in\n{text}");
-    said("f has 1 instance, 0 requests in them and 0 waiting.");
+    said("f has 1 instance, 0 requests in flight and 0 waiting.");
     said("at 1 per instance");
     said("after 5m00s of that; it was started ");
-    said(" for requests waited, when 1 instance was wanted.");
+    said(" because requests waited, when 1 instance was wanted.");
 
     let then = json(&gateway, &["--at", "0s"]);
     assert_eq!(
