@@ -5,7 +5,8 @@ use std::fmt::Write;
 use crate::html::escape;
 
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 14.0;
+/// Half of the last number below is there.
+const RIGHT: f64 = 26.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 42.0;
 

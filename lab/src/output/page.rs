@@ -17,8 +17,9 @@ const SHORTEST_NS: f64 = 10e3;
 
 /// Names of policies are not cut into pieces, and charts stay legible where there is little room:
 /// they scroll.
-const LAYOUT: &str = "td:first-child { min-width: 11em; }\nfigure { overflow-x: auto; }\n\
-    @media (max-width: 800px) {\n  td:first-child { min-width: 8em; }\n  \
+const LAYOUT: &str = "th, td { padding-right: 9px; }\n\
+    td:first-child { min-width: 9em; overflow-wrap: break-word; }\n\
+    @media (max-width: 800px) {\n  figure { overflow-x: auto; }\n  \
     figure svg { width: 760px; }\n}\n";
 
 const HEADINGS: [&str; 17] = [
@@ -111,6 +112,7 @@ fn pareto(outcome: &Outcome) -> String {
         y: log_time(shortest, longest, "p99 wait"),
     };
     let mut marks = String::new();
+    let mut named: Vec<(f64, f64)> = Vec::new();
     for (index, entry) in outcome.policies.iter().enumerate() {
         let x = frame.x(cost(entry));
         // Refused calls wait for ever, which is above the top.
@@ -125,7 +127,13 @@ fn pareto(outcome: &Outcome) -> String {
             cost(entry),
             outcome.cost
         ));
-        if entry.pareto || outcome.policies.len() <= COLOURS {
+        // Names do not cover each other; those left out are told by the dot's own title.
+        let is_near =
+            |(at_x, at_y): &(f64, f64)| (x - at_x).abs() < 180.0 && (y - at_y).abs() < 12.0;
+        let has_room =
+            outcome.policies.len() <= COLOURS || (entry.pareto && !named.iter().any(is_near));
+        if has_room {
+            named.push((x, y));
             let (x, anchor) = match x > 800.0 {
                 true => (x - 10.0, "end"),
                 false => (x + 10.0, "start"),
@@ -148,7 +156,7 @@ fn figures(outcome: &Outcome) -> String {
     let rows: Vec<Vec<String>> = outcome
         .policies
         .iter()
-        .map(|entry| cells(&entry.policy, entry.pareto, &entry.report))
+        .map(|entry| cells(&spaced(&entry.policy), entry.pareto, &entry.report))
         .collect();
     format!(
         "<section>\n<h2>Figures</h2>\n{}</section>\n",
@@ -255,7 +263,9 @@ fn slowdowns(outcome: &Outcome) -> String {
         .map(|entry| {
             let cdf = entry.report.slowdown.cdf.iter();
             let cells = cdf.map(|(_, slowdown)| stoker_show::text::number(*slowdown));
-            std::iter::once(entry.policy.clone()).chain(cells).collect()
+            std::iter::once(spaced(&entry.policy))
+                .chain(cells)
+                .collect()
         })
         .collect();
     format!(
@@ -272,6 +282,11 @@ fn conditions(outcome: &Outcome) -> String {
         .map(|condition| format!("<li>{}</li>\n", escape(condition)))
         .collect();
     format!("<section>\n<h2>Conditions</h2>\n<ul class=\"notes\">\n{items}</ul>\n</section>\n")
+}
+
+/// With places where a line may break.
+fn spaced(policy: &str) -> String {
+    policy.replace(',', ", ")
 }
 
 fn colour(index: usize) -> usize {
