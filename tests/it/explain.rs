@@ -44,6 +44,8 @@ fn the_present_the_past_and_what_would_have_been() {
     assert!(long_ago.contains("does not go back so far"), "{long_ago}");
     let wrong = explain(&gateway, &["--at", "noon"]).expect_err("no time");
     assert!(wrong.contains("2026-11-21T19:30:00Z"), "{wrong}");
+    let future = explain(&gateway, &["--at", "2999-01-01T00:00:00Z"]).expect_err("not yet");
+    assert!(future.contains("has passed"), "{future}");
 
     // Every request would have had an instance of its own if none stayed.
     let told = json(&gateway, &["--counterfactual", "idle-timeout=0s"]);

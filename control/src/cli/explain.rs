@@ -69,6 +69,10 @@ fn shadowed(shadow: &ShadowInfo) -> String {
 }
 
 fn replayed(it: &Counterfactual) -> String {
+    if it.recorded.requests == 0 {
+        return "\nNo request of the last hour is recorded, so nothing can be replayed.\n"
+            .to_owned();
+    }
     let heading = format!(
         "\nThe last {} with {}, by replaying what was recorded:\n",
         span_of(it.seconds),
