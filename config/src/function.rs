@@ -136,6 +136,17 @@ fn shadow(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
     if !rules.page.sound(&["scaling", "backoff", "health"]) {
         return;
     }
+    // It was copied when `[scaling]` had been read, and these are of later tables.
+    let live = &draft.scaling;
+    shadow.scaling = ScaleSpec {
+        max_waiters: live.max_waiters,
+        admission: live.admission,
+        health: live.health.clone(),
+        backoff: live.backoff.clone(),
+        drain_timeout: live.drain_timeout,
+        stop_grace: live.stop_grace,
+        ..shadow.scaling.clone()
+    };
     let written = (shadow.scaling.clone(), shadow.target);
     scaling(rules, shadow);
     // The rules cut down what the manifest leaves out; what the shadow says is not left out.

@@ -72,7 +72,8 @@ impl Recorded {
             ended.saturating_sub(begun) as f64 / 1e6
         });
         Recorded {
-            instance_seconds: alive.sum(),
+            // The sum of nothing is -0.
+            instance_seconds: alive.sum::<f64>().max(0.0),
             rows,
             starts,
             from,

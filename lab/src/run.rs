@@ -69,6 +69,9 @@ impl Runner {
             progress.show(Some(calls.progress()), format_args!("{counted} calls"));
         }
         progress.clear();
+        if calls.taken() == 0 {
+            return Err("there are no calls to replay".to_owned());
+        }
         let reports = engines.into_iter().map(Engine::finish).collect();
         Ok((reports, calls.notes()))
     }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use crate::html::escape;
 
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 14.0;
+/// Half of the last number below is there.
+const RIGHT: f64 = 26.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 42.0;
 
@@ -139,13 +140,21 @@ pub fn linear(most: f64, unit: &str, label: &'static str) -> Axis {
     let ticks = (0..=count).map(|index| {
         let value = index as f64 * step;
         let rounded = (value * 1e6).round() / 1e6;
-        (value, format!("{rounded}{unit}"))
+        (value, format!("{}{unit}", grouped(rounded)))
     });
     Axis {
         low: 0.0,
         high: count as f64 * step,
         ticks: ticks.collect(),
         label,
+    }
+}
+
+/// With commas between thousands: `400,000`.
+fn grouped(value: f64) -> String {
+    match value >= 10_000.0 {
+        true => crate::text::count(value as u64),
+        false => value.to_string(),
     }
 }
 
@@ -181,6 +190,7 @@ mod tests {
             words(&linear(47.0, "", "")),
             ["0", "10", "20", "30", "40", "50"]
         );
+        assert_eq!(words(&linear(10e3, "", "")).last(), Some(&"10,000"));
         assert_eq!(
             words(&linear(0.9, " s", "")),
             ["0 s", "0.2 s", "0.4 s", "0.6 s", "0.8 s", "1 s"]

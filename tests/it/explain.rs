@@ -28,10 +28,10 @@ fn the_present_the_past_and_what_would_have_been() {
     });
     let text = explain(&gateway, &[]).expect("an explanation");
     let said = |part: &str| assert!(text.contains(part), "{part} in\n{text}");
-    said("f has 1 instance, 0 requests in them and 0 waiting.");
+    said("f has 1 instance, 0 requests in flight and 0 waiting.");
     said("at 1 per instance");
     said("after 5m00s of that; it was started ");
-    said(" for requests waited, when 1 instance was wanted.");
+    said(" because requests waited, when 1 instance was wanted.");
 
     let then = json(&gateway, &["--at", "0s"]);
     assert_eq!(
@@ -44,6 +44,8 @@ fn the_present_the_past_and_what_would_have_been() {
     assert!(long_ago.contains("does not go back so far"), "{long_ago}");
     let wrong = explain(&gateway, &["--at", "noon"]).expect_err("no time");
     assert!(wrong.contains("2026-11-21T19:30:00Z"), "{wrong}");
+    let future = explain(&gateway, &["--at", "2999-01-01T00:00:00Z"]).expect_err("not yet");
+    assert!(future.contains("has passed"), "{future}");
 
     // Every request would have had an instance of its own if none stayed.
     let told = json(&gateway, &["--counterfactual", "idle-timeout=0s"]);

@@ -77,6 +77,10 @@ fn a_run_is_exported_as_a_trace_and_line_by_line() {
         .try_admin(&["record", "export", "--since", "0s"])
         .expect("a trace");
     assert_eq!(nothing.lines().count(), 1);
+    let unknown = gateway
+        .try_admin(&["record", "export", "tow"])
+        .expect_err("no such function");
+    assert!(unknown.contains("did you mean \"two\"?"), "{unknown}");
 }
 
 #[test]

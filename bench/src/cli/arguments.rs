@@ -164,7 +164,7 @@ pub(crate) struct DrainArgs {
 /// Of `replay`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// The trace: at_s,function,duration_ms, or one of Azure's of 2019, 2021 and 2023
+    /// The trace: what `stoker record export` writes; at_s,function,duration_ms; or one of Azure's of 2019, 2021 and 2023
     pub(crate) trace: PathBuf,
     /// Its functions are mapped to the targets in turn. {duration_ms} in a URL or in --path is how long
     /// the call took

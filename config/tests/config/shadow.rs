@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stoker_config::FunctionSpec;
-use stoker_core::Policy;
+use stoker_core::{Policy, ScaleSpec};
 
 use crate::tree::{Tree, one, wrong};
 
@@ -30,6 +30,23 @@ fn a_shadow_has_the_manifests_settings_but_for_its_own() {
     };
     assert_eq!(without.revision(), function.revision());
     assert_eq!(with(plain).shadow, None);
+}
+
+/// Tables that come after `[scaling]` hold for it too.
+#[test]
+fn a_shadow_has_the_queue_and_the_timeouts_of_its_manifest() {
+    let function = with(
+        "[scaling.shadow]\nmax-scale = 4\n[queue]\nmax-waiters = 20\nadmission = 'off'\n\
+         [backoff]\nmax = '7s'\n[health]\nfailures = 9\n[timeouts]\ndrain = '3s'\nstop = '2s'",
+    );
+    let shadow = function.shadow.as_ref().expect("one is tried");
+    let expected = ScaleSpec {
+        max_scale: 4,
+        max_starting: 4,
+        ..(*function.scaling).clone()
+    };
+    assert_eq!(**shadow, expected);
+    assert_eq!(shadow.max_waiters, 20);
 }
 
 #[test]

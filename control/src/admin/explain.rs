@@ -33,6 +33,10 @@ pub(super) async fn show(
     let asked = query(asked)?;
     let entry = Arc::clone(find(&app.state.gateway.snapshot(), &name)?);
     let at = asked.at.as_deref().map(time).transpose()?;
+    if at.is_some_and(|at| at > RecordSettings::ago(Duration::ZERO)) {
+        let detail = "at is a time that has passed, or how long ago".to_owned();
+        return Err(Problem::new(Kind::BadRequest, detail));
+    }
     let changes: Option<Changes> = match asked.counterfactual.as_deref() {
         None => None,
         Some(text) => Some(text.parse().map_err(|error: String| {

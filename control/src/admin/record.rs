@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::App;
 use super::pieces::Pieces;
-use super::problem::Problem;
+use super::problem::{Problem, find};
 use super::query::{RecordFormat, RecordQuery, query};
 
 /// Pieces on their way to a client that is slow.
@@ -30,10 +30,23 @@ pub(super) async fn export(
     let asked = query(asked)?;
     let (format, since) = (asked.format()?, asked.since()?);
     let place = app.export_place()?;
+    if let Some(name) = &asked.function {
+        // One of a function that is gone is remembered too.
+        let known = find(&app.state.gateway.snapshot(), name).map(drop);
+        if known.is_err()
+            && app
+                .state
+                .gateway
+                .scaler()
+                .recorded(Some(name), 0)
+                .is_empty()
+        {
+            known?;
+        }
+    }
     let since = since.map_or(0, RecordSettings::ago);
     let (sender, pieces) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {
-        // One of a function that is gone is remembered too.
         let scaler = app.state.gateway.scaler();
         let chunks = scaler.recorded(asked.function.as_deref(), since);
         let mut out = Out {

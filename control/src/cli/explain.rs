@@ -69,6 +69,10 @@ fn shadowed(shadow: &ShadowInfo) -> String {
 }
 
 fn replayed(it: &Counterfactual) -> String {
+    if it.recorded.requests == 0 {
+        return "\nNo request of the last hour is recorded, so nothing can be replayed.\n"
+            .to_owned();
+    }
     let heading = format!(
         "\nThe last {} with {}, by replaying what was recorded:\n",
         span_of(it.seconds),
@@ -94,8 +98,13 @@ fn table(rows: &[(&str, &Outcome)]) -> String {
         "STARTS",
         "INSTANCE-SECONDS",
     ]);
-    let wait = |ms: Option<f64>| ms.map(|ms| format!("{ms:.3}ms")).unwrap_or_default();
     for (name, outcome) in rows {
+        // Those that were refused wait for ever, as `stoker simulate` has it.
+        let wait = |ms: Option<f64>| match ms {
+            Some(ms) => format!("{ms:.3}ms"),
+            None if outcome.requests > 0 => "never".to_owned(),
+            None => String::new(),
+        };
         table.row([
             (*name).to_owned(),
             outcome.requests.to_string(),

@@ -57,7 +57,7 @@ pub(crate) fn now(
 fn sentences(name: &str, explained: &Explained, since: Option<Duration>) -> Vec<String> {
     let pool = &explained.view.pool;
     let mut said = vec![format!(
-        "{name} has {}, {} in them and {} waiting.",
+        "{name} has {}, {} in flight and {} waiting.",
         instances(pool.instances.len() as u32),
         requests(pool.in_flight.into()),
         pool.waiting,
@@ -114,11 +114,11 @@ fn state(view: &InstanceView, life: Option<&LifeView>, idle: &Idle, now: Timesta
     match view.state {
         InstanceState::Starting => format!("is starting for {since}"),
         InstanceState::Draining => format!(
-            "drains for {since} with {}, for {}",
+            "drains for {since} with {}, because {}",
             requests(view.in_use.into()),
             reason(life)
         ),
-        InstanceState::Stopping => format!("was told to end {since} ago, for {}", reason(life)),
+        InstanceState::Stopping => format!("was told to end {since} ago, because {}", reason(life)),
         InstanceState::Ready => ready(view, idle, now),
     }
 }
@@ -149,7 +149,7 @@ fn ready(view: &InstanceView, idle: &Idle, now: Timestamp) -> String {
 
 fn reason(life: Option<&LifeView>) -> &'static str {
     let why = life.and_then(|life| life.ending).map(|(_, why)| why);
-    why.map_or("a reason that was not seen here", Ending::words)
+    why.map_or("of something that was not seen here", Ending::words)
 }
 
 fn origin(view: &InstanceView, life: Option<&LifeView>, now: Timestamp) -> String {
@@ -159,7 +159,7 @@ fn origin(view: &InstanceView, life: Option<&LifeView>, now: Timestamp) -> Strin
     };
     let why = match life.cause {
         None => return format!("it was taken over from another gateway, and asked for {age}"),
-        Some(StartCause::Request) => "for requests waited",
+        Some(StartCause::Request) => "because requests waited",
         Some(StartCause::Policy) => "without a request that waited",
     };
     let wanted = life
@@ -209,7 +209,7 @@ impl Idle {
         let place = self.order.iter().position(|it| *it == id);
         let spare = place.is_some_and(|place| place < self.surplus);
         match self.timeout {
-            _ if !spare => " and stays, for it is among those that are wanted".to_owned(),
+            _ if !spare => " and stays, because it is among those that are wanted".to_owned(),
             Some(timeout) => {
                 let left = (since + timeout).since(now);
                 let timeout = span(timeout);

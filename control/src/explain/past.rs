@@ -51,7 +51,7 @@ pub(crate) fn past(
         _ => sentences.push("The record does not go back so far.".to_owned()),
     }
     sentences.push(format!(
-        "{name} had {}, {} in them and {} waiting, as far as they have ended since.",
+        "{name} had {}, {} in flight and {} waiting, of those that are over now.",
         instances(there.len() as u32),
         requests(found.in_flight),
         found.waiting
@@ -165,7 +165,7 @@ impl Life {
                 let since = span(between(since, at));
                 (
                     "ending",
-                    format!("was ending for {since}, for {}", why.words()),
+                    format!("was ending for {since}, because {}", why.words()),
                 )
             }
             None if starting => ("starting", "was starting".to_owned()),
@@ -175,7 +175,7 @@ impl Life {
         if let Some((later, why)) = self.ending.filter(|(since, _)| *since > at) {
             let later = span(between(at, later));
             sentence.push_str(&format!(
-                ", and was to go {later} later, for {}",
+                ", and was to go {later} later, because {}",
                 why.words()
             ));
         }
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(
             told.sentences,
             [
-                "f had 2 instances, 0 requests in them and 0 waiting, as far as they have ended since.",
+                "f had 2 instances, 0 requests in flight and 0 waiting, of those that are over now.",
                 "2 instances wanted: 3 waiting.",
                 "That was decided 2.5s before.",
                 "Without max_scale it would have been 3 instances.",
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(
             sentences,
             [
-                "took requests; it was asked for 2.5s ago, and was to go 7.5s later, for the policy \
+                "took requests; it was asked for 2.5s ago, and was to go 7.5s later, because the policy \
                  wants fewer or it was idle for long enough.",
                 "was starting; it was asked for 500ms ago.",
             ]

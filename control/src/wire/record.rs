@@ -83,8 +83,8 @@ pub enum RecordEvent {
     Ending {
         /// Which.
         instance: String,
-        /// `policy`, `operator`, `evicted`, `memory`, `unhealthy`, `settings`, `retired`, `itself` or
-        /// `drained`.
+        /// `policy`, `operator`, `evicted`, `memory`, `unhealthy`, `settings`, `retired` or
+        /// `itself`.
         why: String,
     },
     /// An instance is gone.

@@ -76,7 +76,11 @@ pub(super) fn run(
             if next.is_empty() {
                 break;
             }
-            progress.part(format!("round {round}: {} policies", next.len()));
+            let count = match next.len() {
+                1 => "1 policy".to_owned(),
+                count => format!("{count} policies"),
+            };
+            progress.part(format!("round {round}: {count}"));
             let candidates: Vec<Candidate> = next.iter().map(|it| it.candidate.clone()).collect();
             let (reports, _) = runner.run(&candidates, progress)?;
             for (one, report) in next.into_iter().zip(reports) {

@@ -56,6 +56,15 @@ fn fnv(text: &str) -> u64 {
 }
 
 #[test]
+fn a_trace_without_calls_is_an_error() {
+    let scratch = Scratch::new("empty");
+    let empty = scratch.path("empty.csv");
+    fs::write(&empty, "function,arrival\n").unwrap();
+    let error = simulate(&arguments(&[&empty])).unwrap_err();
+    assert_eq!(error, "there are no calls to replay");
+}
+
+#[test]
 fn equal_input_and_seed_give_equal_bytes() {
     let scratch = Scratch::new("bytes");
     let words = [

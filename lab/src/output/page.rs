@@ -15,6 +15,13 @@ const COLOURS: usize = 8;
 /// Waits below this are drawn as this, nanoseconds: what people cannot tell from none.
 const SHORTEST_NS: f64 = 10e3;
 
+/// Names of policies are not cut into pieces, and charts stay legible where there is little room:
+/// they scroll.
+const LAYOUT: &str = "th, td { padding-right: 9px; }\n\
+    td:first-child { min-width: 9em; overflow-wrap: break-word; }\n\
+    @media (max-width: 800px) {\n  figure { overflow-x: auto; }\n  \
+    figure svg { width: 760px; }\n}\n";
+
 const HEADINGS: [&str; 17] = [
     "Policy",
     "p50",
@@ -53,13 +60,14 @@ pub(crate) fn render(outcome: &Outcome) -> String {
          style-src 'unsafe-inline'\" />\n\
          <meta name=\"color-scheme\" content=\"light dark\" />\n\
          <title>stoker simulate</title>\n<style>\n{STYLE}.dot {{ fill: var(--k); }}\n\
-         .front {{ stroke: var(--ink); stroke-width: 2; }}\n</style>\n</head>\n<body>\n<main>\n\
-         <header>\n<p class=\"brand\">stoker simulate</p>\n<h1>{}</h1>\n</header>\n{}\n</main>\n\
-         </body>\n</html>\n",
+         .front {{ stroke: var(--ink); stroke-width: 2; }}\n{LAYOUT}</style>\n</head>\n<body>\n\
+         <main>\n<header>\n<p class=\"brand\">stoker simulate</p>\n<h1>{}</h1>\n\
+         <p class=\"facts\">{}</p>\n</header>\n{}\n</main>\n</body>\n</html>\n",
         match outcome.policies.len() {
             1 => "1 policy".to_owned(),
             count => format!("{count} policies"),
         },
+        escape(outcome.conditions.first().map_or("", String::as_str)),
         sections.concat()
     )
 }
@@ -104,6 +112,7 @@ fn pareto(outcome: &Outcome) -> String {
         y: log_time(shortest, longest, "p99 wait"),
     };
     let mut marks = String::new();
+    let mut named: Vec<(f64, f64)> = Vec::new();
     for (index, entry) in outcome.policies.iter().enumerate() {
         let x = frame.x(cost(entry));
         // Refused calls wait for ever, which is above the top.
@@ -118,7 +127,13 @@ fn pareto(outcome: &Outcome) -> String {
             cost(entry),
             outcome.cost
         ));
-        if entry.pareto || outcome.policies.len() <= COLOURS {
+        // Names do not cover each other; those left out are told by the dot's own title.
+        let is_near =
+            |(at_x, at_y): &(f64, f64)| (x - at_x).abs() < 180.0 && (y - at_y).abs() < 12.0;
+        let has_room =
+            outcome.policies.len() <= COLOURS || (entry.pareto && !named.iter().any(is_near));
+        if has_room {
+            named.push((x, y));
             let (x, anchor) = match x > 800.0 {
                 true => (x - 10.0, "end"),
                 false => (x + 10.0, "start"),
@@ -141,7 +156,7 @@ fn figures(outcome: &Outcome) -> String {
     let rows: Vec<Vec<String>> = outcome
         .policies
         .iter()
-        .map(|entry| cells(&entry.policy, entry.pareto, &entry.report))
+        .map(|entry| cells(&spaced(&entry.policy), entry.pareto, &entry.report))
         .collect();
     format!(
         "<section>\n<h2>Figures</h2>\n{}</section>\n",
@@ -182,6 +197,16 @@ fn timelines(outcome: &Outcome) -> String {
     format!("<section>\n<h2>Over time</h2>\n{charts}</section>\n")
 }
 
+/// The unit in which so many seconds are a number that people can read, and how many seconds it has.
+fn time_unit(seconds: f64) -> (&'static str, f64) {
+    match seconds {
+        long if long > 3.0 * 86_400.0 => (" d", 86_400.0),
+        long if long > 2.0 * 3600.0 => (" h", 3600.0),
+        long if long > 180.0 => (" min", 60.0),
+        _ => (" s", 1.0),
+    }
+}
+
 /// Layers of steps, each drawn over the one before it.
 fn chart(
     title: &str,
@@ -190,8 +215,10 @@ fn chart(
     layers: &[(usize, &[f64])],
 ) -> String {
     let count = layers.iter().map(|layer| layer.1.len()).max().unwrap_or(0);
+    let (unit, seconds) = time_unit(count as f64 * width);
+    let width = width / seconds;
     let end = (count as f64 * width).max(1e-9);
-    let x = linear(end, " s", "virtual time");
+    let x = linear(end, unit, "virtual time");
     let frame = Frame {
         width: 1100.0,
         height,
@@ -236,7 +263,9 @@ fn slowdowns(outcome: &Outcome) -> String {
         .map(|entry| {
             let cdf = entry.report.slowdown.cdf.iter();
             let cells = cdf.map(|(_, slowdown)| stoker_show::text::number(*slowdown));
-            std::iter::once(entry.policy.clone()).chain(cells).collect()
+            std::iter::once(spaced(&entry.policy))
+                .chain(cells)
+                .collect()
         })
         .collect();
     format!(
@@ -255,6 +284,23 @@ fn conditions(outcome: &Outcome) -> String {
     format!("<section>\n<h2>Conditions</h2>\n<ul class=\"notes\">\n{items}</ul>\n</section>\n")
 }
 
+/// With places where a line may break.
+fn spaced(policy: &str) -> String {
+    policy.replace(',', ", ")
+}
+
 fn colour(index: usize) -> usize {
     index % COLOURS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time_unit;
+
+    /// A day is told in hours, and two weeks in days.
+    #[test]
+    fn time_has_a_unit_that_suits_it() {
+        let units = [30.0, 600.0, 86_400.0, 14.0 * 86_400.0].map(|length| time_unit(length).0);
+        assert_eq!(units, [" s", " min", " h", " d"]);
+    }
 }

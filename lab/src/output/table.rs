@@ -32,10 +32,10 @@ pub(crate) fn render(outcome: &Outcome) -> String {
     let mut columns = Columns::new(HEADINGS, 1);
     let mut hidden = 0;
     for (index, entry) in outcome.policies.iter().enumerate() {
-        let is_answer = outcome
-            .goal
-            .as_ref()
-            .is_some_and(|goal| goal.policy.as_ref() == Some(&entry.policy));
+        let is_answer = outcome.goal.as_ref().is_some_and(|goal| {
+            let answer = goal.policy.as_ref().or(goal.closest.as_ref());
+            answer == Some(&entry.policy)
+        });
         if index >= outcome.named && !entry.pareto && !is_answer {
             hidden += 1;
             continue;

@@ -154,12 +154,10 @@ pub enum Ending {
     Retired,
     /// It ended by itself.
     Itself,
-    /// It drained, and was told to end for its last request is over or the time for that is.
-    Drained,
 }
 
 impl Ending {
-    const ALL: [Ending; 9] = [
+    const ALL: [Ending; 8] = [
         Ending::Policy,
         Ending::Operator,
         Ending::Evicted,
@@ -168,7 +166,6 @@ impl Ending {
         Ending::Settings,
         Ending::Retired,
         Ending::Itself,
-        Ending::Drained,
     ];
 
     /// As programs see it.
@@ -182,11 +179,10 @@ impl Ending {
             Ending::Settings => "settings",
             Ending::Retired => "retired",
             Ending::Itself => "itself",
-            Ending::Drained => "drained",
         }
     }
 
-    /// As people read it, after "for".
+    /// As people read it, after "because".
     pub fn words(self) -> &'static str {
         match self {
             Ending::Policy => "the policy wants fewer or it was idle for long enough",
@@ -197,7 +193,6 @@ impl Ending {
             Ending::Settings => "the settings changed",
             Ending::Retired => "its revision was replaced or the gateway ends",
             Ending::Itself => "it ended by itself",
-            Ending::Drained => "it has drained",
         }
     }
 }

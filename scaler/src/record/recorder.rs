@@ -206,14 +206,10 @@ impl Recorder {
                     };
                     self.noted().lives.begin(*instance, Some(cause), now);
                 }
-                Effect::Drain { instance } => self.note_ending(*instance, why_of(seen), now),
-                Effect::Stop { instance } | Effect::Kill { instance } => {
-                    let why = match why_of(seen) {
-                        Ending::Policy => Ending::Drained,
-                        other => other,
-                    };
-                    self.note_ending(*instance, why, now);
-                }
+                // The first of them counts: what was idle is stopped without a drain.
+                Effect::Drain { instance }
+                | Effect::Stop { instance }
+                | Effect::Kill { instance } => self.note_ending(*instance, why_of(seen), now),
                 _ => {}
             }
         }

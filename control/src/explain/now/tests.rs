@@ -120,7 +120,7 @@ fn a_function_that_was_never_called() {
     let told = World::new("on-arrival").explain(5);
     assert_eq!(
         told.sentences[0],
-        "hello has 0 instances, 0 requests in them and 0 waiting."
+        "hello has 0 instances, 0 requests in flight and 0 waiting."
     );
     assert!(told.instances.is_empty());
 }
@@ -140,7 +140,7 @@ fn busy_idle_and_starting_instances_and_the_bound_that_won() {
     );
     let text = told.sentences.join("\n");
     assert!(
-        text.contains("hello has 3 instances, 2 requests in them and 2 waiting."),
+        text.contains("hello has 3 instances, 2 requests in flight and 2 waiting."),
         "{text}"
     );
     assert!(
@@ -150,11 +150,11 @@ fn busy_idle_and_starting_instances_and_the_bound_that_won() {
     assert_eq!(
         each(&told),
         [
-            "1-1 ready serves 1 of 1 request; it was started 3.1s ago for requests waited, when \
+            "1-1 ready serves 1 of 1 request; it was started 3.1s ago because requests waited, when \
              1 instance was wanted.",
-            "1-2 ready serves 1 of 1 request; it was started 3.1s ago for requests waited, when \
+            "1-2 ready serves 1 of 1 request; it was started 3.1s ago because requests waited, when \
              2 instances were wanted.",
-            "1-3 starting is starting for 3.1s; it was started 3.1s ago for requests waited, when \
+            "1-3 starting is starting for 3.1s; it was started 3.1s ago because requests waited, when \
              3 instances were wanted.",
         ]
     );
@@ -171,7 +171,7 @@ fn an_idle_instance_says_when_it_goes() {
         each(&told),
         [
             "1-1 ready is idle for 12s and goes in 48s, after 1m00s of that; it was started 14s ago \
-             for requests waited, when 1 instance was wanted."
+             because requests waited, when 1 instance was wanted."
         ]
     );
 }
@@ -183,7 +183,7 @@ fn an_idle_instance_that_is_wanted_stays() {
     let told = world.explain(90_100);
     let each = each(&told);
     assert!(
-        each[0].contains("is idle for 1m30s and stays, for it is among those that are wanted"),
+        each[0].contains("is idle for 1m30s and stays, because it is among those that are wanted"),
         "{each:?}"
     );
 }
@@ -203,7 +203,7 @@ fn an_instance_that_drains_says_why() {
     let each = each(&told);
     assert!(
         each[0].starts_with(
-            "1-1 draining drains for 1.5s with 1 request, for an operator wants fewer"
+            "1-1 draining drains for 1.5s with 1 request, because an operator wants fewer"
         ),
         "{each:?}"
     );

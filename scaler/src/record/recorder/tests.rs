@@ -154,6 +154,27 @@ fn a_request_that_was_sent_ahead_waits_until_its_instance_is_up() {
     );
 }
 
+/// An idle instance is stopped without a drain, and by the policy all the same.
+#[test]
+fn what_was_idle_for_long_enough_ends_for_the_policy() {
+    let mut world = World::new(|spec| spec.idle_timeout = Duration::from_millis(100));
+    world.arrive(0, 30_000);
+    world.ready(10);
+    world.up(10);
+    world.end(10, 20);
+    world.apply(Event::Tick, 200);
+    let instance = InstanceId::new(1, 1);
+    let why = Ending::Policy;
+    assert_eq!(
+        world.entries(),
+        [
+            started(10),
+            request(10, 10, true),
+            What::Ending { instance, why }
+        ]
+    );
+}
+
 #[test]
 fn refusals_and_ends_have_their_reasons() {
     let mut world = World::new(|spec| spec.max_scale = 1);
