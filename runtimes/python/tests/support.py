@@ -144,6 +144,10 @@ class Caller:
         assert self.exactly(2) == b"\r\n"
         return data
 
+    def count_chunked(self):
+        """The bytes of a chunked body, which is read to its end."""
+        return sum(len(piece) for piece in iter(self.chunk, b""))
+
     def head(self):
         """The status and the header fields of an answer."""
         version, status, _ = (self.line() + b" ").split(b" ", 2)
