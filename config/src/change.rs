@@ -212,7 +212,9 @@ impl Display for Changes {
                 other => other.to_string(),
             };
             match (part.section.as_str(), part.key.as_str()) {
-                ("scaling", "policy") if !value.contains('=') => f.write_str(&value)?,
+                ("scaling", "policy") if !value.is_empty() && !value.contains('=') => {
+                    f.write_str(&value)?
+                }
                 ("scaling", key) => write!(f, "{key}={value}")?,
                 _ => write!(f, "{}={value}", part.name())?,
             }
@@ -261,8 +263,11 @@ fn names() -> (Vec<Name>, Vec<Name>) {
         .filter(|section| matches!(section.content, Content::Rows(_)))
         .map(|section| section.name)
         .collect();
+    // A table as a whole is none.
+    let is_table = |name: &str| manifest::SECTIONS.iter().any(|it| it.name == name);
     manifest::names()
         .into_iter()
+        .filter(|(place, key)| !place.is_empty() || !is_table(key))
         .partition(|(place, _)| !lists.contains(place))
 }
 

@@ -38,11 +38,23 @@ fn wait_ready(gateway: &Gateway, count: u32) {
 
 /// Changes the manifest and waits until it is in force; its largest scale tells it from others.
 fn change(gateway: &Gateway, max_scale: u32, scaling: &str, tables: &str) {
-    let text = function(max_scale, scaling, tables).manifest();
+    rewrite(gateway, max_scale, &function(max_scale, scaling, tables));
+}
+
+/// The same with a function of any kind.
+fn rewrite(gateway: &Gateway, max_scale: u32, function: &Function) {
+    let text = function.manifest();
     fs::write(gateway.site().manifest("f"), text).expect("can be written");
     wait_until("the manifest is in force", || {
         detail(gateway)["max_scale"] == max_scale
     });
+}
+
+/// Why the function has the instances that it has.
+fn why(gateway: &Gateway) -> String {
+    let text = gateway.try_admin(&["explain", "f", "--json"]);
+    let told: Value = serde_json::from_str(&text.expect("an explanation")).expect("JSON");
+    told["decision"]["why"].as_str().unwrap_or("").to_owned()
 }
 
 #[test]
@@ -134,4 +146,43 @@ fn the_heir_goes_on_with_what_the_policy_remembers() {
         assert_eq!(mode(&gateway), "stable");
         assert_eq!(workers(&gateway), first);
     }
+}
+
+#[test]
+fn goal_starts_on_arrival_learns_and_goes_on_with_that() {
+    let goal = |max_scale, more: &str| {
+        let scaling = format!("policy = \"goal\"\n{more}");
+        Function::fixture("port")
+            .env("FIXTURE_START_MS", "100")
+            .scaling(1, max_scale, &scaling)
+    };
+    let first = goal(4, "wait-p99 = \"20ms\"");
+    let mut gateway = Site::new("").function("f", &first).start();
+    assert!(workers(&gateway).is_empty());
+    gateway.get("/function/f/work").good();
+    assert_eq!(detail(&gateway)["policy"], "goal");
+    let learned =
+        |text: &str| text.contains(", a start takes ") && text.contains("an idle one stays");
+    wait_until("the start was learned", || learned(&why(&gateway)));
+    let text = why(&gateway);
+    // The one request there was had to wait for the start.
+    assert!(text.contains("100.00 % wait longer than 20ms"), "{text}");
+
+    rewrite(&gateway, 5, &goal(5, "min-scale = 2\nwait-p99 = \"20ms\""));
+    wait_ready(&gateway, 2);
+    let kept = workers(&gateway);
+    rewrite(&gateway, 6, &goal(6, "min-scale = 2\nwait-p99 = \"1s\""));
+    let text = why(&gateway);
+    assert!(
+        text.contains("wait longer than 1s") && learned(&text),
+        "{text}"
+    );
+    gateway.get("/function/f/work").good();
+    assert_eq!(workers(&gateway), kept);
+
+    gateway.upgrade();
+    gateway.wait_for_former();
+    // Nothing has started there, so that it can know this from the former gateway only.
+    assert!(learned(&why(&gateway)), "{}", why(&gateway));
+    assert_eq!(workers(&gateway), kept);
 }

@@ -64,3 +64,53 @@ fn exit_codes_tell_what_became_of_it() {
         "{shown}"
     );
 }
+
+/// What is no trace, or too much of one, is refused within seconds and with its place.
+#[test]
+fn hostile_traces_are_refused() {
+    let directory = std::env::temp_dir().join(format!("stoker-hostile-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let counts = "HashOwner,HashApp,HashFunction,Trigger,1\no,a,f,http,100000000\n";
+    let cases = [
+        ("", ": there is no line of headings"),
+        ("\u{0}\u{fffd},\n", ", line 1: "),
+        (
+            "function,arrival\nf,nan\n",
+            ", line 2, column arrival: \"nan\" is no number",
+        ),
+        (
+            "function,arrival\nf,1\nf\n",
+            ", line 3, column arrival: the line ends before it",
+        ),
+        ("function,arrival,duration\nf,1,-1\n", "it is negative"),
+        (
+            "function,arrival,duration\nf,1,1e99\n",
+            ", line 2, column duration: ",
+        ),
+        (counts, ", column 1: more than 4000000 calls"),
+    ];
+    for (text, wanted) in cases {
+        let path = directory.join("trace.csv");
+        std::fs::write(&path, text).expect("can be written");
+        refused(&path, wanted);
+    }
+    refused(&directory, ": is no regular file");
+    refused(Path::new("/dev/zero"), ": is no regular file");
+    std::fs::remove_dir_all(&directory).expect("can be removed");
+}
+
+fn refused(trace: &Path, wanted: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_stoker"))
+        .args(["simulate", "--quiet"])
+        .arg(trace)
+        .output()
+        .expect("the binary can be executed");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.starts_with(&format!("error: {}", trace.display())),
+        "{told}"
+    );
+    assert!(told.contains(wanted), "{told}");
+    assert!(output.stdout.is_empty());
+}

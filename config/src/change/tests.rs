@@ -59,6 +59,7 @@ fn what_is_shown_can_be_written_again() {
     for text in [
         "kpa",
         "policy=a=b",
+        "policy=\"\",max-scale=1",
         "policy=\"5\"",
         "max-scale=\"5\"",
         "idle-timeout=\" 5s \"",
@@ -75,8 +76,11 @@ fn lists_of_tables_are_not_set() {
         let refusal = text.parse::<Changes>().unwrap_err();
         assert!(refusal.contains("is of a list of tables"), "{refusal}");
     }
-    let refusal = "path=/x".parse::<Changes>().unwrap_err();
-    assert!(refusal.contains("is no key of a manifest"), "{refusal}");
+    for text in ["path=/x", ".queue=1", "environment=1"] {
+        let refusal = text.parse::<Changes>().unwrap_err();
+        assert!(refusal.contains("is no key of a manifest"), "{refusal}");
+    }
+    assert_eq!(changes("queue=1m").to_string(), "timeouts.queue=1m");
 }
 
 #[test]
