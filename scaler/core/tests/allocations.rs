@@ -6,7 +6,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use stoker_core::{
-    Effect, Effects, Event, FloorStep, Outcome, Policy, Pool, ScaleSpec, Timestamp, WaiterId,
+    Effect, Effects, Event, FailureKind, FloorStep, Outcome, Policy, Pool, ScaleSpec, StartFailure,
+    Timestamp, WaiterId,
 };
 
 #[path = "common/spec.rs"]
@@ -53,6 +54,9 @@ struct Kept {
     granted: Option<Event>,
     /// What its pool has asked for.
     allocations: u64,
+    start_time: Duration,
+    /// Ticks at which nothing came to be, and what the pool has asked for in them.
+    quiet: (u64, u64),
 }
 
 impl Kept {
@@ -65,6 +69,8 @@ impl Kept {
             waiters: 0,
             granted: None,
             allocations: 0,
+            start_time: Duration::ZERO,
+            quiet: (0, 0),
         };
         let step = FloorStep {
             at: now,
@@ -76,24 +82,38 @@ impl Kept {
 
     fn apply(&mut self, event: Event) {
         let mut effects = Effects::default();
-        self.allocations += allocations(|| effects = self.pool.apply(event, self.now));
+        let is_tick = matches!(event, Event::Tick);
+        let mut spent = allocations(|| effects = self.pool.apply(event, self.now));
         if cfg!(debug_assertions) {
             // Then a pool this small is checked after each event.
-            let checked = allocations(|| self.pool.check().expect("the invariants hold"));
-            self.allocations -= checked;
+            spent -= allocations(|| self.pool.check().expect("the invariants hold"));
         }
-        let mut ready = None;
-        self.carry_out(&effects, &mut ready);
-        if let Some(event) = ready {
+        self.allocations += spent;
+        if is_tick && effects.iter().all(|it| matches!(it, Effect::WakeAt(_))) {
+            self.quiet = (self.quiet.0 + 1, self.quiet.1 + spent);
+        }
+        let mut next = Vec::new();
+        self.carry_out(&effects, &mut next);
+        for event in next {
+            if matches!(event, Event::Ready { .. }) {
+                self.now = self.now + self.start_time;
+            }
             self.apply(event);
         }
     }
 
-    fn carry_out(&mut self, effects: &Effects, ready: &mut Option<Event>) {
+    fn carry_out(&mut self, effects: &Effects, next: &mut Vec<Event>) {
         for effect in effects.iter() {
             match *effect {
                 Effect::WakeAt(time) => self.wake_at = time,
-                Effect::Start { instance } => *ready = Some(Event::Ready { instance }),
+                Effect::Start { instance } => next.push(Event::Ready { instance }),
+                Effect::Stop { instance } => {
+                    let failure = StartFailure {
+                        kind: FailureKind::Exited,
+                        detail: "it was stopped".into(),
+                    };
+                    next.push(Event::Exited { instance, failure });
+                }
                 Effect::Grant { instance, .. } => {
                     self.granted = Some(Event::Release {
                         instance,
@@ -150,6 +170,26 @@ fn an_idle_function_costs_no_allocation_per_tick() {
         }
         assert_eq!(kept.allocations, before, "{}", policy.name());
     }
+}
+
+/// With a price for late requests `goal` looks again and again at what is idle.
+#[test]
+fn looks_of_goal_cost_no_allocation_when_requests_were_late() {
+    let mut kept = Kept::new(ScaleSpec {
+        policy: Policy::Goal,
+        ..common::spec()
+    });
+    kept.apply(Event::Schedule(Vec::new()));
+    kept.start_time = Duration::from_secs(1);
+    for number in 0..200 {
+        kept.serve();
+        // At times that are regular for a while, and then are not.
+        let apart = [60, 60, 60, 60, 60, 60, 7, 300][number % 8];
+        kept.rest(Duration::from_secs(apart));
+    }
+    let (looks, allocated) = kept.quiet;
+    assert!(looks > 2_000, "{looks}");
+    assert_eq!(allocated, 0, "of {looks} looks");
 }
 
 #[test]
