@@ -1,7 +1,7 @@
 //! The record of what happened: arrivals, service times, start times, decisions and lifetimes of
 //! instances, without anything that a request said or where it came from.
 //!
-//! A function's [`Recorder`] writes under the function's own lock into a chunk of its own; full
+//! A function's `Recorder` writes under the function's own lock into a chunk of its own; full
 //! chunks go to the [`Store`], which holds as much of all functions as its settings allow. So the
 //! store's lock is taken once in some hundred requests.
 
