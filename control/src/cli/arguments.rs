@@ -155,7 +155,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
     /// Also what another setting would have given in the last hour; may be repeated. A key of the
-    /// manifest's [scaling] needs no table before it
+    /// manifest's scaling table needs no table before it
     #[arg(long, value_name = "KEY=VALUE")]
     pub counterfactual: Vec<String>,
     /// Which gateway.
