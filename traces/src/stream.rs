@@ -15,8 +15,8 @@ const MAX_HELD: usize = 4_000_000;
 
 /// The calls of a file as [`read_with`](crate::read_with) gives them, one after the other.
 ///
-/// A file that is out of order is read twice: first to find out by how much, and then with as many
-/// calls in memory as that takes; a sorted one needs one. Of a file that counts by the minute the
+/// It must be a regular file, for it is read twice: first to find out by how much it is out of order,
+/// and then with as many calls in memory as that takes; a sorted one needs one. Of a file that counts by the minute the
 /// counts are held, which grow with its functions. [`TraceOptions::max_calls`] bounds nothing here.
 #[derive(Debug)]
 pub struct Stream {
