@@ -34,8 +34,39 @@ fn states(gateway: &Gateway) -> Vec<String> {
     instances.map(state).collect()
 }
 
+/// Waits until the one instance is to be frozen, and is: between the two its connection is closed.
 fn wait_frozen(gateway: &Gateway) {
-    wait_until("it is frozen", || states(gateway) == ["frozen"]);
+    wait_until("it is frozen", || {
+        let list = admin(gateway, "/v1/instances").json();
+        let list = list.as_array().expect("a list");
+        let [it] = &list[..] else { return false };
+        it["state"] == "frozen" && stands_still(it["pid"].as_u64().expect("a number"))
+    });
+}
+
+/// Whether the kernel says so, by either version of control groups.
+fn stands_still(pid: u64) -> bool {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("it runs");
+    groups.lines().any(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
+            return false;
+        };
+        let says = |file: String, word: &str| {
+            fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line == word))
+        };
+        match controllers {
+            "" => ["", "/unified"].iter().any(|mount| {
+                let file = format!("/sys/fs/cgroup{mount}{path}/cgroup.events");
+                says(file, "frozen 1")
+            }),
+            "freezer" => says(
+                format!("/sys/fs/cgroup/freezer{path}/freezer.state"),
+                "FROZEN",
+            ),
+            _ => false,
+        }
+    })
 }
 
 #[test]
@@ -58,16 +89,19 @@ fn a_request_thaws_the_instance_and_operators_see_it() {
     assert_eq!(thawed.text().trim(), pid, "the same process");
     wait_frozen(&gateway);
 
-    let text = metrics(&gateway);
-    let value = |start: &str| {
+    let value = |text: &str, start: &str| {
         let line = text.lines().find(|line| line.starts_with(start));
         let line = line.unwrap_or_else(|| panic!("no {start} in\n{text}"));
         let number = line.rsplit_once(' ').expect("a value").1;
         number.parse::<u64>().expect("a number")
     };
-    assert!(value("stoker_freezes_total{function=\"f\"") >= 2);
+    let freezes = "stoker_freezes_total{function=\"f\"";
+    wait_until("both are counted", || {
+        value(&metrics(&gateway), freezes) >= 2
+    });
+    let text = metrics(&gateway);
     assert_eq!(
-        value("stoker_thaw_duration_seconds_count{function=\"f\""),
+        value(&text, "stoker_thaw_duration_seconds_count{function=\"f\""),
         1
     );
     let first_byte = |start: &str| {
