@@ -177,7 +177,11 @@ fn bucket(seconds: f64) -> usize {
 
 /// The longest time of a bucket, in seconds.
 fn edge(bucket: usize) -> f64 {
-    2f64.powf(bucket as f64 / 2.0) / 1000.0
+    let between = match bucket % 2 {
+        0 => 1.0,
+        _ => std::f64::consts::SQRT_2,
+    };
+    (1_u64 << (bucket / 2)) as f64 * between / 1000.0
 }
 
 #[cfg(test)]
