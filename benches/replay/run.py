@@ -29,6 +29,9 @@ GATEWAY = """\
 listen = ["127.0.0.1:{port}"]
 state-dir = "{directory}/state"
 functions = ["{directory}/functions"]
+
+[starts]
+at-once = {at_once}
 """
 
 MANIFEST = """\
@@ -52,6 +55,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=30.0, help="of load in a round")
     parser.add_argument("--rate", type=float, default=40.0, help="requests per second in a burst")
     parser.add_argument("--start-ms", type=int, default=200)
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=200,
+        help="[starts] of the gateway; a replay knows no gate, so starts that it holds are not compared (default: 200)",
+    )
     parser.add_argument("--service-ms", type=float, default=60.0, help="mean, exponential")
     parser.add_argument("--policy", default="on-arrival", help="of the function")
     parser.add_argument("--scaling", default='idle-timeout = "1s"\nmax-scale = 12', help="further lines")
@@ -107,7 +116,7 @@ class Stoker:
         self.directory = directory
         functions = directory / "functions/f"
         functions.mkdir(parents=True)
-        (directory / "stoker.toml").write_text(GATEWAY.format(port=chosen.port, directory=directory))
+        (directory / "stoker.toml").write_text(GATEWAY.format(port=chosen.port, directory=directory, at_once=chosen.at_once))
         scaling = f'policy = "{chosen.policy}"\n{chosen.scaling}'
         fixture = chosen.bin / "stoker-fixture"
         self.manifest = functions / "function.toml"
