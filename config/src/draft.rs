@@ -15,8 +15,8 @@ use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, Scale
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
     Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
-    RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, MirrorSpec, Network,
+    PathPattern, RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -53,6 +53,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
+    pub(crate) mirror: MirrorSpec,
 }
 
 /// When another gateway takes over.
@@ -212,6 +213,7 @@ impl GatewayDraft {
                 starts: 0,
             },
             record: RecordSpec::default(),
+            mirror: MirrorSpec::default(),
         }
     }
 }

@@ -123,6 +123,7 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
+        mirror: draft.mirror,
     };
     (spec, tls.files, tls.warnings)
 }

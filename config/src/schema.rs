@@ -9,6 +9,7 @@ mod http2;
 mod isolation;
 mod load;
 pub(crate) mod manifest;
+mod mirror;
 mod record;
 mod rows;
 pub(crate) mod rules;

@@ -5,6 +5,7 @@ mod address;
 mod callers;
 mod isolation;
 mod listener;
+mod mirror;
 mod operation;
 mod pattern;
 mod record;
@@ -23,6 +24,7 @@ pub use access::{
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
+pub use mirror::MirrorSpec;
 pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
@@ -114,6 +116,8 @@ pub struct GatewaySpec {
     pub metrics: MetricsSpec,
     /// The record of what happens.
     pub record: RecordSpec,
+    /// Copies of requests.
+    pub mirror: MirrorSpec,
 }
 
 /// Where to listen.
