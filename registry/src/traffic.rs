@@ -123,7 +123,7 @@ impl Traffic {
         traffic
     }
 
-    /// Checked, in order, and without those that get nothing.
+    /// Checked, in order, without those that get nothing, and with the sum that is meant.
     ///
     /// # Errors
     /// If parts are no percents, do not sum to 100 or name a revision twice, if nobody gets anything,
@@ -145,6 +145,9 @@ impl Traffic {
             })?;
         }
         let mut traffic = self.clone();
+        for weight in &mut traffic.weights {
+            weight.percent *= 100.0 / sum;
+        }
         traffic.tidy();
         let twice = traffic
             .weights
