@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     (
         "stoker-bench",
         &[
@@ -27,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "stoker-traces",
         ],
     ),
+    ("stoker-package", &[]),
     ("stoker-registry", &[]),
     ("stoker-scaler", &["stoker-core"]),
     ("stoker-show", &[]),
@@ -52,6 +53,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-package",
             "stoker-registry",
             "stoker-scaler",
         ],
@@ -65,6 +67,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-package",
             "stoker-registry",
             "stoker-scaler",
         ],
