@@ -8,9 +8,11 @@ mod listener;
 mod operation;
 mod pattern;
 mod record;
+mod registry;
 mod revision;
 mod runtime;
 mod schedule;
+mod secret;
 mod starts;
 mod telemetry;
 mod tls;
@@ -27,8 +29,10 @@ pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, T
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;
+pub use registry::RegistrySpec;
 pub use runtime::{Interface, Language, RuntimeSpec};
 pub use schedule::{CronSpec, FloorChange, ScheduleSpec, WindowSpec, ZoneSpec};
+pub use secret::SecretSpec;
 pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
@@ -114,6 +118,8 @@ pub struct GatewaySpec {
     pub metrics: MetricsSpec,
     /// The record of what happens.
     pub record: RecordSpec,
+    /// What is published.
+    pub registry: RegistrySpec,
 }
 
 /// Where to listen.
@@ -155,6 +161,8 @@ pub struct FunctionSpec {
     pub routes: Vec<RouteSpec>,
     /// Exactly what the program sees besides the contract's variables.
     pub environment: BTreeMap<String, String>,
+    /// Variables besides these, which nobody may see.
+    pub secrets: Vec<SecretSpec>,
     /// Absolute.
     pub working_directory: PathBuf,
     /// Whom the program runs as, if not as the gateway.
