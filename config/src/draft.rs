@@ -16,7 +16,8 @@ use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
     Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
     GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, MirrorSpec, Network,
-    PathPattern, RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
+    PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec,
+    ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -54,6 +55,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
     pub(crate) mirror: MirrorSpec,
+    pub(crate) registry: RegistrySpec,
 }
 
 /// When another gateway takes over.
@@ -214,6 +216,7 @@ impl GatewayDraft {
             },
             record: RecordSpec::default(),
             mirror: MirrorSpec::default(),
+            registry: RegistrySpec::default(),
         }
     }
 }

@@ -90,6 +90,8 @@ fn finish(
         ("logs.file-bytes", draft.logs.file_bytes),
     );
     draft.logs.line_bytes = crate::units::wide(line);
+    let mut registry = draft.registry;
+    registry.key_file = registry.key_file.map(|file| absolute(home, &file));
     let header = draft.timeouts.header;
     let spec = GatewaySpec {
         listeners: listeners
@@ -124,6 +126,7 @@ fn finish(
         metrics: draft.metrics,
         record: draft.record,
         mirror: draft.mirror,
+        registry,
     };
     (spec, tls.files, tls.warnings)
 }

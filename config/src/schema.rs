@@ -11,6 +11,7 @@ mod load;
 pub(crate) mod manifest;
 mod mirror;
 mod record;
+mod registry;
 mod rows;
 pub(crate) mod rules;
 mod runtime;

@@ -9,9 +9,11 @@ mod mirror;
 mod operation;
 mod pattern;
 mod record;
+mod registry;
 mod revision;
 mod runtime;
 mod schedule;
+mod secret;
 mod starts;
 mod telemetry;
 mod tls;
@@ -29,8 +31,10 @@ pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, T
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;
+pub use registry::RegistrySpec;
 pub use runtime::{Interface, Language, RuntimeSpec};
 pub use schedule::{CronSpec, FloorChange, ScheduleSpec, WindowSpec, ZoneSpec};
+pub use secret::SecretSpec;
 pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
@@ -118,6 +122,8 @@ pub struct GatewaySpec {
     pub record: RecordSpec,
     /// Copies of requests.
     pub mirror: MirrorSpec,
+    /// What is published.
+    pub registry: RegistrySpec,
 }
 
 /// Where to listen.
@@ -159,6 +165,8 @@ pub struct FunctionSpec {
     pub routes: Vec<RouteSpec>,
     /// Exactly what the program sees besides the contract's variables.
     pub environment: BTreeMap<String, String>,
+    /// Variables besides these, which nobody may see.
+    pub secrets: Vec<SecretSpec>,
     /// Absolute.
     pub working_directory: PathBuf,
     /// Whom the program runs as, if not as the gateway.

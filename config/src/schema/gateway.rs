@@ -115,6 +115,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     super::record::SECTION,
     super::mirror::SECTION,
+    super::registry::SECTION,
 ];
 
 /// For suggestions.

@@ -26,6 +26,7 @@ impl FunctionSpec {
             listen,
             routes: _,
             environment,
+            secrets,
             working_directory,
             user,
             scaling,
@@ -58,6 +59,11 @@ impl FunctionSpec {
         for (name, value) in environment {
             hash.text(name.as_bytes());
             hash.text(value.as_bytes());
+        }
+        // None in the manifests of files, whose hash is what it was before there were any.
+        for secret in secrets {
+            hash.text(secret.variable.as_bytes());
+            hash.text(secret.version.as_bytes());
         }
         hash.text(working_directory.as_os_str().as_bytes());
         hash.optional(user.as_ref(), |hash, user| hash.text(user.as_bytes()));
