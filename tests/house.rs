@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     (
         "stoker-bench",
         &[
@@ -28,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("stoker-package", &[]),
+    ("stoker-registry", &[]),
     ("stoker-scaler", &["stoker-core"]),
     ("stoker-show", &[]),
     ("stoker-traces", &[]),
@@ -52,6 +53,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-package",
+            "stoker-registry",
             "stoker-scaler",
         ],
     ),
@@ -64,6 +67,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-package",
+            "stoker-registry",
             "stoker-scaler",
         ],
     ),

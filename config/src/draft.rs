@@ -16,7 +16,7 @@ use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
     Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
     GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
-    RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
+    RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -53,6 +53,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
+    pub(crate) registry: RegistrySpec,
 }
 
 /// When another gateway takes over.
@@ -212,6 +213,7 @@ impl GatewayDraft {
                 starts: 0,
             },
             record: RecordSpec::default(),
+            registry: RegistrySpec::default(),
         }
     }
 }

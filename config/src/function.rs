@@ -37,6 +37,8 @@ pub(crate) struct Place<'a> {
     pub(crate) file: &'a Path,
     /// The same, absolute.
     pub(crate) absolute: &'a Path,
+    /// What the function is called; otherwise the manifest or the directory says so.
+    pub(crate) name: Option<&'a str>,
 }
 
 /// Every default in place: made once, as most functions change little.
@@ -54,7 +56,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
         page: &mut page,
         table: &table,
     };
-    let name = name(&mut rules, &mut draft, place.absolute);
+    let name = name(&mut rules, &mut draft, place);
     scaling(&mut rules, &mut draft);
     shadow(&mut rules, &mut draft);
     let schedule = schedule::function(&mut rules, &mut draft);
@@ -79,11 +81,23 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     (function, page.into_errors())
 }
 
-fn name(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft, file: &Path) -> Option<Arc<str>> {
+fn name(
+    rules: &mut Rules<'_, '_>,
+    draft: &mut FunctionDraft,
+    place: Place<'_>,
+) -> Option<Arc<str>> {
+    if let Some(given) = place.name {
+        let named = draft.name.take();
+        let same = named.is_none_or(|named| named == given);
+        rules.require(same, "name", &[], || {
+            format!("{given:?}, the name under which it is published, or no name")
+        });
+        return Some(given.into());
+    }
     if let Some(name) = draft.name.take() {
         return Some(name.into());
     }
-    let own = directory(file)
+    let own = directory(place.absolute)
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
@@ -264,6 +278,7 @@ fn finish(
     });
     FunctionSpec {
         name,
+        number: None,
         manifest: manifest.to_owned(),
         command: draft.command,
         runtime: draft.runtime.spec(),
@@ -271,6 +286,7 @@ fn finish(
         listen: draft.listen,
         routes,
         environment: draft.environment,
+        secrets: Vec::new(),
         working_directory: draft.working_directory.unwrap_or_else(|| home.to_owned()),
         user: draft.user,
         scaling: Arc::new(scaling),

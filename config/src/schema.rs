@@ -10,6 +10,7 @@ mod isolation;
 mod load;
 pub(crate) mod manifest;
 mod record;
+mod registry;
 mod rows;
 pub(crate) mod rules;
 mod runtime;

@@ -114,6 +114,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(telemetry::METRICS),
     },
     super::record::SECTION,
+    super::registry::SECTION,
 ];
 
 /// For suggestions.
