@@ -125,6 +125,8 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
+        packages: draft.packages,
+        build: draft.build,
         registry,
     };
     (spec, tls.files, tls.warnings)

@@ -6,6 +6,7 @@ mod callers;
 mod isolation;
 mod listener;
 mod operation;
+mod packages;
 mod pattern;
 mod record;
 mod registry;
@@ -26,6 +27,7 @@ pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
+pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;
@@ -118,6 +120,10 @@ pub struct GatewaySpec {
     pub metrics: MetricsSpec,
     /// The record of what happens.
     pub record: RecordSpec,
+    /// What a published package may come to.
+    pub packages: PackagesSpec,
+    /// How published packages are built.
+    pub build: BuildsSpec,
     /// What is published.
     pub registry: RegistrySpec,
 }
@@ -159,6 +165,8 @@ pub struct FunctionSpec {
     pub listen: Listen,
     /// Besides the default route.
     pub routes: Vec<RouteSpec>,
+    /// What is done when it is published, before it is launched.
+    pub build: Option<BuildSpec>,
     /// Exactly what the program sees besides the contract's variables.
     pub environment: BTreeMap<String, String>,
     /// Variables besides these, which nobody may see.

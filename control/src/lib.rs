@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod build;
 pub mod cli;
 pub mod client;
 mod counterfactual;
