@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec};
 
+use crate::build::BuildDraft;
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
-    Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BuildsSpec,
+    CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
     GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, MirrorSpec, Network,
-    PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec,
-    ZoneSpec,
+    PackagesSpec, PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec,
+    TracesSpec, ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -55,6 +56,8 @@ pub(crate) struct GatewayDraft {
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
     pub(crate) mirror: MirrorSpec,
+    pub(crate) packages: PackagesSpec,
+    pub(crate) build: BuildsSpec,
     pub(crate) registry: RegistrySpec,
 }
 
@@ -113,6 +116,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) name: Option<String>,
     pub(crate) command: Vec<String>,
     pub(crate) runtime: RuntimeDraft,
+    pub(crate) build: BuildDraft,
     pub(crate) contract: Contract,
     pub(crate) listen: Listen,
     pub(crate) routes: Vec<RouteDraft>,
@@ -216,6 +220,8 @@ impl GatewayDraft {
             },
             record: RecordSpec::default(),
             mirror: MirrorSpec::default(),
+            packages: PackagesSpec::default(),
+            build: BuildsSpec::default(),
             registry: RegistrySpec::default(),
         }
     }
@@ -270,6 +276,7 @@ impl FunctionDraft {
             name: None,
             command: Vec::new(),
             runtime: RuntimeDraft::blank(),
+            build: BuildDraft::default(),
             contract: Contract::Http,
             listen: Listen::Port,
             routes: Vec::new(),

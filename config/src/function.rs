@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use stoker_core::{Policy, ScaleSpec};
 
 use crate::access;
+use crate::build;
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::error::ConfigError;
 use crate::isolation;
@@ -14,7 +15,7 @@ use crate::page::{Page, Rules, locate};
 use crate::runtime;
 use crate::schedule;
 use crate::schema::{self, manifest, rules};
-use crate::spec::{AccessSpec, FunctionSpec, RouteSpec, ScheduleSpec};
+use crate::spec::{AccessSpec, BuildSpec, FunctionSpec, RouteSpec, ScheduleSpec};
 use crate::units::format_duration;
 
 /// A function and where its manifest says what other manifests may contradict.
@@ -64,12 +65,13 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     runtime::function(&mut rules, &mut draft);
     program(&mut rules, &mut draft, place.absolute);
     isolation::function(&mut rules, &mut draft);
+    let build = build::function(&mut rules, &mut draft, directory(place.absolute));
     access::function(&mut rules, &mut draft);
     let line_of = |key| locate(&table, key).map_or(0, |value| page.line(value.span().start));
     let (name_line, issuers_line) = (line_of("name"), line_of("access.jwt.issuers"));
     let function = name.filter(|_| page.is_whole()).map(|name| {
         let (routes, route_lines) = routes(std::mem::take(&mut draft.routes));
-        let spec = finish(draft, (name, routes, schedule), place.absolute);
+        let spec = finish(draft, (name, routes, schedule, build), place.absolute);
         Function {
             spec,
             file: place.file.to_owned(),
@@ -264,7 +266,7 @@ fn routes(drafts: Vec<RouteDraft>) -> (Vec<RouteSpec>, Vec<usize>) {
 
 fn finish(
     draft: FunctionDraft,
-    (name, routes, schedule): (Arc<str>, Vec<RouteSpec>, ScheduleSpec),
+    (name, routes, schedule, build): (Arc<str>, Vec<RouteSpec>, ScheduleSpec, Option<BuildSpec>),
     manifest: &Path,
 ) -> FunctionSpec {
     let home = directory(manifest);
@@ -282,6 +284,7 @@ fn finish(
         manifest: manifest.to_owned(),
         command: draft.command,
         runtime: draft.runtime.spec(),
+        build,
         contract: draft.contract,
         listen: draft.listen,
         routes,

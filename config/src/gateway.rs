@@ -126,6 +126,8 @@ fn finish(
         metrics: draft.metrics,
         record: draft.record,
         mirror: draft.mirror,
+        packages: draft.packages,
+        build: draft.build,
         registry,
     };
     (spec, tls.files, tls.warnings)

@@ -7,6 +7,7 @@ mod isolation;
 mod listener;
 mod mirror;
 mod operation;
+mod packages;
 mod pattern;
 mod record;
 mod registry;
@@ -28,6 +29,7 @@ pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesS
 pub use listener::ListenerSpec;
 pub use mirror::MirrorSpec;
 pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
+pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;
@@ -122,6 +124,10 @@ pub struct GatewaySpec {
     pub record: RecordSpec,
     /// Copies of requests.
     pub mirror: MirrorSpec,
+    /// What a published package may come to.
+    pub packages: PackagesSpec,
+    /// How published packages are built.
+    pub build: BuildsSpec,
     /// What is published.
     pub registry: RegistrySpec,
 }
@@ -163,6 +169,8 @@ pub struct FunctionSpec {
     pub listen: Listen,
     /// Besides the default route.
     pub routes: Vec<RouteSpec>,
+    /// What is done when it is published, before it is launched.
+    pub build: Option<BuildSpec>,
     /// Exactly what the program sees besides the contract's variables.
     pub environment: BTreeMap<String, String>,
     /// Variables besides these, which nobody may see.

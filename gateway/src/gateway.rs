@@ -13,7 +13,7 @@ use stoker_config::{Config, Deployment, FunctionSpec, GatewaySpec};
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
-use crate::launch::{record_settings, start_settings};
+use crate::launch::{launch_spec, record_settings, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Now, Registered, Series};
 use crate::mirror::Mirrors;
@@ -176,6 +176,13 @@ impl Gateway {
         }
         self.telemetry.reopen();
         applied
+    }
+
+    /// A function beside those of the snapshot, which nobody is routed to: to try it. It must be
+    /// retired.
+    pub fn try_out(&self, spec: &FunctionSpec) -> Arc<Function> {
+        let scaling = Arc::clone(&spec.scaling);
+        self.scaler.register(launch_spec(spec), scaling)
     }
 
     /// What is routed now.

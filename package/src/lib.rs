@@ -1,7 +1,7 @@
 //! Packages of functions: a directory packed as zip or tar.gz, and such an archive unpacked again,
 //! whoever made it.
 //!
-//! [`pack`] is the publisher's side. [`check_and_unpack`] is the gateway's and trusts nothing: no size,
+//! [`pack()`] is the publisher's side. [`check_and_unpack`] is the gateway's and trusts nothing: no size,
 //! count or name that an archive states is used before it was compared with a limit, what is written
 //! is counted while it is written, and nothing is ever written through a link or outside of the one
 //! new directory. Both formats are read here rather than by a library, because what must be refused

@@ -2,71 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
+#[path = "support/scratch.rs"]
+mod scratch;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use proptest::prelude::*;
+use scratch::{Scratch, contents};
 use stoker_package::{Kind, Limits, check_and_unpack, digest, list, pack};
-
-/// A directory that goes when it is dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Scratch {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("stoker-package-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Scratch(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-/// Everything in a directory: what it is, and what it holds.
-fn contents(root: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
-    let mut found = BTreeMap::new();
-    let mut left = vec![root.to_owned()];
-    while let Some(directory) = left.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path
-                .strip_prefix(root)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
-            let metadata = fs::symlink_metadata(&path).unwrap();
-            let mode = metadata.permissions().mode();
-            let content = if metadata.is_dir() {
-                left.push(path);
-                Vec::new()
-            } else if metadata.is_symlink() {
-                fs::read_link(path)
-                    .unwrap()
-                    .into_os_string()
-                    .into_encoded_bytes()
-            } else {
-                fs::read(path).unwrap()
-            };
-            found.insert(name, (mode, content));
-        }
-    }
-    found
-}
 
 fn write(root: &Path, name: &str, content: &[u8]) {
     let path = root.join(name);

@@ -115,6 +115,9 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     },
     super::record::SECTION,
     super::mirror::SECTION,
+    super::packages::PACKAGES,
+    super::packages::BUILD,
+    super::packages::ENVIRONMENT,
     super::registry::SECTION,
 ];
 

@@ -20,6 +20,7 @@ impl FunctionSpec {
             name,
             number,
             manifest: _,
+            build: _,
             command,
             runtime,
             contract,
