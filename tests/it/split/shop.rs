@@ -10,8 +10,7 @@ use stoker_registry::{
     Weight,
 };
 
-use crate::harness::response::Response;
-use crate::harness::{Client, Function, Gateway, Site, wait_until};
+use crate::harness::{Client, Function, Gateway, Response, Site, wait_until};
 
 /// A gateway with a function `f` of the registry.
 pub(crate) struct Shop {
