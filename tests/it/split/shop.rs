@@ -82,7 +82,8 @@ impl Shop {
                 let of = format!("{{function=\"f\",revision=\"{revision}\"}} {percent}\n");
                 text.contains(&format!("stoker_traffic_percent{of}"))
             };
-            traffic.weights.iter().all(shown)
+            let copied = text.contains("stoker_mirrored_requests_total{");
+            traffic.weights.iter().all(shown) && copied == mirror.is_some()
         });
     }
 
