@@ -150,6 +150,18 @@ struct Stop {
 }
 
 impl Stop {
+    /// Of a request that was let in, and is refused for another reason.
+    fn admitted(mut problem: Problem, admission: Option<&Admission>) -> Self {
+        let Some(admission) = admission else {
+            return Stop::from(problem);
+        };
+        admission.decorate(&mut problem.headers);
+        Stop {
+            key: admission.key.clone(),
+            ..Stop::from(problem)
+        }
+    }
+
     /// The answer, counted.
     fn into_response(
         self,
@@ -265,32 +277,12 @@ fn prepare(
     admit::authority(&snapshot, caller, host)?;
     let path = route::path(parts)?;
     let mut routed = route::route(&snapshot, host, &path, parts)?;
-    let function: &Arc<Entry> = routed.target;
-    let cookie = match &function.split {
-        None => None,
-        Some(split) => {
-            let choice = split.choose(parts, caller.tls().is_some());
-            routed.target = choice.entry;
-            choice.cookie
-        }
-    };
+    let (split, cookie) = route::choose(&mut routed, (caller, parts));
     let entry = Arc::clone(routed.target);
     let admission = admit::access(gateway, &snapshot, &entry, (caller, parts))?;
-    let announced = admit::length(
-        parts,
-        entry.spec.limits.body_bytes,
-        caller.link().has_both(),
-    )
-    .map_err(|mut problem| {
-        let Some(admission) = &admission else {
-            return Stop::from(problem);
-        };
-        admission.decorate(&mut problem.headers);
-        Stop {
-            key: admission.key.clone(),
-            ..Stop::from(problem)
-        }
-    })?;
+    let both = caller.link().has_both();
+    let announced = admit::length(parts, entry.spec.limits.body_bytes, both)
+        .map_err(|problem| Stop::admitted(problem, admission.as_deref()))?;
 
     let body = body
         .take()
@@ -315,17 +307,9 @@ fn prepare(
         stream_grace: snapshot.gateway.timeouts.stream_grace,
     };
     let stream = wish.grpc || upgrade.is_some();
-    if let Some(split) = &function.split
-        && !stream
-        && let Some(other) = split.mirror(&entry)
-    {
-        let to = (&**split, other);
-        mirror::copy(
-            (gateway, &snapshot),
-            to,
-            (&from, &routed),
-            (&mut body, limits),
-        );
+    if let Some(split) = split.filter(|_| !stream) {
+        let on = (gateway, &**snapshot);
+        mirror::copy(on, split, (&from, &routed), (&mut body, limits));
     }
     Ok(Ready {
         entry,

@@ -93,7 +93,7 @@ impl Succession<'_> {
                     let function = self.register(launch, &spec);
                     let load = OnceLock::from(Box::new(load.sibling()));
                     // Whoever is there already counts the requests under way of all.
-                    let sibling = old.first().or(entries.first());
+                    let sibling = old.first().or_else(|| entries.first());
                     Arc::new(Entry {
                         load: Arc::new(load),
                         ..Entry::new(spec, function, sibling)

@@ -20,13 +20,17 @@ use crate::split::{Counting, MirrorResult, Split};
 use crate::upstream::{Framing, Head};
 use crate::watchdog::Watchdog;
 
-/// Has the request copied for `entry` if there is room for that; counts if there is not.
+/// Has the request copied if it is this one's turn and there is room for that; counts if there is
+/// none.
 pub(super) fn copy(
     (gateway, snapshot): (&Gateway, &Snapshot),
-    (split, entry): (&Split, &Arc<Entry>),
+    split: &Split,
     (from, routed): (&HeadParts<'_>, &Routed<'_, Entry>),
     (body, limits): (&mut RequestBody, Limits),
 ) {
+    let Some(entry) = split.mirror(routed.target) else {
+        return;
+    };
     let counting = split.counting();
     let spec = &snapshot.gateway.mirror;
     if matches!(from.framing, Framing::Length(length) if length > spec.body_bytes as u64) {

@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 
 use http::Method;
+use http::header::HeaderValue;
 use http::request::Parts;
 
 use crate::access::cors;
+use crate::caller::Caller;
 use crate::gateway::{Entry, Snapshot};
 use crate::path;
 use crate::problem::{Problem, ProblemKind};
 use crate::router::{NoRoute, Routed};
+use crate::split::Split;
 
 /// The path as it is routed and passed on.
 pub(super) fn path(parts: &Parts) -> Result<Cow<'_, str>, Problem> {
@@ -47,6 +50,21 @@ pub(super) fn route<'a>(
                 problem
             }
         })
+}
+
+/// Which revision of the function answers, if several are live: how that is chosen, and the cookie
+/// that keeps the caller there.
+pub(super) fn choose<'a>(
+    routed: &mut Routed<'a, Entry>,
+    (caller, parts): (&Caller, &Parts),
+) -> (Option<&'a Split>, Option<HeaderValue>) {
+    let function: &'a Entry = routed.target;
+    let Some(split) = function.split.as_deref() else {
+        return (None, None);
+    };
+    let choice = split.choose(parts, caller.tls().is_some());
+    routed.target = choice.entry;
+    (Some(split), choice.cookie)
 }
 
 fn answers_preflights(entry: &Entry) -> bool {
