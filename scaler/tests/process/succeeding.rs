@@ -109,3 +109,25 @@ async fn what_the_former_gateway_said_before_is_heard_first() {
     heir.driver.detach().await;
     bench.finish().await;
 }
+
+/// A gateway that is killed after its last word leaves its instances to its heir twice: the spawner
+/// hands them over, and the heir asks for them.
+#[tokio::test]
+async fn what_was_handed_over_already_is_found_when_it_is_asked_for() {
+    let bench = Bench::with(adopting(), ports(1));
+    let sleeper = spec(SocketKind::Inherit, &["sleep", "100"]);
+    let started = bench.start(1, sleeper).await.expect("it is executed");
+    let heir = heir(&bench);
+    bench.driver.detach().await;
+    let handed = heir.driver.observed().await;
+    assert_eq!((handed.id, handed.pid), (id(1), started.pid));
+
+    let taken = heir
+        .driver
+        .take(&estate())
+        .await
+        .expect("the spawner lives");
+    let taken: Vec<_> = taken.iter().map(|it| (it.id, it.pid)).collect();
+    assert_eq!(taken, [(id(1), started.pid)]);
+    heir.finish().await;
+}
