@@ -104,7 +104,8 @@ fn fare(fare: &Fare) -> Outcome {
 /// The last hour under other settings.
 fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactual, Problem> {
     let spec = &entry.spec;
-    let state_dir = &app.state.gateway.snapshot().gateway.state_dir;
+    let snapshot = app.state.gateway.snapshot();
+    let state_dir = &snapshot.gateway.state_dir;
     let all = policies::active(state_dir, spec).and(changes);
     let changed = all.apply(Some(&spec.manifest)).map_err(|errors| {
         let errors = errors.iter().map(ToString::to_string).collect();
@@ -113,7 +114,12 @@ fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactua
     let since = RecordSettings::ago(REPLAYED);
     let chunks = app.state.gateway.scaler().recorded(Some(&spec.name), since);
     let record = Recorded::new(chunks, &living(app, entry), since);
-    Ok(counterfactual((spec, &changed), changes, &record))
+    let starts = snapshot.gateway.starts.limits();
+    Ok(counterfactual(
+        (spec, &changed),
+        changes,
+        (&record, &starts),
+    ))
 }
 
 /// The instances, and when they were asked for.

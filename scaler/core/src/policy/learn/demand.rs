@@ -30,6 +30,8 @@ pub(in crate::policy) struct Demand {
     /// The goal: longer waits are late.
     pub(super) wait: Duration,
     pub(super) start: Moments,
+    /// What follows from the mean of `start`, which changes more rarely than it is asked for.
+    pub(super) starting: Starting,
     pub(super) service: Moments,
     /// Seconds between two arrivals, over so many that their average does not follow a burst: late
     /// requests come in bursts, and would count less than others.
@@ -45,6 +47,15 @@ pub(in crate::policy) struct Demand {
     pub(super) waits: f64,
     pub(super) starts: f64,
     pub(super) usage: Usage,
+}
+
+/// What follows from how long starts take.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Starting {
+    /// The mean.
+    time: Duration,
+    /// The largest power of e by which the price of a late request may rise.
+    limit: f64,
 }
 
 /// What things are worth now, in seconds for which one instance idles.
@@ -74,6 +85,7 @@ impl Demand {
     pub(super) fn new(spec: &ScaleSpec) -> Self {
         let mut demand = Demand::default();
         demand.adapt(spec);
+        demand.learn_starting();
         demand
     }
 
@@ -100,8 +112,8 @@ impl Demand {
             true => self.start.mean / self.gap,
             false => 0.0,
         };
-        let limit = (DEAREST / (START_WEIGHT * self.start.mean).max(1e-6)).ln();
         let late = waited > self.wait;
+        let limit = self.starting.limit;
         self.price.note(late.then_some(fault), lag, limit);
         if !waited.is_zero() {
             if self.waits >= WAITS {
@@ -118,6 +130,7 @@ impl Demand {
 
     pub(super) fn started(&mut self, took: Duration) {
         self.start.learn(took);
+        self.learn_starting();
         if self.usage.instances() > 1 {
             self.starts += 1.0;
         }
@@ -129,7 +142,16 @@ impl Demand {
         if self.levels.change(instances, now) {
             self.peaked = now;
         }
-        self.rise.change(instances, seconds(self.start.mean), now);
+        self.rise.change(instances, self.starting.time, now);
+    }
+
+    /// Brings what follows from the start time in line with it.
+    pub(super) fn learn_starting(&mut self) {
+        let cost = START_WEIGHT * self.start.mean;
+        self.starting = Starting {
+            time: seconds(self.start.mean),
+            limit: (DEAREST / cost.max(1e-6)).ln(),
+        };
     }
 
     /// From now on there are so many instances.
@@ -179,7 +201,7 @@ impl Demand {
         let hold = self.levels.hold(instance, worth.of(instance));
         if worth.delay > 0.0
             && let Some(level) = self.levels.unused(instance, REGULAR_LEVELS)
-            && self.window(level, hold, worth).is_some()
+            && self.window(level, || hold, worth).is_some()
         {
             return 0.0;
         }
@@ -197,7 +219,7 @@ impl Demand {
             let Some(level) = self.levels.unused(number, REGULAR_LEVELS) else {
                 continue;
             };
-            let hold = level.hold(worth.of(number));
+            let hold = || level.hold(worth.of(number));
             let Some((from, to)) = self.window(level, hold, worth) else {
                 continue;
             };
@@ -217,12 +239,17 @@ impl Demand {
 
     /// When the level's instance is to be started ahead, and until when it is waited for, in
     /// seconds since its last use; none if that costs more than to keep it or to let it come late.
-    fn window(&self, level: &Level, hold: Hold, worth: Worth) -> Option<(f64, f64)> {
+    fn window(
+        &self,
+        level: &Level,
+        hold: impl FnOnce() -> Hold,
+        worth: Worth,
+    ) -> Option<(f64, f64)> {
         let next = level.rhythm.expected()?;
         let from = (next.earliest - self.longest_start()).max(0.0);
         let missed = next.miss * (worth.start + worth.delay);
         let cost = (next.mean - from) + worth.start + missed;
-        (cost < hold.cost).then_some((from, next.latest))
+        (cost < hold().cost).then_some((from, next.latest))
     }
 
     /// Spares pay only where a start is shorter than a request: for else the load has forgotten its
@@ -240,8 +267,7 @@ impl Demand {
         if !empty.is_zero() && empty.as_secs_f64() > self.idle_time(1, worth) {
             return 0;
         }
-        self.rise
-            .worthwhile(worth.delay, seconds(self.start.mean), now)
+        self.rise.worthwhile(worth.delay, self.starting.time, now)
     }
 }
 
