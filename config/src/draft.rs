@@ -334,6 +334,7 @@ fn blank_scaling() -> ScaleSpec {
         histogram_range: Duration::ZERO,
         wait_p99: Duration::ZERO,
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

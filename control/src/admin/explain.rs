@@ -73,14 +73,17 @@ fn present(app: &App, entry: &Entry) -> Explanation {
     let mut explanation = now(&entry.spec.name, &explained, &entry.spec.scaling, time);
     explanation.at_us = scaler.record().unix_micros(time);
     let shadows = app.state.gateway.shadows();
-    explanation.shadow = shadows.get(&entry.spec.name).map(shadow);
+    let status = shadows.get(&entry.spec.name);
+    explanation.shadow = status.map(|status| shadow(status, entry));
     explanation
 }
 
 /// As programs see it.
-fn shadow(status: &ShadowStatus) -> ShadowInfo {
+fn shadow(status: &ShadowStatus, entry: &Entry) -> ShadowInfo {
+    let tried = Changes::of_shadow(&entry.spec.manifest);
     ShadowInfo {
         policy: status.policy.clone(),
+        changes: tried.map_or_else(|_| String::new(), |(_, changes)| changes.to_string()),
         seconds: status.age.as_secs_f64(),
         instances: status.shadow.instances,
         shadow: fare(&status.shadow),

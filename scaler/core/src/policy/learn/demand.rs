@@ -8,9 +8,6 @@ use crate::policy::learn::rise::Rise;
 use crate::policy::learn::usage::Usage;
 use crate::{Moments, ScaleSpec, Timestamp};
 
-/// Seconds of idling that are worth as much as a second of starting: starting takes a CPU, idling
-/// memory only.
-const START_WEIGHT: f64 = 5.0;
 /// Seconds of idling that no late request is worth more than.
 const DEAREST: f64 = 3600.0;
 /// A start is counted on to be over after its mean and so many mean deviations, as a round trip in
@@ -29,6 +26,8 @@ pub(in crate::policy) struct Demand {
     pub(super) concurrency: u32,
     /// The goal: longer waits are late.
     pub(super) wait: Duration,
+    /// Seconds of idling that a second of starting is worth.
+    pub(super) start_price: f64,
     pub(super) start: Moments,
     /// What follows from the mean of `start`, which changes more rarely than it is asked for.
     pub(super) starting: Starting,
@@ -85,7 +84,6 @@ impl Demand {
     pub(super) fn new(spec: &ScaleSpec) -> Self {
         let mut demand = Demand::default();
         demand.adapt(spec);
-        demand.learn_starting();
         demand
     }
 
@@ -93,6 +91,8 @@ impl Demand {
     pub(super) fn adapt(&mut self, spec: &ScaleSpec) {
         self.concurrency = spec.concurrency;
         self.wait = spec.wait_p99;
+        self.start_price = spec.start_price;
+        self.learn_starting();
     }
 
     pub(super) fn arrived(&mut self, now: Timestamp) {
@@ -147,7 +147,7 @@ impl Demand {
 
     /// Brings what follows from the start time in line with it.
     pub(super) fn learn_starting(&mut self) {
-        let cost = START_WEIGHT * self.start.mean;
+        let cost = self.start_price * self.start.mean;
         self.starting = Starting {
             time: seconds(self.start.mean),
             limit: (DEAREST / cost.max(1e-6)).ln(),
@@ -184,7 +184,7 @@ impl Demand {
     }
 
     pub(in crate::policy) fn worth(&self, spec: &ScaleSpec) -> Worth {
-        let start = START_WEIGHT * self.start.mean * self.usage.thrift(spec);
+        let start = spec.start_price * self.start.mean * self.usage.thrift(spec);
         let needing = ((self.starts + 1.0) / (self.waits + 1.0)).min(1.0);
         let delay = start * (self.price.factor() - 1.0);
         Worth {
