@@ -90,6 +90,18 @@ impl Changes {
     ///
     /// Errors are those of the manifest, without lines, for it was not written like that.
     pub fn apply(&self, manifest: Option<&Path>) -> Result<FunctionSpec, Errors> {
+        self.applied(manifest, None)
+    }
+
+    /// The function with these settings, whether its manifest has its name or not.
+    ///
+    /// # Errors
+    /// As of [`Changes::apply`].
+    pub fn apply_to(&self, function: &FunctionSpec) -> Result<FunctionSpec, Errors> {
+        self.applied(Some(&function.manifest), Some(&function.name))
+    }
+
+    fn applied(&self, manifest: Option<&Path>, name: Option<&str>) -> Result<FunctionSpec, Errors> {
         let shown = manifest.unwrap_or_else(|| Path::new("settings"));
         let place = absolute(Path::new(""), shown);
         let fail = |errors: Vec<ConfigError>| {
@@ -116,6 +128,7 @@ impl Changes {
         let at = Place {
             file: shown,
             absolute: &place,
+            name,
         };
         let (function, errors) = function::read(at, &text);
         fail(errors)?;

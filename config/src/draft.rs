@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec};
 
+use crate::build::BuildDraft;
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
-    Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
-    RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BuildsSpec,
+    CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PackagesSpec,
+    PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec,
+    ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -53,6 +55,9 @@ pub(crate) struct GatewayDraft {
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
+    pub(crate) packages: PackagesSpec,
+    pub(crate) build: BuildsSpec,
+    pub(crate) registry: RegistrySpec,
 }
 
 /// When another gateway takes over.
@@ -110,6 +115,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) name: Option<String>,
     pub(crate) command: Vec<String>,
     pub(crate) runtime: RuntimeDraft,
+    pub(crate) build: BuildDraft,
     pub(crate) contract: Contract,
     pub(crate) listen: Listen,
     pub(crate) routes: Vec<RouteDraft>,
@@ -212,6 +218,9 @@ impl GatewayDraft {
                 starts: 0,
             },
             record: RecordSpec::default(),
+            packages: PackagesSpec::default(),
+            build: BuildsSpec::default(),
+            registry: RegistrySpec::default(),
         }
     }
 }
@@ -265,6 +274,7 @@ impl FunctionDraft {
             name: None,
             command: Vec::new(),
             runtime: RuntimeDraft::blank(),
+            build: BuildDraft::default(),
             contract: Contract::Http,
             listen: Listen::Port,
             routes: Vec::new(),

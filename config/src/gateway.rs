@@ -90,6 +90,8 @@ fn finish(
         ("logs.file-bytes", draft.logs.file_bytes),
     );
     draft.logs.line_bytes = crate::units::wide(line);
+    let mut registry = draft.registry;
+    registry.key_file = registry.key_file.map(|file| absolute(home, &file));
     let header = draft.timeouts.header;
     let spec = GatewaySpec {
         listeners: listeners
@@ -123,6 +125,9 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
+        packages: draft.packages,
+        build: draft.build,
+        registry,
     };
     (spec, tls.files, tls.warnings)
 }

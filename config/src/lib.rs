@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod build;
 mod certificate;
 mod change;
 mod draft;
@@ -29,7 +30,7 @@ mod units;
 
 pub use change::{Changes, policies};
 pub use error::{ConfigError, Errors};
-pub use load::{load, load_function};
+pub use load::{conflicts, load, load_function, parse_function};
 pub use reference::reference;
 pub use schema::edit_distance;
 pub use spec::*;

@@ -2,6 +2,7 @@
 //! checking, suggestions and the reference are all made from it, so they cannot disagree.
 
 mod access;
+mod build;
 mod check;
 mod freeze;
 pub(crate) mod gateway;
@@ -9,7 +10,9 @@ mod http2;
 mod isolation;
 mod load;
 pub(crate) mod manifest;
+mod packages;
 mod record;
+mod registry;
 mod rows;
 pub(crate) mod rules;
 mod runtime;

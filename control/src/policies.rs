@@ -57,7 +57,7 @@ fn apply_one(directory: &Path, spec: &mut Arc<FunctionSpec>) -> Result<(), Strin
         return save(directory, &spec.name, &mut history).map_err(|error| error.to_string());
     }
     let scaling = changes(&last.info)?
-        .apply(Some(&spec.manifest))
+        .apply_to(spec)
         .map_err(|errors| errors.to_string())?
         .scaling;
     if scaling != spec.scaling {

@@ -154,6 +154,13 @@ impl Gateway {
         applied
     }
 
+    /// A function beside those of the snapshot, which nobody is routed to: to try it. It must be
+    /// retired.
+    pub fn try_out(&self, spec: &FunctionSpec) -> Arc<Function> {
+        let scaling = Arc::clone(&spec.scaling);
+        self.scaler.register(launch_spec(spec), scaling)
+    }
+
     /// What is routed now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use stoker_core::{InstanceId, StartFailure};
+use stoker_core::{FailureKind, InstanceId, StartFailure};
 
 mod isolation;
 
@@ -305,4 +305,14 @@ pub struct Exit {
     pub id: InstanceId,
     /// How it ended, in words.
     pub failure: StartFailure,
+}
+
+impl Exit {
+    /// What [`Exit::failure`] says of a program that ended by itself and found nothing wrong.
+    pub(crate) const DONE: &str = "exited with status 0";
+
+    /// The program ended by itself with status 0, as programs do that have something to finish.
+    pub fn is_done(&self) -> bool {
+        self.failure.kind == FailureKind::Exited && &*self.failure.detail == Exit::DONE
+    }
 }

@@ -114,6 +114,10 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(telemetry::METRICS),
     },
     super::record::SECTION,
+    super::packages::PACKAGES,
+    super::packages::BUILD,
+    super::packages::ENVIRONMENT,
+    super::registry::SECTION,
 ];
 
 /// For suggestions.

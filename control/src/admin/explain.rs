@@ -110,7 +110,7 @@ fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactua
     let snapshot = app.state.gateway.snapshot();
     let state_dir = &snapshot.gateway.state_dir;
     let all = policies::active(state_dir, spec).and(changes);
-    let changed = all.apply(Some(&spec.manifest)).map_err(|errors| {
+    let changed = all.apply_to(spec).map_err(|errors| {
         let errors = errors.iter().map(ToString::to_string).collect();
         Problem::new(Kind::BadRequest, "these settings are not valid").with_errors(errors)
     })?;
