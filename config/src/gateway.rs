@@ -127,6 +127,7 @@ fn finish(
         record: draft.record,
         packages: draft.packages,
         build: draft.build,
+        mirror: draft.mirror,
         registry,
     };
     (spec, tls.files, tls.warnings)

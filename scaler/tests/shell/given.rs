@@ -14,6 +14,7 @@ pub(crate) fn launch(function: &str, revision: &str) -> LaunchSpec {
     LaunchSpec {
         function: function.into(),
         revision: revision.into(),
+        number: None,
         command: vec!["program".to_owned()],
         runtime: None,
         environment: Vec::new(),
