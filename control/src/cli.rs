@@ -13,6 +13,7 @@ mod logs;
 mod operate;
 mod output;
 mod policy;
+mod publish;
 mod record;
 mod starts;
 mod table;
@@ -36,6 +37,7 @@ pub use arguments::{
 pub use invoke::listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 pub use policy::PolicyCommand;
+pub use publish::{Archive, PublishArgs};
 pub use record::RecordCommand;
 
 /// What can be asked of, or told to, a running gateway.
@@ -68,6 +70,8 @@ pub enum Command {
     /// What happened to the functions, as far as it is kept
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Publish a directory as a new revision of a function
+    Publish(PublishArgs),
     /// Have a new process of the gateway take over, without a failed request
     Upgrade(UpgradeArgs),
 }
@@ -114,6 +118,7 @@ impl Command {
             Command::Explain(arguments) => explain::explain(arguments, &mut output).await,
             Command::Policy(command) => policy::run(command, &mut output).await,
             Command::Record(command) => record::run(command, &mut output).await,
+            Command::Publish(arguments) => publish::publish(arguments, &mut output).await,
             Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;
         output.flush()?;
