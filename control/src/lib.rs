@@ -10,6 +10,7 @@ mod counterfactual;
 mod explain;
 mod io;
 mod near;
+pub mod packages;
 pub mod policies;
 pub mod reload;
 mod sd_notify;
