@@ -214,6 +214,10 @@ fn restore(registry: &Registry, row: &Revision) -> Result<(), String> {
     if summary.digest != digest.to_string() {
         return Err(format!("{} is not what was published", package.display()));
     }
+    // What there is to build could not be told without the code.
+    if parse(&incoming.tree().join(MANIFEST), row)?.build.is_some() {
+        return Err("its code is gone and must be built again: publish it once more".to_owned());
+    }
     let kept = files.keep_code(&incoming, digest);
     kept.map_err(|error| error.to_string())
 }
