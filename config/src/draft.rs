@@ -16,9 +16,9 @@ use crate::build::BuildDraft;
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BuildsSpec,
     CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PackagesSpec,
-    PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec,
-    ZoneSpec,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, MirrorSpec, Network,
+    PackagesSpec, PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec,
+    TracesSpec, ZoneSpec,
 };
 
 use runtime::RuntimeDraft;
@@ -57,6 +57,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) record: RecordSpec,
     pub(crate) packages: PackagesSpec,
     pub(crate) build: BuildsSpec,
+    pub(crate) mirror: MirrorSpec,
     pub(crate) registry: RegistrySpec,
 }
 
@@ -220,6 +221,7 @@ impl GatewayDraft {
             record: RecordSpec::default(),
             packages: PackagesSpec::default(),
             build: BuildsSpec::default(),
+            mirror: MirrorSpec::default(),
             registry: RegistrySpec::default(),
         }
     }
@@ -344,6 +346,7 @@ fn blank_scaling() -> ScaleSpec {
         histogram_range: Duration::ZERO,
         wait_p99: Duration::ZERO,
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

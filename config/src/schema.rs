@@ -10,6 +10,7 @@ mod http2;
 mod isolation;
 mod load;
 pub(crate) mod manifest;
+mod mirror;
 mod packages;
 mod record;
 mod registry;

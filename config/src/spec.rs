@@ -5,6 +5,7 @@ mod address;
 mod callers;
 mod isolation;
 mod listener;
+mod mirror;
 mod operation;
 mod packages;
 mod pattern;
@@ -26,6 +27,7 @@ pub use access::{
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
+pub use mirror::MirrorSpec;
 pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
 pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
 pub(crate) use pattern::is_identifier;
@@ -124,6 +126,8 @@ pub struct GatewaySpec {
     pub packages: PackagesSpec,
     /// How published packages are built.
     pub build: BuildsSpec,
+    /// Copies of requests.
+    pub mirror: MirrorSpec,
     /// What is published.
     pub registry: RegistrySpec,
 }

@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod build;
+pub mod canary;
 pub mod cli;
 pub mod client;
 mod counterfactual;

@@ -108,9 +108,10 @@ async fn succeed(
     } = prepared;
     let mut estate = claim.estate().await?;
     // Others are the former gateway's to finish.
-    let revisions: HashSet<(Arc<str>, Arc<str>)> = config
-        .functions
-        .iter()
+    let deployed = config.deployments.iter();
+    let deployed = deployed.flat_map(|it| it.revisions.iter().map(|revision| &revision.spec));
+    let functions = config.functions.iter().chain(deployed);
+    let revisions: HashSet<(Arc<str>, Arc<str>)> = functions
         .map(|spec| (Arc::clone(&spec.name), spec.revision().into()))
         .collect();
     estate.functions.retain(|function| {

@@ -117,6 +117,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     super::packages::PACKAGES,
     super::packages::BUILD,
     super::packages::ENVIRONMENT,
+    super::mirror::SECTION,
     super::registry::SECTION,
 ];
 
