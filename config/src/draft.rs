@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec};
 
+use crate::build::BuildDraft;
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
-    Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
-    RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BuildsSpec,
+    CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, MirrorSpec, Network,
+    PackagesSpec, PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec,
+    TracesSpec, ZoneSpec,
 };
 
 use admin::AdminDraft;
@@ -54,6 +56,10 @@ pub(crate) struct GatewayDraft {
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
+    pub(crate) packages: PackagesSpec,
+    pub(crate) build: BuildsSpec,
+    pub(crate) mirror: MirrorSpec,
+    pub(crate) registry: RegistrySpec,
 }
 
 /// When another gateway takes over.
@@ -102,6 +108,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) name: Option<String>,
     pub(crate) command: Vec<String>,
     pub(crate) runtime: RuntimeDraft,
+    pub(crate) build: BuildDraft,
     pub(crate) contract: Contract,
     pub(crate) listen: Listen,
     pub(crate) routes: Vec<RouteDraft>,
@@ -204,6 +211,10 @@ impl GatewayDraft {
                 starts: 0,
             },
             record: RecordSpec::default(),
+            packages: PackagesSpec::default(),
+            build: BuildsSpec::default(),
+            mirror: MirrorSpec::default(),
+            registry: RegistrySpec::default(),
         }
     }
 }
@@ -257,6 +268,7 @@ impl FunctionDraft {
             name: None,
             command: Vec::new(),
             runtime: RuntimeDraft::blank(),
+            build: BuildDraft::default(),
             contract: Contract::Http,
             listen: Listen::Port,
             routes: Vec::new(),
@@ -326,6 +338,7 @@ fn blank_scaling() -> ScaleSpec {
         histogram_range: Duration::ZERO,
         wait_p99: Duration::ZERO,
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

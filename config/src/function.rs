@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use stoker_core::{Policy, ScaleSpec};
 
 use crate::access;
+use crate::build;
 use crate::draft::{FunctionDraft, RouteDraft};
 use crate::error::ConfigError;
 use crate::isolation;
@@ -14,7 +15,7 @@ use crate::page::{Page, Rules, locate};
 use crate::runtime;
 use crate::schedule;
 use crate::schema::{self, manifest, rules};
-use crate::spec::{AccessSpec, FunctionSpec, RouteSpec, ScheduleSpec};
+use crate::spec::{AccessSpec, BuildSpec, FunctionSpec, RouteSpec, ScheduleSpec};
 use crate::units::format_duration;
 
 /// A function and where its manifest says what other manifests may contradict.
@@ -37,6 +38,8 @@ pub(crate) struct Place<'a> {
     pub(crate) file: &'a Path,
     /// The same, absolute.
     pub(crate) absolute: &'a Path,
+    /// What the function is called; otherwise the manifest or the directory says so.
+    pub(crate) name: Option<&'a str>,
 }
 
 /// Every default in place: made once, as most functions change little.
@@ -54,7 +57,7 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
         page: &mut page,
         table: &table,
     };
-    let name = name(&mut rules, &mut draft, place.absolute);
+    let name = name(&mut rules, &mut draft, place);
     scaling(&mut rules, &mut draft);
     shadow(&mut rules, &mut draft);
     let schedule = schedule::function(&mut rules, &mut draft);
@@ -62,12 +65,13 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     runtime::function(&mut rules, &mut draft);
     program(&mut rules, &mut draft, place.absolute);
     isolation::function(&mut rules, &mut draft);
+    let build = build::function(&mut rules, &mut draft, directory(place.absolute));
     access::function(&mut rules, &mut draft);
     let line_of = |key| locate(&table, key).map_or(0, |value| page.line(value.span().start));
     let (name_line, issuers_line) = (line_of("name"), line_of("access.jwt.issuers"));
     let function = name.filter(|_| page.is_whole()).map(|name| {
         let (routes, route_lines) = routes(std::mem::take(&mut draft.routes));
-        let spec = finish(draft, (name, routes, schedule), place.absolute);
+        let spec = finish(draft, (name, routes, schedule, build), place.absolute);
         Function {
             spec,
             file: place.file.to_owned(),
@@ -79,11 +83,23 @@ pub(crate) fn read(place: Place<'_>, text: &str) -> (Option<Function>, Vec<Confi
     (function, page.into_errors())
 }
 
-fn name(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft, file: &Path) -> Option<Arc<str>> {
+fn name(
+    rules: &mut Rules<'_, '_>,
+    draft: &mut FunctionDraft,
+    place: Place<'_>,
+) -> Option<Arc<str>> {
+    if let Some(given) = place.name {
+        let named = draft.name.take();
+        let same = named.is_none_or(|named| named == given);
+        rules.require(same, "name", &[], || {
+            format!("{given:?}, the name under which it is published, or no name")
+        });
+        return Some(given.into());
+    }
     if let Some(name) = draft.name.take() {
         return Some(name.into());
     }
-    let own = directory(file)
+    let own = directory(place.absolute)
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
@@ -250,7 +266,7 @@ fn routes(drafts: Vec<RouteDraft>) -> (Vec<RouteSpec>, Vec<usize>) {
 
 fn finish(
     draft: FunctionDraft,
-    (name, routes, schedule): (Arc<str>, Vec<RouteSpec>, ScheduleSpec),
+    (name, routes, schedule, build): (Arc<str>, Vec<RouteSpec>, ScheduleSpec, Option<BuildSpec>),
     manifest: &Path,
 ) -> FunctionSpec {
     let home = directory(manifest);
@@ -264,13 +280,16 @@ fn finish(
     });
     FunctionSpec {
         name,
+        number: None,
         manifest: manifest.to_owned(),
         command: draft.command,
         runtime: draft.runtime.spec(),
+        build,
         contract: draft.contract,
         listen: draft.listen,
         routes,
         environment: draft.environment,
+        secrets: Vec::new(),
         working_directory: draft.working_directory.unwrap_or_else(|| home.to_owned()),
         user: draft.user,
         scaling: Arc::new(scaling),

@@ -22,6 +22,7 @@ pub fn manifest(text: &str) -> Result<Option<FunctionSpec>, Errors> {
     let place = Place {
         file: Path::new("function.toml"),
         absolute: Path::new("/nowhere/function/function.toml"),
+        name: None,
     };
     let (function, errors) = function::read(place, text);
     Errors::check(errors, Vec::new()).map(|_| function.map(|function| function.spec))

@@ -72,7 +72,7 @@ fn finish(
     let admin = admin::finish(rules, draft.admin, (home, &state_dir));
     let listeners = tls::listeners(rules, (draft.listen, draft.listeners), home);
     check_listeners(rules, &listeners, &admin);
-    let threads = draft.threads.unwrap_or_else(cores);
+    let threads = draft.threads.unwrap_or_else(|| cores() as usize);
     let certificates = (draft.tls, draft.certificates);
     let tls = tls::finish(rules, certificates, (home, threads));
     if let Some(AccessLogTarget::File(path)) = &mut draft.access_log.target {
@@ -84,6 +84,8 @@ fn finish(
         ("logs.file-bytes", draft.logs.file_bytes),
     );
     draft.logs.line_bytes = crate::units::wide(line);
+    let mut registry = draft.registry;
+    registry.key_file = registry.key_file.map(|file| absolute(home, &file));
     let header = draft.timeouts.header;
     let spec = GatewaySpec {
         listeners: listeners
@@ -106,7 +108,7 @@ fn finish(
         },
         cgroups: draft.cgroups,
         freeze: draft.freeze,
-        starts: starts(draft.starts),
+        starts: starts(draft.starts, cores()),
         stubs: draft.stubs,
         spare_networks: draft.spare_networks,
         logs: draft.logs,
@@ -117,6 +119,10 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
+        packages: draft.packages,
+        build: draft.build,
+        mirror: draft.mirror,
+        registry,
     };
     (spec, tls.files, tls.warnings)
 }
@@ -183,11 +189,16 @@ pub(crate) fn check_socket(rules: &mut Rules<'_, '_>, key: &str, path: &Path) {
     });
 }
 
-/// 1 if the system does not tell.
-fn starts(draft: StartsDraft) -> StartsSpec {
-    let by_cores = u32::try_from(cores()).unwrap_or(u32::MAX).saturating_mul(4);
+/// How much is started at the same time on a machine with so many processors, where the gateway
+/// file does not tell.
+pub(crate) fn default_starts(cores: u32) -> StartsSpec {
+    let draft = schema::with_presets(gateway::SECTIONS, GatewayDraft::blank());
+    starts(draft.starts, cores)
+}
+
+fn starts(draft: StartsDraft, cores: u32) -> StartsSpec {
     StartsSpec {
-        at_once: draft.at_once.unwrap_or(by_cores),
+        at_once: draft.at_once.unwrap_or(cores.saturating_mul(4).max(1)),
         yield_after: draft.yield_after,
         per_second: draft.per_second,
         burst: draft.burst,
@@ -196,6 +207,8 @@ fn starts(draft: StartsDraft) -> StartsSpec {
     }
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// Processors; 1 if the system does not tell.
+pub(crate) fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(u32::MAX)
 }

@@ -8,6 +8,7 @@
 
 mod access;
 mod admin;
+mod build;
 mod certificate;
 mod change;
 mod draft;
@@ -30,7 +31,7 @@ mod units;
 
 pub use change::{Changes, policies};
 pub use error::{ConfigError, Errors};
-pub use load::{load, load_function};
+pub use load::{conflicts, load, load_function, parse_function};
 pub use reference::reference;
 pub use schema::edit_distance;
 pub use spec::*;

@@ -1,6 +1,7 @@
 //! From files to a [`Config`].
 
 mod conflicts;
+mod joining;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -15,6 +16,8 @@ use crate::error::{ConfigError, Errors};
 use crate::function::{self, Function, Place, absolute, directory};
 use crate::gateway::{self, Gateway};
 use crate::spec::{Config, FunctionSpec, GatewaySpec};
+
+pub use joining::conflicts;
 
 /// More is no configuration: a wrong path should not fill the memory.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -41,6 +44,7 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
     Ok(Config {
         gateway,
         functions,
+        deployments: Vec::new(),
         watched,
         warnings: loader.warnings,
         read_at,
@@ -54,6 +58,7 @@ pub fn load_function(manifest: &Path) -> Result<FunctionSpec, Errors> {
     if !loader.manifest(Place {
         file: manifest,
         absolute: &place,
+        name: None,
     }) {
         let problem = io::ErrorKind::NotFound.into();
         loader
@@ -65,6 +70,24 @@ pub fn load_function(manifest: &Path) -> Result<FunctionSpec, Errors> {
         .functions
         .pop()
         .expect("a manifest without errors makes a function");
+    Ok(function.spec)
+}
+
+/// Reads the text of a manifest as that of a function with this name, at a place that is absolute
+/// and has the function's files; what other functions have is not known ([`conflicts`]).
+///
+/// # Errors
+/// All that is wrong in it.
+pub fn parse_function(manifest: &Path, text: &str, name: &str) -> Result<FunctionSpec, Errors> {
+    let shown = Path::new(MANIFEST);
+    let place = Place {
+        file: shown,
+        absolute: manifest,
+        name: Some(name),
+    };
+    let (function, errors) = function::read(place, text);
+    Errors::check(errors, Vec::new())?;
+    let function = function.expect("a manifest without errors makes a function");
     Ok(function.spec)
 }
 
@@ -181,6 +204,7 @@ impl Loader {
         if self.manifest(Place {
             file: &file,
             absolute: &path,
+            name: None,
         }) {
             self.watched.push(place);
             return Ok(());
@@ -204,6 +228,7 @@ impl Loader {
             self.manifest(Place {
                 file: &file,
                 absolute: &path,
+                name: None,
             });
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod build;
 mod check;
 mod freeze;
 pub(crate) mod gateway;
@@ -10,7 +11,10 @@ mod http2;
 mod isolation;
 mod load;
 pub(crate) mod manifest;
+mod mirror;
+mod packages;
 mod record;
+mod registry;
 mod rows;
 pub(crate) mod rules;
 mod runtime;

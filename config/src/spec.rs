@@ -6,15 +6,20 @@ mod admin;
 mod callers;
 mod isolation;
 mod listener;
+mod mirror;
 mod operation;
+mod packages;
 mod pattern;
 mod record;
+mod registry;
 mod revision;
 mod runtime;
 mod schedule;
+mod secret;
 mod starts;
 mod telemetry;
 mod tls;
+mod traffic;
 
 pub use access::{
     AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
@@ -24,17 +29,22 @@ pub use admin::{AdminRole, AdminSpec, AdminTokenSpec};
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
+pub use mirror::MirrorSpec;
 pub use operation::{AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
+pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;
+pub use registry::RegistrySpec;
 pub use runtime::{Interface, Language, RuntimeSpec};
 pub use schedule::{CronSpec, FloorChange, ScheduleSpec, WindowSpec, ZoneSpec};
+pub use secret::SecretSpec;
 pub use starts::StartsSpec;
 pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
 };
 pub use tls::{CertificateSpec, ClientDemand, ClientRules, HstsSpec, TlsSpec, TlsVersion};
+pub use traffic::{DeployedRevision, Deployment, Sticky, TrafficSpec};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -51,6 +61,8 @@ pub struct Config {
     pub gateway: GatewaySpec,
     /// By name, in order.
     pub functions: Vec<Arc<FunctionSpec>>,
+    /// What else is live of functions that the registry has; empty for files.
+    pub deployments: Vec<Deployment>,
     /// Every file that was read and every directory that was searched: what to watch for changes.
     pub watched: Vec<PathBuf>,
     /// What is no error and should be known: certificates that have expired.
@@ -112,6 +124,14 @@ pub struct GatewaySpec {
     pub metrics: MetricsSpec,
     /// The record of what happens.
     pub record: RecordSpec,
+    /// What a published package may come to.
+    pub packages: PackagesSpec,
+    /// How published packages are built.
+    pub build: BuildsSpec,
+    /// Copies of requests.
+    pub mirror: MirrorSpec,
+    /// What is published.
+    pub registry: RegistrySpec,
 }
 
 /// Where to listen.
@@ -137,6 +157,8 @@ pub struct Network {
 pub struct FunctionSpec {
     /// `[a-z][a-z0-9-]{0,62}`.
     pub name: Arc<str>,
+    /// The revision's number, from 1, if it is one of the registry.
+    pub number: Option<u32>,
     /// Where its manifest is.
     pub manifest: PathBuf,
     /// The program and its arguments; at least one. The interpreter alone if there is a `runtime`.
@@ -149,8 +171,12 @@ pub struct FunctionSpec {
     pub listen: Listen,
     /// Besides the default route.
     pub routes: Vec<RouteSpec>,
+    /// What is done when it is published, before it is launched.
+    pub build: Option<BuildSpec>,
     /// Exactly what the program sees besides the contract's variables.
     pub environment: BTreeMap<String, String>,
+    /// Variables besides these, which nobody may see.
+    pub secrets: Vec<SecretSpec>,
     /// Absolute.
     pub working_directory: PathBuf,
     /// Whom the program runs as, if not as the gateway.

@@ -34,6 +34,7 @@ use stoker_gateway::Gateway;
 use stoker_scaler::logs::Logs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::publish::Publisher;
 use crate::reload::Reloader;
 use crate::takeover::Takeover;
 use problem::{Kind, Problem};
@@ -64,6 +65,8 @@ pub struct AdminState {
     pub listen: Vec<ListenerSpec>,
     /// Has another gateway take over; none if this one cannot.
     pub takeover: Option<Takeover>,
+    /// Publishes functions, and has the registry.
+    pub publisher: Arc<Publisher>,
 }
 
 /// What every handler sees.

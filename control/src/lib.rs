@@ -3,13 +3,17 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod build;
+pub mod canary;
 pub mod cli;
 pub mod client;
 mod counterfactual;
+pub mod deployments;
 mod explain;
 mod io;
 mod near;
 pub mod policies;
+pub mod publish;
 pub mod reload;
 mod sd_notify;
 mod shadow;

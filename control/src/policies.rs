@@ -57,7 +57,7 @@ fn apply_one(directory: &Path, spec: &mut Arc<FunctionSpec>) -> Result<(), Strin
         return save(directory, &spec.name, &mut history).map_err(|error| error.to_string());
     }
     let scaling = changes(&last.info)?
-        .apply(Some(&spec.manifest))
+        .apply_to(spec)
         .map_err(|errors| errors.to_string())?
         .scaling;
     if scaling != spec.scaling {
@@ -81,7 +81,7 @@ pub(crate) fn history(state_dir: &Path, spec: &FunctionSpec) -> io::Result<Polic
     let mut versions = load(&directory(state_dir), &spec.name)?;
     if versions.is_empty() {
         let own = Changes::of_shadow(&spec.manifest).unwrap_or_default().0;
-        versions.push(version(&[], MANIFEST, Changes::default(), own));
+        versions.push(first(spec, own));
     }
     Ok(shown(spec, versions))
 }
@@ -101,7 +101,7 @@ pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHis
     let directory = directory(state_dir);
     let mut versions = load(&directory, &spec.name).map_err(|error| error.to_string())?;
     if versions.is_empty() {
-        versions.push(version(&[], MANIFEST, Changes::default(), own.clone()));
+        versions.push(first(spec, own.clone()));
     }
     let next = version(&versions, PROMOTED, shadow, own);
     if versions
@@ -146,12 +146,26 @@ struct Version {
     own: String,
 }
 
+/// What the manifest says, since it was written.
+fn first(spec: &FunctionSpec, own: String) -> Version {
+    let mut version = version(&[], MANIFEST, Changes::default(), own);
+    let written = fs::metadata(&spec.manifest).and_then(|file| file.modified());
+    if let Ok(written) = written {
+        version.info.at_ms = version.info.at_ms.min(unix_millis(written));
+    }
+    version
+}
+
+fn unix_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn version(before: &[Version], source: &str, changes: Changes, own: String) -> Version {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Version {
         info: PolicyVersion {
             number: before.last().map_or(1, |last| last.info.number + 1),
-            at_ms: u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX),
+            at_ms: unix_millis(SystemTime::now()),
             source: source.to_owned(),
             of: None,
             changes: changes.iter().collect(),

@@ -50,9 +50,12 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
         (Rlimit::FileSize, limits.file_bytes),
         (Rlimit::Core, Some(limits.core_bytes)),
     ];
+    let secrets = spec.secrets.iter();
+    let secrets = secrets.map(|it| (it.variable.clone(), it.value.to_string()));
     LaunchSpec {
         function: spec.name.clone(),
         revision: spec.revision().into(),
+        number: spec.number,
         command: spec.command.clone(),
         runtime: spec.runtime.as_ref().map(|runtime| RuntimeLaunch {
             language: match runtime.language {
@@ -69,6 +72,7 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
             .environment
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
+            .chain(secrets)
             .collect(),
         working_directory: spec.working_directory.clone(),
         socket: match spec.listen {

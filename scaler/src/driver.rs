@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use stoker_core::{InstanceId, StartFailure};
+use stoker_core::{FailureKind, InstanceId, StartFailure};
 
 mod isolation;
 
@@ -121,6 +121,9 @@ pub struct LaunchSpec {
     pub function: Arc<str>,
     /// The revision's name, a hash of what is launched.
     pub revision: Arc<str>,
+    /// The revision's number, if it is one of the registry.
+    #[serde(default)]
+    pub number: Option<u32>,
     /// The program and its arguments; at least one. A bare name is looked up on the PATH of
     /// `environment`, or `/usr/local/bin:/usr/bin:/bin`.
     pub command: Vec<String>,
@@ -144,6 +147,16 @@ pub struct LaunchSpec {
     pub isolation: Isolation,
     /// Time until it must take requests.
     pub start_timeout: Duration,
+}
+
+impl LaunchSpec {
+    /// The revision as people know it: its number if it has one, else its name.
+    pub fn label(&self) -> Arc<str> {
+        match self.number {
+            Some(number) => number.to_string().into(),
+            None => Arc::clone(&self.revision),
+        }
+    }
 }
 
 /// How a program gets its listening socket.
@@ -305,4 +318,14 @@ pub struct Exit {
     pub id: InstanceId,
     /// How it ended, in words.
     pub failure: StartFailure,
+}
+
+impl Exit {
+    /// What [`Exit::failure`] says of a program that ended by itself and found nothing wrong.
+    pub(crate) const DONE: &str = "exited with status 0";
+
+    /// The program ended by itself with status 0, as programs do that have something to finish.
+    pub fn is_done(&self) -> bool {
+        self.failure.kind == FailureKind::Exited && &*self.failure.detail == Exit::DONE
+    }
 }

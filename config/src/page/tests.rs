@@ -102,6 +102,7 @@ fn no_mutation_makes_it_panic() {
             Place {
                 file,
                 absolute: file,
+                name: None,
             },
             &text,
         );
@@ -127,6 +128,7 @@ fn deep_nesting_is_an_error() {
             Place {
                 file,
                 absolute: file,
+                name: None,
             },
             &text,
         );
@@ -171,6 +173,7 @@ fn a_file_of_nothing_but_errors() {
             Place {
                 file,
                 absolute: file,
+                name: None,
             },
             &lines,
         );

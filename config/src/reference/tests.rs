@@ -51,6 +51,7 @@ fn the_examples_are_valid() {
     let place = function::Place {
         file,
         absolute: file,
+        name: None,
     };
     // The directory need not exist here.
     let text = MANIFEST_EXAMPLE.replace("working-directory = \".\"", "working-directory = \"/\"");

@@ -110,6 +110,11 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(telemetry::METRICS),
     },
     super::record::SECTION,
+    super::packages::PACKAGES,
+    super::packages::BUILD,
+    super::packages::ENVIRONMENT,
+    super::mirror::SECTION,
+    super::registry::SECTION,
 ];
 
 /// For suggestions.

@@ -28,6 +28,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
             },
         },
     },
+    super::build::SECTION,
     Section {
         name: "routes",
         meaning: "Routes besides the default one. No two routes of all functions, the default \

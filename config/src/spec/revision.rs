@@ -18,13 +18,16 @@ impl FunctionSpec {
         // Taken apart by name, so that a new field cannot be forgotten here.
         let Self {
             name,
+            number,
             manifest: _,
+            build: _,
             command,
             runtime,
             contract,
             listen,
             routes: _,
             environment,
+            secrets,
             working_directory,
             user,
             scaling,
@@ -58,6 +61,11 @@ impl FunctionSpec {
             hash.text(name.as_bytes());
             hash.text(value.as_bytes());
         }
+        // None in the manifests of files, whose hash is what it was before there were any.
+        for secret in secrets {
+            hash.text(secret.variable.as_bytes());
+            hash.text(secret.version.as_bytes());
+        }
         hash.text(working_directory.as_os_str().as_bytes());
         hash.optional(user.as_ref(), |hash, user| hash.text(user.as_bytes()));
         hash.limits(limits);
@@ -68,6 +76,11 @@ impl FunctionSpec {
         if let Some(runtime) = runtime {
             hash.runtime(runtime);
             hash.number(scaling.concurrency.into());
+        }
+        // The same code under two numbers is two revisions, with instances and counts of their own.
+        if let Some(number) = number {
+            hash.text(b"number");
+            hash.number((*number).into());
         }
         format!("{:016x}", hash.0)
     }

@@ -78,6 +78,9 @@ pub struct Outcome {
 pub struct ShadowInfo {
     /// `goal`, for example.
     pub policy: String,
+    /// The settings that are tried, as on a command line: `idle-timeout=15s,max-scale=4`.
+    #[serde(default)]
+    pub changes: String,
     /// Since when, in seconds.
     pub seconds: f64,
     /// Instances that it has now.

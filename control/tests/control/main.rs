@@ -6,6 +6,7 @@
 )]
 
 mod api;
+mod build;
 mod cli;
 mod driver;
 mod keys;

@@ -50,6 +50,14 @@ pub(super) fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'stati
             old.spare_networks != new.spare_networks,
         ),
         ("logs", old.logs != new.logs),
+        (
+            "registry.key-file",
+            old.registry.key_file != new.registry.key_file,
+        ),
+        (
+            "registry.audit-entries",
+            old.registry.audit_entries != new.registry.audit_entries,
+        ),
         ("access-log", old.access_log != new.access_log),
         ("traces", old.traces != new.traces),
         (

@@ -117,6 +117,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
+    use crate::driver::Exit;
 
     fn tcp(address: &str) -> Endpoint {
         Endpoint::Tcp(address.parse::<SocketAddr>().expect("an address"))
@@ -125,6 +126,7 @@ mod tests {
     #[test]
     fn ends_are_named() {
         assert_eq!(ending(Ending::Status(3)), "exited with status 3");
+        assert_eq!(ending(Ending::Status(0)), Exit::DONE);
         assert_eq!(ending(Ending::Signal(9)), "was killed by SIGKILL");
         assert_eq!(ending(Ending::Signal(40)), "was killed by signal 40");
         let limit_bytes = 64 << 20;
