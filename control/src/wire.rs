@@ -3,6 +3,7 @@
 mod explain;
 mod policy;
 mod record;
+mod registry;
 mod starts;
 mod stats;
 
@@ -12,6 +13,12 @@ use serde::{Deserialize, Serialize};
 pub use explain::{Counterfactual, ExplainedInstance, Explanation, Outcome, ShadowInfo};
 pub use policy::{PolicyHistory, PolicyVersion};
 pub use record::{RecordEvent, RecordLine};
+pub use registry::{
+    AliasInfo, AliasRequest, AuditRecord, CodeFile, FilesDiff, InvokeAnswer, InvokeRequest, Phase,
+    PublishRequest, Published, RevisionDetail, RevisionDiff, RevisionSummary, RollbackRequest,
+    SecretPlace, SecretRequest, SecretSummary, Sticky, Traffic, Weight, ZipDeployLine,
+    ZipDeployment,
+};
 pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
 

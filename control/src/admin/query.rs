@@ -7,6 +7,7 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use stoker_config::parse_duration;
 
 use super::problem::{Kind, Problem};
@@ -168,12 +169,43 @@ pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
 
 /// The whole body, within bounds of length and time.
 pub(super) async fn body(body: Body) -> Result<Bytes, Problem> {
-    let read = axum::body::to_bytes(body, BODY_BYTES);
+    body_of(body, BODY_BYTES).await
+}
+
+/// What a body of JSON asks for; an empty one asks for nothing special. `form` says what is right.
+pub(super) async fn json_body<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
+    json_body_of(body, form, BODY_BYTES).await
+}
+
+/// The same of at most so many bytes.
+pub(super) async fn json_body_of<T: DeserializeOwned>(
+    body: Body,
+    form: &str,
+    most_bytes: usize,
+) -> Result<T, Problem> {
+    let body = body_of(body, most_bytes).await?;
+    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(text)
+        .map_err(|error| bad(format!("the body is not valid ({error}); {form}")))
+}
+
+/// The same of something that no answer may repeat.
+pub(super) async fn secret_body<T: DeserializeOwned>(
+    body: Body,
+    form: &str,
+    most_bytes: usize,
+) -> Result<T, Problem> {
+    let body = body_of(body, most_bytes).await?;
+    serde_json::from_slice(&body).map_err(|_| bad(format!("the body is not valid; {form}")))
+}
+
+async fn body_of(body: Body, most_bytes: usize) -> Result<Bytes, Problem> {
+    let read = axum::body::to_bytes(body, most_bytes);
     match tokio::time::timeout(BODY_TIMEOUT, read).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(Problem::new(
             Kind::BodyTooLarge,
-            format!("the body has to arrive whole and be at most {BODY_BYTES} bytes long"),
+            format!("the body has to arrive whole and be at most {most_bytes} bytes long"),
         )),
         Err(_) => Err(Problem::new(
             Kind::RequestTimeout,

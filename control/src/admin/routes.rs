@@ -3,6 +3,8 @@
 mod functions;
 mod gateway;
 mod keys;
+mod publish;
+mod registry;
 
 use std::sync::Arc;
 
@@ -14,13 +16,20 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::AdminRole;
 
-use super::App;
 use super::problem::{Kind, Problem};
+use super::registry::Noted;
 use super::route::Route;
 use super::token::Caller;
+use super::{App, audit};
 
 /// Every route.
-const TABLES: &[&[Route]] = &[gateway::ROUTES, functions::ROUTES, keys::ROUTES];
+const TABLES: &[&[Route]] = &[
+    gateway::ROUTES,
+    functions::ROUTES,
+    keys::ROUTES,
+    publish::ROUTES,
+    registry::ROUTES,
+];
 
 /// What an answer that says what went wrong has at most, if it is none of ours.
 const FOREIGN_BYTES: usize = 4096;
@@ -34,7 +43,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Route> {
 pub(super) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
     for route in all() {
-        let guard = middleware::from_fn_with_state(route, guard);
+        let guard = middleware::from_fn_with_state((Arc::clone(&app), route), guard);
         let handler = (route.handler)(route.method.filter());
         router = router.route(route.path, handler.route_layer(guard));
     }
@@ -44,17 +53,25 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Lets those pass who may.
+/// Lets those pass who may, and writes down what they change.
 async fn guard(
-    State(route): State<&'static Route>,
+    State((app, route)): State<(Arc<App>, &'static Route)>,
     Extension(caller): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
-    match refusal(route.role, &caller) {
+    let path = request.uri().path().to_owned();
+    let response = match refusal(route.role, &caller) {
         Some(refusal) => refusal.into_response(),
         None => ours(next.run(request).await).await,
+    };
+    // Strangers must not fill the log.
+    if route.is_change() && caller.role.is_some() {
+        let noted = response.extensions().get::<Noted>().cloned();
+        let answer = (response.status(), noted);
+        audit::write(&app, &caller, (route, &path), answer).await;
     }
+    response
 }
 
 /// Why the caller may not, if so.

@@ -19,7 +19,7 @@ pub struct PolicyVersion {
     pub number: u32,
     /// Since when it is in force, in milliseconds since 1970.
     pub at_ms: u64,
-    /// `manifest`, `promoted` or `rolled-back`.
+    /// `manifest`, `promoted`, `set` or `rolled-back`.
     pub source: String,
     /// The earlier version that it is, if it was rolled back to.
     pub of: Option<u32>,
