@@ -15,5 +15,6 @@ mod listeners;
 mod logs;
 mod operate;
 mod reload;
+mod roles;
 mod tree;
 mod world;
