@@ -12,6 +12,8 @@ use std::sync::Arc;
 use stoker_config::{Config, GatewaySpec, ListenerSpec, ReclaimSpec};
 use stoker_control::admin::{AdminListeners, AdminState, Readiness};
 use stoker_control::cli::advertise;
+use stoker_control::deployments::Deployments;
+use stoker_control::publish::Publisher;
 use stoker_control::reload::Reloader;
 use stoker_control::takeover::{Holdings, Takeover};
 use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
@@ -44,22 +46,33 @@ pub(crate) fn serve(file: &Path, takeover: bool) -> ExitCode {
 
 fn run(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut config = stoker_config::load(file)?;
-    stoker_control::policies::apply(&mut config);
+    let deployments = Deployments::open(&mut config);
+    deployments.apply(&mut config);
     let named = |error: Box<dyn Error>| Box::from(format!("stoker: {error}"));
-    run_with(file, config).map_err(named)
+    run_with(file, config, deployments).map_err(named)
 }
 
-fn run_with(file: &Path, config: Config) -> Result<(), Box<dyn Error>> {
+fn run_with(
+    file: &Path,
+    config: Config,
+    deployments: Arc<Deployments>,
+) -> Result<(), Box<dyn Error>> {
     warn(&config);
     let program = program();
     let listeners = Listeners::bind(&config.gateway.addresses())?;
     // Before any thread: the spawner is launched from this process.
     let spawner = spawner::launch_or_join(&spawner_settings(&config.gateway))?;
+    // With the lock of the state directory, nobody else publishes.
+    deployments.clean_up();
     let admin = AdminListeners::bind(&config.gateway.admin)?;
     runtime()?.block_on(async {
         let base = Base::new(&config.gateway, spawner)?;
         let scaler = Scaler::new(base.scaler_settings()).await;
-        let origin = Origin { file, program };
+        let origin = Origin {
+            file,
+            program,
+            deployments,
+        };
         let parts = Parts::start(&origin, config, (listeners, admin), base, scaler)?;
         load_record(&parts);
         parts.server.accept();
@@ -101,6 +114,7 @@ fn program() -> PathBuf {
 struct Origin<'a> {
     file: &'a Path,
     program: PathBuf,
+    deployments: Arc<Deployments>,
 }
 
 /// What stands before there are functions.
@@ -175,7 +189,12 @@ impl Parts {
         gateway.keys().load()?;
         gateway.keep_schedules();
         let file = origin.file.to_owned();
-        let reloader = Reloader::spawn(file.clone(), watched, read_at, Arc::clone(&gateway));
+        let reloader = Reloader::spawn(
+            file.clone(),
+            watched,
+            read_at,
+            (Arc::clone(&gateway), Arc::clone(&origin.deployments)),
+        );
         let server = Arc::new(Server::prepare(listeners, &listen, Arc::clone(&gateway))?);
         let takeover = Takeover::spawn(Holdings {
             gateway: Arc::clone(&gateway),
@@ -189,6 +208,12 @@ impl Parts {
             state_dir,
             program: origin.program.clone(),
         });
+        let publisher = Publisher::spawn(
+            Arc::clone(&origin.deployments),
+            Arc::clone(&gateway),
+            reloader.clone(),
+            Arc::clone(&logs),
+        );
         let readiness = Readiness::new();
         readiness.set_ready();
         let admin = AdminState {
@@ -198,6 +223,7 @@ impl Parts {
             readiness,
             listen,
             takeover: Some(takeover.clone()),
+            publisher,
         };
         Ok(Parts {
             gateway,

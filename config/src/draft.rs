@@ -1,12 +1,12 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+pub(crate) mod admin;
 mod machine;
 pub(crate) mod runtime;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,11 +16,12 @@ use crate::build::BuildDraft;
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BuildsSpec,
     CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PackagesSpec,
-    PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec,
-    ZoneSpec,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, MirrorSpec, Network,
+    PackagesSpec, PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec,
+    TracesSpec, ZoneSpec,
 };
 
+use admin::AdminDraft;
 use runtime::RuntimeDraft;
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
 
@@ -57,6 +58,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) record: RecordSpec,
     pub(crate) packages: PackagesSpec,
     pub(crate) build: BuildsSpec,
+    pub(crate) mirror: MirrorSpec,
     pub(crate) registry: RegistrySpec,
 }
 
@@ -76,15 +78,6 @@ pub(crate) struct StartsDraft {
     pub(crate) burst: u32,
     pub(crate) memory_reserve_bytes: u64,
     pub(crate) evict_idle: bool,
-}
-
-/// The administrators' listener.
-#[derive(Default)]
-pub(crate) struct AdminDraft {
-    pub(crate) socket: Option<PathBuf>,
-    pub(crate) listen: Option<SocketAddr>,
-    pub(crate) token: Option<String>,
-    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// Who makes tokens.
@@ -220,6 +213,7 @@ impl GatewayDraft {
             record: RecordSpec::default(),
             packages: PackagesSpec::default(),
             build: BuildsSpec::default(),
+            mirror: MirrorSpec::default(),
             registry: RegistrySpec::default(),
         }
     }
@@ -344,6 +338,7 @@ fn blank_scaling() -> ScaleSpec {
         histogram_range: Duration::ZERO,
         wait_p99: Duration::ZERO,
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

@@ -2,6 +2,7 @@
 //! checking, suggestions and the reference are all made from it, so they cannot disagree.
 
 mod access;
+mod admin;
 mod build;
 mod check;
 mod freeze;
@@ -10,6 +11,7 @@ mod http2;
 mod isolation;
 mod load;
 pub(crate) mod manifest;
+mod mirror;
 mod packages;
 mod record;
 mod registry;

@@ -2,9 +2,11 @@
 
 mod access;
 mod address;
+mod admin;
 mod callers;
 mod isolation;
 mod listener;
+mod mirror;
 mod operation;
 mod packages;
 mod pattern;
@@ -23,10 +25,12 @@ pub use access::{
     AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
     RateLimitSpec, RateSubject,
 };
+pub use admin::{AdminRole, AdminSpec, AdminTokenSpec};
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
-pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
+pub use mirror::MirrorSpec;
+pub use operation::{AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
 pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
@@ -124,6 +128,8 @@ pub struct GatewaySpec {
     pub packages: PackagesSpec,
     /// How published packages are built.
     pub build: BuildsSpec,
+    /// Copies of requests.
+    pub mirror: MirrorSpec,
     /// What is published.
     pub registry: RegistrySpec,
 }

@@ -261,6 +261,7 @@ impl Site<'_> {
         LaunchSpec {
             function: Arc::clone(&self.function.name),
             revision: "build".into(),
+            number: None,
             command: build.command.clone(),
             runtime: None,
             environment,

@@ -88,6 +88,19 @@ impl Client {
         self.ask(Method::POST, path, body, PATIENCE + time).await
     }
 
+    /// Puts something in place of what is at `path`, which may take it `time`.
+    ///
+    /// # Errors
+    /// If nobody answers, or the answer is a problem.
+    pub async fn put(
+        &self,
+        path: &str,
+        body: Bytes,
+        time: Duration,
+    ) -> Result<Answer, ClientError> {
+        self.ask(Method::PUT, path, body, PATIENCE + time).await
+    }
+
     /// Tells what is at `path` to go.
     ///
     /// # Errors

@@ -4,14 +4,16 @@
 
 pub mod admin;
 pub mod build;
+pub mod canary;
 pub mod cli;
 pub mod client;
 mod counterfactual;
+pub mod deployments;
 mod explain;
 mod io;
 mod near;
-pub mod packages;
 pub mod policies;
+pub mod publish;
 pub mod reload;
 mod sd_notify;
 mod shadow;

@@ -19,8 +19,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use report::{Cause, note};
+use report::Cause;
+pub(crate) use report::note;
 use watches::Watches;
+
+use crate::deployments::Deployments;
 
 /// Quiet time after an event: editors and copies come in several steps.
 const QUIET: Duration = Duration::from_millis(150);
@@ -30,6 +33,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const ROUNDS: u32 = 4;
 /// Files are dated by a clock that stands still for some milliseconds.
 const CLOCK_STEP: Duration = Duration::from_millis(20);
+/// Between two looks whether something was published by another gateway, during an upgrade.
+const LOOK: Duration = Duration::from_secs(5);
 /// Requests that wait for their turn.
 const QUEUE: usize = 16;
 
@@ -86,7 +91,7 @@ impl Reloader {
         file: PathBuf,
         watched: Vec<PathBuf>,
         read_at: SystemTime,
-        gateway: Arc<Gateway>,
+        (gateway, deployments): (Arc<Gateway>, Arc<Deployments>),
     ) -> Reloader {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let (status, status_receiver) = watch::channel(Status::default());
@@ -95,6 +100,7 @@ impl Reloader {
             work: Arc::new(Work {
                 file: Arc::clone(&file),
                 gateway,
+                deployments,
                 watches: Mutex::new(Watches::new(watched)),
             }),
             requests: receiver,
@@ -168,6 +174,7 @@ struct Task {
 struct Work {
     file: Arc<Path>,
     gateway: Arc<Gateway>,
+    deployments: Arc<Deployments>,
     watches: Mutex<Watches>,
 }
 
@@ -195,6 +202,7 @@ impl Task {
                     None => return,
                 },
                 () = settled(&changes) => (Cause::Files, None),
+                () = published(&self.work.deployments) => (Cause::Registry, None),
                 () = received(&mut hangup) => (Cause::Hangup, None),
             };
             let result = self.reload(cause).await;
@@ -230,7 +238,7 @@ impl Work {
 
     fn reload(&self) -> Result<Applied, Errors> {
         let mut config = self.load()?;
-        crate::policies::apply(&mut config);
+        self.deployments.apply(&mut config);
         for warning in &config.warnings {
             note(&format!("reload: {warning}"));
         }
@@ -288,6 +296,18 @@ async fn settled(changes: &tokio::sync::Notify) {
         let quiet = Instant::now() + QUIET;
         let more = timeout_at(quiet.min(longest), changes.notified()).await;
         if more.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits until something was published that is not in force.
+async fn published(deployments: &Arc<Deployments>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let deployments = Arc::clone(deployments);
+        let changed = tokio::task::spawn_blocking(move || deployments.changed()).await;
+        if changed.unwrap_or(false) {
             return;
         }
     }

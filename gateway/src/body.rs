@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http_body::Body;
 use hyper::body::Incoming;
 
+use crate::proxy::mirror::Copying;
 use crate::retry::Tape;
 use crate::share::{Held, Share};
 use crate::trailers;
@@ -21,7 +22,8 @@ const AHEAD_BYTES: usize = 64 * 1024;
 
 /// The body of a caller's request.
 pub(crate) struct RequestBody {
-    incoming: Incoming,
+    /// `None` if all of it is there.
+    incoming: Option<Incoming>,
     limit: u64,
     seen: u64,
     ahead: VecDeque<Bytes>,
@@ -30,6 +32,8 @@ pub(crate) struct RequestBody {
     trailers: Option<HeaderMap>,
     /// What was handed out, if the request may be sent again.
     tape: Option<Tape>,
+    /// For another revision.
+    copying: Option<Box<Copying>>,
 }
 
 /// Why the body of a request could not be had.
@@ -46,7 +50,7 @@ impl RequestBody {
     pub(crate) fn new(incoming: Incoming, limit: u64) -> Self {
         let ended = incoming.is_end_stream();
         RequestBody {
-            incoming,
+            incoming: Some(incoming),
             limit,
             seen: 0,
             ahead: VecDeque::new(),
@@ -54,13 +58,34 @@ impl RequestBody {
             ended,
             trailers: None,
             tape: None,
+            copying: None,
         }
+    }
+
+    /// A body that is there already.
+    pub(crate) fn whole(data: Bytes) -> Self {
+        RequestBody {
+            incoming: None,
+            limit: u64::MAX,
+            seen: data.len() as u64,
+            ahead: [data].into_iter().filter(|data| !data.is_empty()).collect(),
+            held: None,
+            ended: true,
+            trailers: None,
+            tape: None,
+            copying: None,
+        }
+    }
+
+    /// Has what comes in copied from now on.
+    pub(crate) fn copy_to(&mut self, copying: Copying) {
+        self.copying = Some(Box::new(copying));
     }
 
     /// How the function is told where it ends. `announced` says that the request has a length or
     /// a coding at all.
     pub(crate) fn framing(&self, announced: bool) -> Framing {
-        match self.incoming.size_hint().exact() {
+        match self.incoming.as_ref().and_then(|it| it.size_hint().exact()) {
             Some(0) if !announced => Framing::None,
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
@@ -139,9 +164,14 @@ impl RequestBody {
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        while !self.ended {
-            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+        while !self.ended
+            && let Some(incoming) = &mut self.incoming
+        {
+            let Some(frame) = ready!(Pin::new(&mut *incoming).poll_frame(cx)) else {
                 self.ended = true;
+                if let Some(copying) = &mut self.copying {
+                    copying.finish();
+                }
                 break;
             };
             let frame = frame.map_err(BodyError::Broken)?;
@@ -155,6 +185,13 @@ impl RequestBody {
             self.seen += data.len() as u64;
             if self.seen > self.limit {
                 return Poll::Ready(Some(Err(BodyError::TooLarge(self.limit))));
+            }
+            if let Some(copying) = &mut self.copying {
+                copying.note(&data);
+                // Nobody need ask for what comes after the last piece.
+                if incoming.is_end_stream() {
+                    copying.finish();
+                }
             }
             return Poll::Ready(Some(Ok(data)));
         }

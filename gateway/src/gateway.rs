@@ -1,29 +1,33 @@
 //! The gateway's state: what is routed now, and how that changes.
 
 mod changes;
+mod entries;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use stoker_config::{Config, FunctionSpec, GatewaySpec};
-use stoker_scaler::FunctionView;
+use http::header::HeaderValue;
+use stoker_config::{Config, Deployment, FunctionSpec, GatewaySpec};
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
 use crate::launch::{launch_spec, record_settings, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
-use crate::metrics::{FunctionStats, Name, Now, Series};
+use crate::metrics::{FunctionStats, Now, Registered, Series};
+use crate::mirror::Mirrors;
 use crate::overload::{self, Pressure, Room};
 use crate::router::Router;
 use crate::schedule;
 use crate::shadow::Shadows;
+use crate::split::Split;
 use crate::tls::Tls;
 use crate::upstream::fresh;
 use crate::{Function, Metrics, Scaler, Telemetry};
 pub use changes::Applied;
 use changes::{needs_restart, new_certificates};
+use entries::Succession;
 
 /// The data plane's shared state.
 pub struct Gateway {
@@ -38,6 +42,7 @@ pub struct Gateway {
     room: OnceLock<Room>,
     /// How policies fare that are tried.
     shadows: ArcSwap<Shadows>,
+    mirrors: Mirrors,
 }
 
 /// Routes and functions that belong together; replaced as a whole, so that they never disagree.
@@ -49,10 +54,12 @@ pub struct Snapshot {
     pub(crate) tls: Option<Arc<Tls>>,
     /// By name.
     pub functions: BTreeMap<Arc<str>, Arc<Entry>>,
+    /// Revisions that have addresses of their own, by `NAME:ALIAS`.
+    aliases: BTreeMap<Arc<str>, Arc<Entry>>,
     pub(crate) issuers: Issuers,
 }
 
-/// A function as it is now.
+/// A function as it is now, or one revision of it.
 pub struct Entry {
     /// Its manifest.
     pub spec: Arc<FunctionSpec>,
@@ -64,6 +71,11 @@ pub struct Entry {
     pub(crate) access: Option<Arc<Access>>,
     /// Made with the first request.
     load: Arc<OnceLock<Box<FunctionLoad>>>,
+    /// What callers are told of the revision, if it is one of the registry.
+    pub(crate) told: Option<HeaderValue>,
+    /// Under a function's name: how one of its revisions is chosen. Then the rest of this is its
+    /// primary one. `None` for functions of files, and for each revision by itself.
+    pub(crate) split: Option<Arc<Split>>,
 }
 
 impl Gateway {
@@ -87,11 +99,14 @@ impl Gateway {
         scaler.renew_connections(fresh::renewal());
         let gateway = Arc::new(config.gateway);
         let commons = Commons::new(shared(&gateway, None), config.functions.len());
-        let register = |spec: Arc<FunctionSpec>| {
-            let function = scaler.register(launch_spec(&spec), Arc::clone(&spec.scaling));
-            Arc::new(Entry::new(spec, function, None))
+        let mut succession = Succession {
+            scaler: &scaler,
+            commons: &commons,
+            old: None,
+            applied: Applied::default(),
+            retired: Vec::new(),
         };
-        let entries = config.functions.into_iter().map(register).collect();
+        let entries = succession.entries(config.functions, &config.deployments);
         let guardian = Guardian::new(&gateway);
         let issuers = Issuers::new(&gateway, None);
         let snapshot = Snapshot::new(gateway, entries, issuers, None);
@@ -106,6 +121,7 @@ impl Gateway {
             pressure: Pressure::default(),
             room: OnceLock::new(),
             shadows: ArcSwap::default(),
+            mirrors: Mirrors::default(),
         }
     }
 
@@ -118,24 +134,31 @@ impl Gateway {
         self.scaler
             .set_starts(start_settings(&config.gateway.starts));
         self.scaler.set_record(record_settings(&config.gateway));
-        let mut applied = Applied {
-            certificates: new_certificates(&old.gateway, &config.gateway),
-            needs_restart: needs_restart(&old.gateway, &config.gateway),
-            ..Applied::default()
+        let mut succession = Succession {
+            scaler: &self.scaler,
+            commons: &self.commons,
+            old: Some(&old),
+            applied: Applied {
+                certificates: new_certificates(&old.gateway, &config.gateway),
+                needs_restart: needs_restart(&old.gateway, &config.gateway),
+                ..Applied::default()
+            },
+            retired: Vec::new(),
         };
-        let mut entries = Vec::with_capacity(config.functions.len());
-        let mut retired = Vec::new();
-        for spec in config.functions {
-            let before = old.functions.get(&spec.name);
-            entries.push(self.successor(before, spec, &mut applied, &mut retired));
-        }
+        let entries = succession.entries(config.functions, &config.deployments);
+        let Succession {
+            mut applied,
+            mut retired,
+            ..
+        } = succession;
         let issuers = Issuers::new(&config.gateway, Some(&old.issuers));
         let gateway = Arc::new(config.gateway);
         let snapshot = Snapshot::new(gateway, entries, issuers, old.tls.as_ref());
         for (name, entry) in &old.functions {
             if !snapshot.functions.contains_key(name) {
                 applied.removed.push(Arc::clone(name));
-                retired.push(Arc::clone(&entry.function));
+                let revisions = entry.revisions().iter();
+                retired.extend(revisions.map(|it| Arc::clone(&it.function)));
             }
         }
         self.metrics
@@ -145,13 +168,21 @@ impl Gateway {
         self.commons.set(limits, snapshot.functions.len());
         self.snapshot.store(Arc::new(snapshot));
         // Before the revisions that go now: their last counts are for the next scrape.
-        let alive = self.revisions().into_iter().map(|(name, _)| name);
-        self.metrics.prune(&alive.collect());
+        let alive = self.revisions().into_iter();
+        self.metrics
+            .prune(&alive.map(|revision| revision.name).collect());
         for function in retired {
             function.retire();
         }
         self.telemetry.reopen();
         applied
+    }
+
+    /// A function beside those of the snapshot, which nobody is routed to: to try it. It must be
+    /// retired.
+    pub fn try_out(&self, spec: &FunctionSpec) -> Arc<Function> {
+        let scaling = Arc::clone(&spec.scaling);
+        self.scaler.register(launch_spec(spec), scaling)
     }
 
     /// What is routed now.
@@ -173,7 +204,7 @@ impl Gateway {
         self.metrics.encode(Now {
             prepared: self.scaler.prepared(),
             revisions: self.revisions(),
-            functions: snapshot.functions.len(),
+            functions: &snapshot.functions,
             waiting: self.commons.waiters.level().0,
             wait_buffer: self.commons.buffer.level(),
             shadows: &self.shadows.load(),
@@ -228,19 +259,26 @@ impl Gateway {
     pub(crate) fn series<'a>(&self, entry: &'a Entry) -> &'a Arc<Series> {
         entry.series.get_or_init(|| {
             let launch = entry.function.launch();
-            self.metrics.series(&launch.function, &launch.revision)
+            self.metrics.series(&launch.function, &launch.label())
         })
     }
 
     /// Every revision that is registered, as it is now; retired ones until they are gone.
-    fn revisions(&self) -> Vec<(Name, FunctionView)> {
+    fn revisions(&self) -> Vec<Registered> {
         let functions = self.scaler.functions();
-        let with_view = |function: &Arc<Function>| {
-            let launch = function.launch();
-            let name = (Arc::clone(&launch.function), Arc::clone(&launch.revision));
-            (name, function.view())
+        let with_view = |function: &Arc<Function>| Registered {
+            name: (
+                Arc::clone(&function.launch().function),
+                function.launch().label(),
+            ),
+            launch: Arc::clone(function.launch()),
+            view: function.view(),
         };
         functions.iter().map(with_view).collect()
+    }
+
+    pub(crate) fn mirrors(&self) -> &Mirrors {
+        &self.mirrors
     }
 
     pub(crate) fn pressure(&self) -> &Pressure {
@@ -260,38 +298,6 @@ impl Gateway {
         self.commons.set(limits, snapshot.functions.len());
         room
     }
-
-    fn successor(
-        &self,
-        before: Option<&Arc<Entry>>,
-        spec: Arc<FunctionSpec>,
-        applied: &mut Applied,
-        retired: &mut Vec<Arc<Function>>,
-    ) -> Arc<Entry> {
-        let Some(before) = before else {
-            applied.added.push(Arc::clone(&spec.name));
-            let function = self
-                .scaler
-                .register(launch_spec(&spec), Arc::clone(&spec.scaling));
-            return Arc::new(Entry::new(spec, function, None));
-        };
-        if before.spec == spec {
-            return Arc::clone(before);
-        }
-        let launch = launch_spec(&spec);
-        if launch == **before.function.launch() {
-            applied.changed.push(Arc::clone(&spec.name));
-            if before.spec.scaling != spec.scaling {
-                before.function.reconfigure((*spec.scaling).clone());
-            }
-            let function = Arc::clone(&before.function);
-            return Arc::new(Entry::new(spec, function, Some(before)));
-        }
-        applied.replaced.push(Arc::clone(&spec.name));
-        retired.push(Arc::clone(&before.function));
-        let function = self.scaler.register(launch, Arc::clone(&spec.scaling));
-        Arc::new(Entry::new(spec, function, Some(before)))
-    }
 }
 
 impl Entry {
@@ -307,11 +313,32 @@ impl Entry {
             series: before
                 .filter(|before| Arc::ptr_eq(&before.function, &function))
                 .map_or_else(Arc::default, |before| Arc::clone(&before.series)),
+            told: told(&spec),
             spec,
             function,
             load: before.map_or_else(Arc::default, |before| Arc::clone(&before.load)),
+            split: None,
         }
     }
+
+    /// Every revision that is live: this one, if there are no others.
+    pub fn revisions(self: &Arc<Self>) -> &[Arc<Entry>] {
+        match &self.split {
+            Some(split) => split.revisions(),
+            None => std::slice::from_ref(self),
+        }
+    }
+
+    /// Which revisions are live and who gets which, if the function is one of the registry.
+    pub fn deployment(&self) -> Option<&Deployment> {
+        self.split.as_deref().map(Split::deployment)
+    }
+}
+
+/// For `Server-Timing`.
+fn told(spec: &FunctionSpec) -> Option<HeaderValue> {
+    let number = spec.number?;
+    HeaderValue::try_from(format!("revision;desc=\"{number}\"")).ok()
 }
 
 impl fmt::Debug for Gateway {
@@ -334,6 +361,17 @@ impl Snapshot {
             .map(|routed| routed.target)
     }
 
+    /// The function of this name, or one revision of it by `NAME:ALIAS`.
+    pub fn find(&self, name: &str) -> Option<&Arc<Entry>> {
+        let function = self.functions.get(name);
+        function.or_else(|| self.aliases.get(name))
+    }
+
+    /// Every live revision of every function, by name.
+    pub fn revisions(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.functions.values().flat_map(|entry| entry.revisions())
+    }
+
     fn new(
         gateway: Arc<GatewaySpec>,
         entries: Vec<Arc<Entry>>,
@@ -342,8 +380,15 @@ impl Snapshot {
     ) -> Self {
         let mut router = Router::new(&gateway.function_prefix);
         let mut functions = BTreeMap::new();
+        let mut aliases = BTreeMap::new();
         for entry in entries {
             router.add(&entry.spec.name, &entry.spec.routes, &entry);
+            if let Some(split) = &entry.split {
+                for (name, revision) in split.addresses() {
+                    router.add(&name, &[], revision);
+                    aliases.insert(name, Arc::clone(revision));
+                }
+            }
             functions.insert(Arc::clone(&entry.spec.name), entry);
         }
         Snapshot {
@@ -351,6 +396,7 @@ impl Snapshot {
             tls: Tls::new(&gateway.tls, before),
             gateway,
             functions,
+            aliases,
             issuers,
         }
     }

@@ -55,6 +55,7 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
     LaunchSpec {
         function: spec.name.clone(),
         revision: spec.revision().into(),
+        number: spec.number,
         command: spec.command.clone(),
         runtime: spec.runtime.as_ref().map(|runtime| RuntimeLaunch {
             language: match runtime.language {

@@ -34,6 +34,19 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
 }
 
+impl FunctionLoad {
+    /// For another revision of the function: the same parts of what is shared, with retries of its
+    /// own, so that one that fails takes none from the others.
+    pub(crate) fn sibling(&self) -> FunctionLoad {
+        FunctionLoad {
+            waiters: Arc::clone(&self.waiters),
+            buffer: Arc::clone(&self.buffer),
+            connections: Arc::clone(&self.connections),
+            retries: Budget::new(Instant::now()),
+        }
+    }
+}
+
 impl Commons {
     /// For so many functions.
     pub(crate) fn new(limits: Limits, functions: usize) -> Self {

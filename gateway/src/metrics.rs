@@ -11,9 +11,10 @@ mod shadow;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod wide;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -22,6 +23,7 @@ use stoker_config::CertificateSpec;
 use stoker_scaler::driver::{LaunchSpec, Prepared};
 use stoker_scaler::{FunctionView, Notice};
 
+use crate::gateway::Entry;
 use crate::overload::Shed;
 use crate::problem::ProblemKind;
 use crate::shadow::Shadows;
@@ -30,9 +32,10 @@ use families::{Families, PerRevision};
 use gauges::Gauges;
 use process::Process;
 use shadow::ShadowGauges;
+use traffic::TrafficMetrics;
 use wide::Wide;
 
-pub(crate) use board::Name;
+use board::Name;
 pub(crate) use record::Record;
 pub(crate) use series::Series;
 pub use stats::{FunctionStats, Latencies};
@@ -50,20 +53,30 @@ pub struct Metrics {
     shed: Shed,
     gauges: Gauges,
     shadows: ShadowGauges,
+    traffic: TrafficMetrics,
     wide: Wide,
     process: Process,
     /// One exposition at a time, for gauges are set anew for each.
     encoding: Mutex<()>,
 }
 
+/// A revision that is registered.
+pub(crate) struct Registered {
+    /// What its series are under. Several may share it for a while: one whose secrets are new, and
+    /// the same one with the old ones until its last request has ended.
+    pub(crate) name: Name,
+    pub(crate) launch: Arc<LaunchSpec>,
+    pub(crate) view: FunctionView,
+}
+
 /// What is read when Prometheus asks.
 pub(crate) struct Now<'a> {
     /// Every revision that is registered, retired ones too.
-    pub(crate) revisions: Vec<(Name, FunctionView)>,
+    pub(crate) revisions: Vec<Registered>,
     /// What is kept ready for starts.
     pub(crate) prepared: Vec<Prepared>,
     /// Functions of the configuration.
-    pub(crate) functions: usize,
+    pub(crate) functions: &'a BTreeMap<Arc<str>, Arc<Entry>>,
     /// Requests that wait in the whole gateway.
     pub(crate) waiting: usize,
     /// Bytes in the wait buffer, and how many there may be.
@@ -86,6 +99,7 @@ impl Metrics {
             shed: Shed::default(),
             gauges: Gauges::new(&families)?,
             shadows: ShadowGauges::new(&families)?,
+            traffic: TrafficMetrics::new(&families)?,
             wide: Wide::new(&families)?,
             process: Process::new(&families)?,
             encoding: Mutex::new(()),
@@ -99,13 +113,13 @@ impl Metrics {
             let labels = [by.name()];
             self.wide.held_starts.with_label_values(&labels).inc();
         }
-        self.series(&launch.function, &launch.revision).note(notice);
+        self.series(&launch.function, &launch.label()).note(notice);
     }
 
     /// Counts instances of a revision that an operator told to go.
     pub fn evicted(&self, launch: &LaunchSpec, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        self.series(&launch.function, &launch.revision)
+        self.series(&launch.function, &launch.label())
             .evicted(count);
     }
 
@@ -114,13 +128,14 @@ impl Metrics {
         let _one = self.encoding.lock();
         self.gauges.reset();
         let mut alive = HashSet::new();
-        for (name, view) in now.revisions {
+        for Registered { name, launch, view } in now.revisions {
             if self.board.has(&name) || !view.instances.is_empty() {
                 // Its own, or those of all that there was no room for.
                 let series = self.board.series(&name.0, &name.1);
                 self.gauges
                     .add(&[&series.function, &series.revision], &view);
-                let of_it = |prepared: &&Prepared| prepared.functions.contains(&name);
+                let launched = (Arc::clone(&launch.function), Arc::clone(&launch.revision));
+                let of_it = |prepared: &&Prepared| prepared.functions.contains(&launched);
                 for prepared in now.prepared.iter().filter(of_it) {
                     self.gauges
                         .add_prepared(&[&series.function, &series.revision], prepared);
@@ -129,7 +144,9 @@ impl Metrics {
             alive.insert(name);
         }
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.wide.functions.set(count(now.functions));
+        self.wide.functions.set(count(now.functions.len()));
+        let shown = now.functions.values().take(self.board.limit());
+        self.traffic.set(shown.map(|entry| &**entry));
         self.wide.waiting.set(count(now.waiting));
         self.wide.wait_buffer.set(count(now.wait_buffer.0));
         self.wide.wait_buffer_limit.set(count(now.wait_buffer.1));

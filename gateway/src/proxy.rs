@@ -4,6 +4,7 @@ mod acquire;
 pub(crate) mod admit;
 mod encode;
 mod forward;
+pub(crate) mod mirror;
 pub(crate) mod patience;
 mod redirect;
 mod route;
@@ -11,7 +12,7 @@ mod route;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{HeaderValue, STRICT_TRANSPORT_SECURITY};
+use http::header::{HeaderValue, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderName, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -86,6 +87,7 @@ async fn serve(
     let entry = Arc::clone(&ready.entry);
     record.routed(Arc::clone(gateway.series(&entry)));
     let grace = ready.limits.stream_grace;
+    let cookie = ready.cookie.take();
     let mut admission = ready.admission.take();
     turn.place = admission
         .as_mut()
@@ -107,6 +109,13 @@ async fn serve(
     };
     if let Some(admission) = &admission {
         admission.decorate(response.headers_mut());
+    }
+    if let Some(told) = &entry.told {
+        let headers = response.headers_mut();
+        headers.append(SERVER_TIMING, told.clone());
+        if let Some(cookie) = cookie {
+            headers.append(SET_COOKIE, cookie);
+        }
     }
     response
 }
@@ -209,6 +218,8 @@ impl Wish {
 /// A request whose function is known and which may wait for a slot.
 struct Ready {
     entry: Arc<Entry>,
+    /// Keeps the caller at this revision.
+    cookie: Option<HeaderValue>,
     method: http::Method,
     head: Head,
     body: RequestBody,
@@ -253,7 +264,16 @@ fn prepare(
     let host = admit::host(parts)?;
     admit::authority(&snapshot, caller, host)?;
     let path = route::path(parts)?;
-    let routed = route::route(&snapshot, host, &path, parts)?;
+    let mut routed = route::route(&snapshot, host, &path, parts)?;
+    let function: &Arc<Entry> = routed.target;
+    let cookie = match &function.split {
+        None => None,
+        Some(split) => {
+            let choice = split.choose(parts, caller.tls().is_some());
+            routed.target = choice.entry;
+            choice.cookie
+        }
+    };
     let entry = Arc::clone(routed.target);
     let admission = admit::access(gateway, &snapshot, &entry, (caller, parts))?;
     let announced = admit::length(
@@ -275,34 +295,47 @@ fn prepare(
     let body = body
         .take()
         .expect("the body is taken once, as the request goes on once");
-    let body = RequestBody::new(body, entry.spec.limits.body_bytes);
+    let mut body = RequestBody::new(body, entry.spec.limits.body_bytes);
     let framing = body.framing(announced);
     let upgrade = wish.upgrade.as_ref().map(|upgrade| &upgrade.protocol);
-    let head = encode::encode_head(
-        &encode::HeadParts {
-            parts,
-            caller,
-            host,
-            id,
-            framing,
-            upgrade: upgrade.filter(|_| entry.spec.contract == Contract::Http),
-            admission: admission.as_deref(),
-        },
-        &routed,
-    )?;
+    let from = encode::HeadParts {
+        parts,
+        caller,
+        host,
+        id,
+        framing,
+        upgrade: upgrade.filter(|_| entry.spec.contract == Contract::Http),
+        admission: admission.as_deref(),
+        mirrored: false,
+    };
+    let head = encode::encode_head(&from, &routed)?;
     let limits = Limits {
         header_bytes: snapshot.gateway.limits.header_bytes,
         body_timeout: snapshot.gateway.timeouts.body,
         stream_grace: snapshot.gateway.timeouts.stream_grace,
     };
+    let stream = wish.grpc || upgrade.is_some();
+    if let Some(split) = &function.split
+        && !stream
+        && let Some(other) = split.mirror(&entry)
+    {
+        let to = (&**split, other);
+        mirror::copy(
+            (gateway, &snapshot),
+            to,
+            (&from, &routed),
+            (&mut body, limits),
+        );
+    }
     Ok(Ready {
         entry,
+        cookie,
         method: parts.method.clone(),
         head,
         body,
         framing,
         limits,
-        stream: wish.grpc || upgrade.is_some(),
+        stream,
         admission,
         patience: patience::of(&parts.headers),
         deadline: wish

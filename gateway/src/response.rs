@@ -1,7 +1,7 @@
 //! The body of a response; the lease travels with it.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -263,6 +263,19 @@ impl Transfer {
             };
             (Some(Err(error)), true)
         })
+    }
+
+    /// Reads the rest, for nobody.
+    pub(crate) async fn read_out(mut self: Box<Self>, watchdog: &mut Watchdog) {
+        if self.exchange.is_over() {
+            return self.finish();
+        }
+        loop {
+            let (frame, over) = poll_fn(|cx| self.poll_frame(cx, watchdog)).await;
+            if over {
+                return self.end(frame.as_ref());
+            }
+        }
     }
 
     fn end(self: Box<Self>, last: Option<&Result<Frame<Bytes>, TransferError>>) {

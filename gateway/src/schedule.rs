@@ -35,7 +35,7 @@ async fn keep(gateway: Weak<Gateway>) {
         let Some(gateway) = gateway.upgrade() else {
             return;
         };
-        for entry in gateway.snapshot().functions.values() {
+        for entry in gateway.snapshot().revisions() {
             if !entry.spec.schedule.is_empty() {
                 tell(&entry.spec.schedule, &entry.function);
                 // There may be many, and requests come first.

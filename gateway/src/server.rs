@@ -32,6 +32,7 @@ use crate::io::{CallerIo, Turns, Waits};
 use crate::link::Link;
 use crate::listeners::{Bound, Listeners};
 use crate::metrics::ListenerMetrics;
+use crate::mirror;
 use crate::overload::{self, Connections, Open, Reason};
 use crate::proxy;
 use crate::tls::Handshakes;
@@ -121,6 +122,8 @@ impl Server {
         let (accepting, opening) = (watch::Sender::new(()), watch::Sender::new(false));
         let watch_memory = overload::watch_memory(Arc::downgrade(&gateway));
         runtime.get_handle().spawn(watch_memory);
+        let mirrors = mirror::send_always(Arc::downgrade(&gateway));
+        runtime.get_handle().spawn(mirrors);
         for mut service in services {
             let (fds, watch) = (Arc::clone(&fds), watch.clone());
             let (accepting, mut opening) = (accepting.subscribe(), opening.subscribe());

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::{ArchiveKind, Digest, Package};
@@ -20,7 +20,7 @@ use crate::{ArchiveKind, Digest, Package};
 pub struct Files {
     root: PathBuf,
     /// What is being published, and how many times: it has no revision yet and must not go.
-    pinned: Mutex<HashMap<Digest, usize>>,
+    pinned: Arc<Pinned>,
 }
 
 /// A place for what comes in: removed with all that is left in it when this is dropped.
@@ -31,10 +31,13 @@ pub struct Incoming {
 
 /// Keeps a package's files while no revision names them.
 #[derive(Debug)]
-pub struct Pin<'f> {
-    files: &'f Files,
+pub struct Pin {
+    pinned: Arc<Pinned>,
     digest: Digest,
 }
+
+/// Packages, and how many times each is being published.
+type Pinned = Mutex<HashMap<Digest, usize>>;
 
 /// Tells the packages that revisions name.
 pub type Named<'n> = dyn Fn() -> io::Result<HashSet<Digest>> + 'n;
@@ -66,7 +69,7 @@ impl Files {
         }
         Ok(Files {
             root: root.to_owned(),
-            pinned: Mutex::default(),
+            pinned: Arc::default(),
         })
     }
 
@@ -102,10 +105,10 @@ impl Files {
     }
 
     /// Keeps the files of a package from being removed, there or not.
-    pub fn pin(&self, digest: Digest) -> Pin<'_> {
+    pub fn pin(&self, digest: Digest) -> Pin {
         *self.pinned().entry(digest).or_default() += 1;
         Pin {
-            files: self,
+            pinned: Arc::clone(&self.pinned),
             digest,
         }
     }
@@ -269,9 +272,9 @@ impl Drop for Incoming {
     }
 }
 
-impl Drop for Pin<'_> {
+impl Drop for Pin {
     fn drop(&mut self) {
-        let mut pinned = self.files.pinned();
+        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = pinned.get_mut(&self.digest) {
             *count -= 1;
             if *count == 0 {

@@ -27,7 +27,7 @@ pub use names::{
     LATEST, is_alias, is_function_name, is_variable, revision_alias, revision_of_alias,
 };
 pub use package::{ArchiveKind, Digest, Package};
-pub use registry::{Collected, Registry, Rule};
+pub use registry::{Registry, Rule};
 pub use revision::{Author, Function, NewRevision, Revision, Settings, Shift};
 pub use secret::{Place, Secret, SecretInfo, SecretValue};
 pub use sqlite::Sqlite;

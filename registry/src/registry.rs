@@ -29,15 +29,6 @@ pub struct Rule {
     pub age: Duration,
 }
 
-/// What a collection gave up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Collected {
-    /// Function and number of each revision.
-    pub revisions: Vec<(String, u32)>,
-    /// Files that nothing named.
-    pub swept: Swept,
-}
-
 impl Registry {
     /// Opens the registry in `directory`, which is made if it is not there. `key_file` is for secrets;
     /// `None`: `secrets.key` in that directory. So many entries of the audit log are kept.
@@ -77,20 +68,20 @@ impl Registry {
     /// # Errors
     /// If something cannot be listed or removed.
     pub fn clean_up(&self) -> Result<Swept, StoreError> {
-        self.sweep(Duration::ZERO)
+        self.sweep_older(Duration::ZERO)
     }
 
-    /// Gives up the revisions that are neither in use nor kept by `rule`, and removes the files that
-    /// nothing names.
+    /// Gives up the revisions that are neither in use nor kept by `rule`, and returns function and
+    /// number of each. Their files are there until the next [`Registry::sweep`].
     ///
     /// # Errors
-    /// If the store fails, or something cannot be listed or removed.
-    pub fn collect(&self, rule: Rule) -> Result<Collected, StoreError> {
-        let mut collected = Collected::default();
+    /// If the store fails.
+    pub fn collect(&self, rule: Rule) -> Result<Vec<(String, u32)>, StoreError> {
+        let mut collected = Vec::new();
         for function in self.store.functions()? {
             for revision in self.surplus(&function, rule)? {
                 match self.store.collect(&function.name, revision) {
-                    Ok(()) => collected.revisions.push((function.name.clone(), revision)),
+                    Ok(()) => collected.push((function.name.clone(), revision)),
                     // It came into use meanwhile, or went.
                     Err(StoreError::InUse(..) | StoreError::UnknownRevision(..)) => {}
                     Err(StoreError::UnknownFunction(_)) => break,
@@ -98,8 +89,15 @@ impl Registry {
                 }
             }
         }
-        collected.swept = self.sweep(OTHERS_PATIENCE)?;
         Ok(collected)
+    }
+
+    /// Removes files that no revision names any more.
+    ///
+    /// # Errors
+    /// If something cannot be listed or removed.
+    pub fn sweep(&self) -> Result<Swept, StoreError> {
+        self.sweep_older(OTHERS_PATIENCE)
     }
 
     /// Removes a package's files, if no revision names it and nobody else is about to publish it.
@@ -111,7 +109,7 @@ impl Registry {
         discarded.map_err(|error| StoreError::Failed(Box::new(error)))
     }
 
-    fn sweep(&self, age: Duration) -> Result<Swept, StoreError> {
+    fn sweep_older(&self, age: Duration) -> Result<Swept, StoreError> {
         let swept = self.files.sweep(&|| self.named(), age);
         swept.map_err(|error| StoreError::Failed(Box::new(error)))
     }

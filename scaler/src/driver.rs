@@ -121,6 +121,9 @@ pub struct LaunchSpec {
     pub function: Arc<str>,
     /// The revision's name, a hash of what is launched.
     pub revision: Arc<str>,
+    /// The revision's number, if it is one of the registry.
+    #[serde(default)]
+    pub number: Option<u32>,
     /// The program and its arguments; at least one. A bare name is looked up on the PATH of
     /// `environment`, or `/usr/local/bin:/usr/bin:/bin`.
     pub command: Vec<String>,
@@ -144,6 +147,16 @@ pub struct LaunchSpec {
     pub isolation: Isolation,
     /// Time until it must take requests.
     pub start_timeout: Duration,
+}
+
+impl LaunchSpec {
+    /// The revision as people know it: its number if it has one, else its name.
+    pub fn label(&self) -> Arc<str> {
+        match self.number {
+            Some(number) => number.to_string().into(),
+            None => Arc::clone(&self.revision),
+        }
+    }
 }
 
 /// How a program gets its listening socket.

@@ -84,7 +84,7 @@ impl<C: Send + 'static> Function<C> {
     ) -> Arc<Self> {
         let pool = Pool::new(scaling, number, shared.clock.now());
         let store = Arc::clone(&shared.record);
-        let recorder = Recorder::new(store, &launch.function, &launch.revision);
+        let recorder = Recorder::new(store, &launch.function, &launch.label());
         Arc::new_cyclic(|myself| Function {
             number,
             launch: Arc::new(launch),

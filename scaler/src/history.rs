@@ -76,7 +76,7 @@ impl StartRecord {
     ) -> StartRecord {
         StartRecord {
             function: Arc::clone(&launch.function),
-            revision: Arc::clone(&launch.revision),
+            revision: launch.label(),
             instance,
             at: SystemTime::now(),
             cause,
@@ -160,6 +160,7 @@ mod tests {
         let launch = LaunchSpec {
             function: Arc::from(function),
             revision: Arc::from("r"),
+            number: None,
             command: Vec::new(),
             environment: Vec::new(),
             working_directory: PathBuf::from("/"),

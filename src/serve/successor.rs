@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use stoker_config::Config;
 use stoker_control::admin::AdminListeners;
+use stoker_control::deployments::Deployments;
 use stoker_control::takeover::Claim;
 use stoker_gateway::Listeners;
 use stoker_scaler::handover::{Message, Session};
@@ -21,9 +22,15 @@ pub(super) fn run(file: &Path) -> Result<(), Box<dyn Error>> {
     let program = program();
     runtime()?.block_on(async {
         let mut claim = Claim::receive().await?;
-        let origin = Origin { file, program };
         let succeeded = match prepare(&mut claim, file) {
-            Ok(prepared) => succeed(&mut claim, &origin, prepared).await,
+            Ok((prepared, deployments)) => {
+                let origin = Origin {
+                    file,
+                    program,
+                    deployments,
+                };
+                succeed(&mut claim, &origin, prepared).await
+            }
             Err(error) => Err(error),
         };
         let (mut parts, session) = match succeeded {
@@ -65,9 +72,10 @@ struct Prepared {
 }
 
 /// Everything that may fail for a reason of its own. It may block for a moment: nobody is served.
-fn prepare(claim: &mut Claim, file: &Path) -> Result<Prepared, Box<dyn Error>> {
+fn prepare(claim: &mut Claim, file: &Path) -> Result<(Prepared, Arc<Deployments>), Box<dyn Error>> {
     let mut config = stoker_config::load(file)?;
-    stoker_control::policies::apply(&mut config);
+    let deployments = Deployments::open(&mut config);
+    deployments.apply(&mut config);
     warn(&config);
     let spec = &config.gateway;
     claim.check_state_dir(&spec.state_dir)?;
@@ -79,11 +87,12 @@ fn prepare(claim: &mut Claim, file: &Path) -> Result<Prepared, Box<dyn Error>> {
     let admin = AdminListeners::inherit(&spec.admin, std::mem::take(&mut claim.admin))?;
     let spawner = spawner::join_as_heir(&spawner_settings(spec), lock)?;
     let base = Base::new(spec, spawner)?;
-    Ok(Prepared {
+    let prepared = Prepared {
         config,
         sockets: (listeners, admin),
         base,
-    })
+    };
+    Ok((prepared, deployments))
 }
 
 /// Goes on with what the former gateway has, which is frozen meanwhile.
@@ -99,9 +108,10 @@ async fn succeed(
     } = prepared;
     let mut estate = claim.estate().await?;
     // Others are the former gateway's to finish.
-    let revisions: HashSet<(Arc<str>, Arc<str>)> = config
-        .functions
-        .iter()
+    let deployed = config.deployments.iter();
+    let deployed = deployed.flat_map(|it| it.revisions.iter().map(|revision| &revision.spec));
+    let functions = config.functions.iter().chain(deployed);
+    let revisions: HashSet<(Arc<str>, Arc<str>)> = functions
         .map(|spec| (Arc::clone(&spec.name), spec.revision().into()))
         .collect();
     estate.functions.retain(|function| {

@@ -94,7 +94,7 @@ pub(super) fn summary(
     let name = &entry.spec.name;
     FunctionSummary {
         name: name.to_string(),
-        revision: entry.function.launch().revision.to_string(),
+        revision: entry.function.launch().label().to_string(),
         policy: scaling.policy.name().to_owned(),
         url: format!("{}/{name}", snapshot.gateway.function_prefix),
         concurrency: scaling.concurrency,
@@ -129,7 +129,7 @@ pub(super) fn instance(entry: &Entry, status: &InstanceStatus, now: Timestamp) -
     InstanceInfo {
         id: view.id.to_string(),
         function: launch.function.to_string(),
-        revision: launch.revision.to_string(),
+        revision: launch.label().to_string(),
         state: view.state_name().to_owned(),
         pid: status.pid,
         endpoint,

@@ -22,6 +22,8 @@ pub(super) enum Cause {
     Hangup,
     /// The admin API.
     Request,
+    /// Something was published by another gateway.
+    Registry,
 }
 
 /// Writes to the log what a reload did. `former` is what was wrong before.
@@ -50,7 +52,7 @@ pub(super) fn tell(cause: Cause, result: &Result<Applied, Errors>, former: Optio
 }
 
 /// A line in the gateway's log.
-pub(super) fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     // There is nobody left to tell if this cannot be written.
     writeln!(std::io::stderr(), "stoker: {text}").ok();
 }

@@ -16,5 +16,6 @@ mod logs;
 mod operate;
 mod publish;
 mod reload;
+mod roles;
 mod tree;
 mod world;

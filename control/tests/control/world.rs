@@ -9,6 +9,8 @@ use serde_json::Value;
 use stoker_config::{Address, AdminSpec, ListenerSpec, load};
 use stoker_control::admin::{self, AdminListeners, AdminState, Readiness};
 use stoker_control::client::{Client, ClientError};
+use stoker_control::deployments::Deployments;
+use stoker_control::publish::Publisher;
 use stoker_control::reload::{Reloader, Status};
 use stoker_control::wire::ProblemDocument;
 use stoker_gateway::{Function, Gateway, Listeners, Metrics, Scaler, Server};
@@ -18,11 +20,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::driver::FakeDriver;
+pub(crate) use crate::tree::TOKEN;
 use crate::tree::Tree;
 
 /// Waiting longer than this is a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-pub(crate) const TOKEN: &str = "a-token-of-the-tests";
 
 pub(crate) struct World {
     pub(crate) driver: Arc<FakeDriver>,
@@ -43,31 +45,44 @@ pub(crate) struct World {
     pub(crate) tree: Tree,
 }
 
+/// A scaler, and how many starts succeeded and failed.
+async fn scaler(driver: Arc<FakeDriver>) -> (Arc<Scaler>, watch::Receiver<(u32, u32)>) {
+    let (count, starts) = watch::channel((0, 0));
+    let notices = move |_: &stoker_scaler::driver::LaunchSpec, notice: Notice<'_>| {
+        count.send_modify(|(started, failed)| match notice {
+            Notice::Started { .. } => *started += 1,
+            Notice::StartFailed { .. } => *failed += 1,
+            _ => {}
+        });
+    };
+    let scaler = Scaler::new(ScalerSettings {
+        driver,
+        runtime: tokio::runtime::Handle::current(),
+        notices: Arc::new(notices),
+        stop_grace: Duration::from_secs(1),
+    });
+    (scaler.await, starts)
+}
+
 impl World {
     /// A running gateway with what is in the tree.
     pub(crate) async fn start(tree: Tree) -> World {
         let file = tree.path("stoker.toml");
-        let config = load(&file).unwrap();
+        let mut config = load(&file).unwrap();
+        let deployments = Deployments::open(&mut config);
+        deployments.apply(&mut config);
         let (watched, read_at) = (config.watched.clone(), config.read_at);
         let driver = FakeDriver::new(tree.path("f.sock"));
         let metrics = Arc::new(Metrics::new().unwrap());
-        let (count, starts) = watch::channel((0, 0));
-        let notices = move |_: &stoker_scaler::driver::LaunchSpec, notice: Notice<'_>| {
-            count.send_modify(|(started, failed)| match notice {
-                Notice::Started { .. } => *started += 1,
-                Notice::StartFailed { .. } => *failed += 1,
-                _ => {}
-            });
-        };
-        let scaler = Scaler::new(ScalerSettings {
-            driver: driver.clone(),
-            runtime: tokio::runtime::Handle::current(),
-            notices: Arc::new(notices),
-            stop_grace: Duration::from_secs(1),
-        });
-        let gateway = Arc::new(Gateway::new(config, scaler.await, metrics));
+        let (scaler, starts) = scaler(driver.clone()).await;
+        let gateway = Arc::new(Gateway::new(config, scaler, metrics));
         let logs = Logs::new(LogSettings::new(tree.path("logs"))).unwrap();
-        let reloader = Reloader::spawn(file, watched, read_at, Arc::clone(&gateway));
+        let reloader = Reloader::spawn(
+            file,
+            watched,
+            read_at,
+            (Arc::clone(&gateway), Arc::clone(&deployments)),
+        );
         let listeners = Listeners::bind(&gateway.snapshot().gateway.addresses()).unwrap();
         let state = AdminState {
             gateway: Arc::clone(&gateway),
@@ -80,6 +95,12 @@ impl World {
                 .map(ListenerSpec::plain)
                 .collect(),
             takeover: None,
+            publisher: Publisher::spawn(
+                deployments,
+                Arc::clone(&gateway),
+                reloader.clone(),
+                Arc::clone(&logs),
+            ),
         };
         let readiness = state.readiness.clone();
         let admin = AdminListeners::bind(&spec(&tree)).unwrap();
@@ -201,10 +222,11 @@ impl World {
 }
 
 pub(crate) fn spec(tree: &Tree) -> AdminSpec {
+    let config = load(&tree.path("stoker.toml")).unwrap();
     AdminSpec {
         socket: tree.path("a.sock"),
         listen: Some("127.0.0.1:0".parse().unwrap()),
-        token: Some(TOKEN.to_owned()),
+        ..config.gateway.admin
     }
 }
 

@@ -49,6 +49,11 @@ impl Board {
         self.inner.lock().limit = limit;
     }
 
+    /// Functions that may have series of their own.
+    pub(super) fn limit(&self) -> usize {
+        self.inner.lock().limit
+    }
+
     /// The series of a revision: its own, or those of all that have none.
     pub(super) fn series(&self, function: &Arc<str>, revision: &Arc<str>) -> Arc<Series> {
         let mut guard = self.inner.lock();

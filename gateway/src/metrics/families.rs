@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Counter, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry,
+    Counter, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 use super::frost::Frost;
@@ -64,6 +64,11 @@ impl Families {
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    /// Those that have fractions.
+    pub(super) fn levels(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec> {
+        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
     }
 
     pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge> {

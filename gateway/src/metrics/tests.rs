@@ -15,7 +15,7 @@ fn nothing(shadows: &Shadows) -> Now<'_> {
     Now {
         prepared: Vec::new(),
         revisions: Vec::new(),
-        functions: 0,
+        functions: const { &BTreeMap::new() },
         waiting: 0,
         wait_buffer: (0, 0),
         shadows,

@@ -24,6 +24,8 @@ pub(super) struct HeadParts<'a> {
     pub(super) framing: Framing,
     pub(super) upgrade: Option<&'a HeaderValue>,
     pub(super) admission: Option<&'a Admission>,
+    /// The function is told that nobody gets the answer.
+    pub(super) mirrored: bool,
 }
 
 impl HeadParts<'_> {
@@ -129,6 +131,9 @@ fn encode_fields(from: &HeadParts<'_>, routed: &Routed<'_, Entry>, out: &mut imp
     }
     if let Some(admission) = from.admission {
         admission.encode(out);
+    }
+    if from.mirrored {
+        out.field("stoker-mirrored", b"true");
     }
     from.caller.encode(out, headers, from.host);
     from.id.encode(out);

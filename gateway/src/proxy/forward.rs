@@ -45,6 +45,7 @@ pub(super) async fn forward(
 ) -> Result<Answer, Problem> {
     let Ready {
         entry,
+        cookie: _,
         method,
         head,
         mut body,

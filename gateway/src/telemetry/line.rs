@@ -66,7 +66,7 @@ impl LineFormat {
         }
         if let Some(launch) = &journal.launch {
             plain(out, ",\"function\":\"", launch.function.as_bytes());
-            plain(out, "\",\"revision\":\"", launch.revision.as_bytes());
+            plain(out, "\",\"revision\":\"", launch.label().as_bytes());
             out.push(b'"');
         }
         if let Some(instance) = journal.instance {

@@ -234,7 +234,7 @@ fn function_attributes(journal: &Journal) -> Vec<KeyValue> {
     let mut all = Vec::new();
     if let Some(launch) = &journal.launch {
         all.push(KeyValue::text("faas.name", &*launch.function));
-        all.push(KeyValue::text("faas.version", &*launch.revision));
+        all.push(KeyValue::text("faas.version", &*launch.label()));
     }
     if let Some(instance) = journal.instance {
         all.push(KeyValue::text("faas.instance", instance.to_string()));

@@ -15,6 +15,10 @@ pub(super) enum Happening {
     },
     /// A starting instance serves.
     Ready { instance: InstanceId },
+    /// A start that has not begun was given up.
+    NotStarted { instance: InstanceId },
+    /// The gate of starts is to be looked at; only its last wish counts.
+    Look { number: u64 },
     /// A stopped instance is gone.
     Exit { instance: InstanceId },
     /// What the schedule says next is to be told.

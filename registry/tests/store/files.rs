@@ -127,7 +127,7 @@ fn the_rule_gives_up_what_is_not_in_use() {
         age: FOREVER,
     };
     let collected = registry.collect(rule).unwrap();
-    let gone: Vec<u32> = collected.revisions.iter().map(|(_, it)| *it).collect();
+    let gone: Vec<u32> = collected.iter().map(|(_, it)| *it).collect();
     assert_eq!(gone, [5, 4, 3, 1]);
     // All in use: the newest, the one with traffic, the one before it, the one with a name.
     let rule = Rule {
@@ -135,10 +135,10 @@ fn the_rule_gives_up_what_is_not_in_use() {
         age: Duration::ZERO,
     };
     std::thread::sleep(Duration::from_millis(2));
-    let gone = registry.collect(rule).unwrap().revisions;
+    let gone = registry.collect(rule).unwrap();
     assert_eq!(gone, [("f".to_owned(), 6)]);
     registry.clean_up().unwrap();
     let left: Vec<u8> = (1..=9).filter(|seed| kept(&registry, *seed)).collect();
     assert_eq!(left, [2, 7, 8, 9]);
-    assert!(registry.collect(rule).unwrap().revisions.is_empty());
+    assert!(registry.collect(rule).unwrap().is_empty());
 }

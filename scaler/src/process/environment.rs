@@ -37,10 +37,10 @@ pub(super) fn common(spec: &LaunchSpec, state_dir: &Path) -> Vec<(String, String
     }
     let contract = vec![
         ("K_SERVICE", spec.function.to_string()),
-        ("K_REVISION", spec.revision.to_string()),
+        ("K_REVISION", spec.label().to_string()),
         ("K_CONFIGURATION", spec.function.to_string()),
         ("STOKER_FUNCTION", spec.function.to_string()),
-        ("STOKER_REVISION", spec.revision.to_string()),
+        ("STOKER_REVISION", spec.label().to_string()),
         (SCOPE, state_dir.to_string_lossy().into_owned()),
     ];
     with(all, contract)

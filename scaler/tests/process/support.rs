@@ -295,6 +295,7 @@ pub(crate) fn spec(socket: SocketKind, command: &[&str]) -> LaunchSpec {
     LaunchSpec {
         function: Arc::from("greet"),
         revision: Arc::from("r1"),
+        number: None,
         command: command.iter().map(ToString::to_string).collect(),
         runtime: None,
         environment: Vec::new(),

@@ -14,6 +14,7 @@ pub(crate) fn launch(function: &str, revision: &str) -> LaunchSpec {
     LaunchSpec {
         function: function.into(),
         revision: revision.into(),
+        number: None,
         command: vec!["program".to_owned()],
         runtime: None,
         environment: Vec::new(),
@@ -63,6 +64,7 @@ pub(crate) fn spec() -> ScaleSpec {
         histogram_range: Duration::from_secs(14_400),
         wait_p99: Duration::from_millis(50),
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,

@@ -108,6 +108,7 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         histogram_range: Duration::from_secs(60),
         wait_p99: Duration::from_millis(50),
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 1 + random.below(4) as u32,
         max_waiters: 1 + random.below(40) as u32,
         admission: match random.chance(0.5) {
