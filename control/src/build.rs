@@ -145,7 +145,7 @@ struct Site<'a> {
 impl Site<'_> {
     fn prepare(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.scratch) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => fs::create_dir_all(&self.scratch),
         }
     }

@@ -21,6 +21,7 @@ const MOST: usize = 100;
 const MANIFEST: &str = "manifest";
 const PROMOTED: &str = "promoted";
 const ROLLED_BACK: &str = "rolled-back";
+const SET: &str = "set";
 
 /// Puts the policies in force that were promoted. What hinders that is said, and then the
 /// manifest's own holds.
@@ -109,6 +110,35 @@ pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHis
         .is_some_and(|last| last.info.changes == next.info.changes)
     {
         return Err("what is tried is in force already".to_owned());
+    }
+    versions.push(next);
+    save(&directory, &spec.name, &mut versions).map_err(|error| error.to_string())?;
+    Ok(shown(spec, versions))
+}
+
+/// Remembers that these settings are in force from now on, with those that were put in force before;
+/// to be followed by a reload. They must be valid, and of `[scaling]` only.
+///
+/// # Errors
+/// In words, if that changes nothing, or the file cannot be written.
+pub(crate) fn set(
+    state_dir: &Path,
+    spec: &FunctionSpec,
+    changes: &Changes,
+) -> Result<PolicyHistory, String> {
+    let (own, _) = Changes::of_shadow(&spec.manifest)?;
+    let directory = directory(state_dir);
+    let mut versions = load(&directory, &spec.name).map_err(|error| error.to_string())?;
+    if versions.is_empty() {
+        versions.push(version(&[], MANIFEST, Changes::default(), own.clone()));
+    }
+    let all = active(state_dir, spec).and(changes);
+    let next = version(&versions, SET, all, own);
+    if versions
+        .last()
+        .is_some_and(|last| last.info.changes == next.info.changes)
+    {
+        return Err("these settings are in force already".to_owned());
     }
     versions.push(next);
     save(&directory, &spec.name, &mut versions).map_err(|error| error.to_string())?;

@@ -33,6 +33,7 @@ mod policies;
 mod preload;
 mod protocols;
 mod proxy_protocol;
+mod publish;
 mod rates;
 mod record;
 mod reload;

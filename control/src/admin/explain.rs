@@ -105,7 +105,11 @@ fn fare(fare: &Fare) -> Outcome {
 }
 
 /// The last hour under other settings.
-fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactual, Problem> {
+pub(super) fn replayed(
+    app: &App,
+    entry: &Entry,
+    changes: &Changes,
+) -> Result<Counterfactual, Problem> {
     let spec = &entry.spec;
     let snapshot = app.state.gateway.snapshot();
     let state_dir = &snapshot.gateway.state_dir;

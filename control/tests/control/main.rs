@@ -14,6 +14,8 @@ mod leaving;
 mod listeners;
 mod logs;
 mod operate;
+mod publish;
 mod reload;
+mod roles;
 mod tree;
 mod world;
