@@ -77,6 +77,8 @@ pub struct AdminState {
     pub takeover: Option<Takeover>,
     /// Publishes functions, and has the registry.
     pub publisher: Arc<Publisher>,
+    /// Revisions that prove themselves step by step; `None` without a registry.
+    pub canaries: Option<Canaries>,
 }
 
 /// What every handler sees.

@@ -44,6 +44,7 @@ mod routing;
 mod runtimes;
 mod shadow;
 mod simulate;
+mod split;
 mod starts;
 mod swing;
 mod tls;

@@ -100,14 +100,13 @@ impl Problem {
     }
 }
 
-/// The function of that name.
+/// The function of that name, or one revision of it: `NAME:ALIAS`.
 pub(super) fn find<'s>(
     snapshot: &'s Snapshot,
     name: &str,
 ) -> Result<&'s std::sync::Arc<Entry>, Problem> {
     snapshot
-        .functions
-        .get(name)
+        .find(name)
         .ok_or_else(|| Problem::unknown_function(name, snapshot))
 }
 
