@@ -50,7 +50,7 @@ fn promtool(arguments: &[&str], input: &str) {
 
 /// A port that nobody listens on, nor will: it is none that the kernel gives to clients, and claimed
 /// by a name that goes with this process.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static CLAIMS: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
     let claim = |port: &u16| {
         let name = format!("stoker-test-port-{port}");
