@@ -31,6 +31,7 @@ mod many;
 mod memory;
 mod overload;
 mod policies;
+mod portal;
 mod preload;
 mod protocols;
 mod proxy_protocol;

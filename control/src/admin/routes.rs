@@ -16,6 +16,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::AdminRole;
 
+use super::portal;
 use super::problem::{Kind, Problem};
 use super::registry::Noted;
 use super::route::Route;
@@ -41,7 +42,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Route> {
 
 /// All routes, each with its check of roles; who calls is to be added.
 pub(super) fn router(app: Arc<App>) -> Router {
-    let mut router = Router::new();
+    let mut router = portal::routes();
     for route in all() {
         let guard = middleware::from_fn_with_state((Arc::clone(&app), route), guard);
         let handler = (route.handler)(route.method.filter());

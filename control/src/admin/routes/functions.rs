@@ -2,6 +2,7 @@
 
 use axum::routing::on;
 
+use super::super::names::NamesQuery;
 use super::super::problem::Kind;
 use super::super::query::{EvictQuery, ExplainQuery, LogsQuery};
 use super::super::route::{ADMIN, BLANK, LINES, READER, Route, Verb, body, json, schema};
@@ -15,6 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
         role: READER,
         id: "list_functions",
         summary: "The functions",
+        query: Some(schema::<NamesQuery>),
         answers: &[json::<Vec<FunctionSummary>>(200, "Each of them, by name")],
         handler: |method| on(method, functions::list),
         ..BLANK

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::on;
 use serde_json::json;
 
+use super::super::names::NamesQuery;
 use super::super::problem::{Kind, Problem};
 use super::super::query::{EvictQuery, RecordQuery, StartsQuery};
 use super::super::route::{
@@ -160,6 +161,7 @@ pub(super) const ROUTES: &[Route] = &[
         role: READER,
         id: "stats",
         summary: "The counters of requests",
+        query: Some(schema::<NamesQuery>),
         answers: &[json::<Stats>(200, "By function and revision")],
         handler: |method| on(method, stats::show),
         ..BLANK
