@@ -188,6 +188,8 @@ fn a_gateway_that_is_killed_while_it_publishes_loses_nothing() {
         gateway.restart();
         examine(&gateway, &publisher.acknowledged.lock().expect("whole"));
     }
+    let acknowledged = publisher.acknowledged.lock().expect("whole").len();
+    assert!(acknowledged > 0, "no publish ever ended");
 }
 
 /// Every acknowledged revision is there with its code, and the newest serves.
