@@ -124,7 +124,7 @@ fn zip_push_as_other_tools_do_it() {
 
 #[test]
 fn a_function_is_called_tried_and_scaled() {
-    let (gateway, address) = gateway();
+    let (_gateway, address) = gateway();
     let bearer = format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n");
     let post = |line: &str, body: &str| ask(address, line, (&bearer, body.as_bytes()));
     let called = post(
