@@ -29,9 +29,6 @@ GATEWAY = """\
 listen = ["127.0.0.1:{port}"]
 state-dir = "{directory}/state"
 functions = ["{directory}/functions"]
-
-[starts]
-at-once = {at_once}
 """
 
 MANIFEST = """\
@@ -55,12 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=30.0, help="of load in a round")
     parser.add_argument("--rate", type=float, default=40.0, help="requests per second in a burst")
     parser.add_argument("--start-ms", type=int, default=200)
-    parser.add_argument(
-        "--at-once",
-        type=int,
-        default=200,
-        help="[starts] of the gateway; a replay knows no gate, so starts that it holds are not compared (default: 200)",
-    )
+    parser.add_argument("--at-once", type=int, help="[starts] of the gateway (default: the gateway's own)")
     parser.add_argument("--service-ms", type=float, default=60.0, help="mean, exponential")
     parser.add_argument("--policy", default="on-arrival", help="of the function")
     parser.add_argument("--scaling", default='idle-timeout = "1s"\nmax-scale = 12', help="further lines")
@@ -116,16 +108,19 @@ class Stoker:
         self.directory = directory
         functions = directory / "functions/f"
         functions.mkdir(parents=True)
-        (directory / "stoker.toml").write_text(GATEWAY.format(port=chosen.port, directory=directory, at_once=chosen.at_once))
+        self.gateway = directory / "stoker.toml"
+        gateway = GATEWAY.format(port=chosen.port, directory=directory)
+        if chosen.at_once is not None:
+            gateway += f"\n[starts]\nat-once = {chosen.at_once}\n"
+        self.gateway.write_text(gateway)
         scaling = f'policy = "{chosen.policy}"\n{chosen.scaling}'
         fixture = chosen.bin / "stoker-fixture"
-        self.manifest = functions / "function.toml"
-        self.manifest.write_text(
+        (functions / "function.toml").write_text(
             MANIFEST.format(fixture=fixture, start_ms=chosen.start_ms, scaling=scaling)
         )
 
     def __enter__(self) -> Stoker:
-        command = [self.binary, "serve", self.directory / "stoker.toml"]
+        command = [self.binary, "serve", self.gateway]
         log = (self.directory / "log").open("w")
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
         for _ in range(200):
@@ -149,9 +144,9 @@ class Stoker:
         return json.loads(answer.stdout)["counterfactual"]
 
     def simulate(self, trace: Path) -> dict:
-        """What `stoker simulate` finds under the function's own manifest."""
+        """What `stoker simulate` finds under the gateway's file and the function's own manifest."""
         found = self.directory / "found.json"
-        command = [self.binary, "simulate", trace, "--manifest", self.manifest, "--tail", "0s"]
+        command = [self.binary, "simulate", trace, "--gateway", self.gateway, "--tail", "0s"]
         answer = subprocess.run(
             [*command, "--json", found], capture_output=True, text=True, timeout=120, check=False
         )

@@ -142,15 +142,21 @@ impl Changes {
     }
 
     /// What to change in a manifest, table by table: a line with `-` for what stands in it now, and
-    /// one with `+` for each of these settings that is not the same.
+    /// one with `+` for each of these settings that is not the same. What holds without being written
+    /// is left out.
     pub fn diff(&self, manifest: Option<&Path>) -> String {
         let text = manifest.and_then(|path| read_text(path).ok());
         let old = text.and_then(|text| text.parse::<Table>().ok());
         let old = old.unwrap_or_default();
         let shown = manifest.unwrap_or_else(|| Path::new(crate::MANIFEST));
         let mut out = format!("--- {0}\n+++ {0}\n", shown.display());
+        let mut parts = self.parts.clone();
+        parts.retain(|part| {
+            let written = lookup(&old, &part.section, &part.key).is_some();
+            written || self.matters(part, manifest)
+        });
         let mut sections: Vec<&str> = Vec::new();
-        for part in &self.parts {
+        for part in &parts {
             if !sections.contains(&part.section.as_str()) {
                 sections.push(&part.section);
             }
@@ -159,7 +165,7 @@ impl Changes {
             if !section.is_empty() {
                 out.push_str(&format!(" [{section}]\n"));
             }
-            for part in self.parts.iter().filter(|part| part.section == section) {
+            for part in parts.iter().filter(|part| part.section == section) {
                 let now = lookup(&old, section, &part.key);
                 if now == Some(&part.value) {
                     out.push_str(&format!(" {} = {}\n", part.key, part.value));
@@ -172,6 +178,16 @@ impl Changes {
             }
         }
         out
+    }
+
+    /// Whether the function would be another one without this setting, as far as can be told.
+    fn matters(&self, part: &Change, manifest: Option<&Path>) -> bool {
+        let mut without = self.clone();
+        without.parts.retain(|other| other != part);
+        match (self.apply(manifest), without.apply(manifest)) {
+            (Ok(with), Ok(without)) => with != without,
+            _ => true,
+        }
     }
 
     /// Each as `TABLE.KEY` and its TOML value, in order.

@@ -1,12 +1,12 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+pub(crate) mod admin;
 mod machine;
 pub(crate) mod runtime;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::spec::{
     TracesSpec, ZoneSpec,
 };
 
+use admin::AdminDraft;
 use runtime::RuntimeDraft;
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
 
@@ -55,9 +56,9 @@ pub(crate) struct GatewayDraft {
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
-    pub(crate) mirror: MirrorSpec,
     pub(crate) packages: PackagesSpec,
     pub(crate) build: BuildsSpec,
+    pub(crate) mirror: MirrorSpec,
     pub(crate) registry: RegistrySpec,
 }
 
@@ -77,15 +78,6 @@ pub(crate) struct StartsDraft {
     pub(crate) burst: u32,
     pub(crate) memory_reserve_bytes: u64,
     pub(crate) evict_idle: bool,
-}
-
-/// The administrators' listener.
-#[derive(Default)]
-pub(crate) struct AdminDraft {
-    pub(crate) socket: Option<PathBuf>,
-    pub(crate) listen: Option<SocketAddr>,
-    pub(crate) token: Option<String>,
-    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// Who makes tokens.
@@ -219,9 +211,9 @@ impl GatewayDraft {
                 starts: 0,
             },
             record: RecordSpec::default(),
-            mirror: MirrorSpec::default(),
             packages: PackagesSpec::default(),
             build: BuildsSpec::default(),
+            mirror: MirrorSpec::default(),
             registry: RegistrySpec::default(),
         }
     }
@@ -346,6 +338,7 @@ fn blank_scaling() -> ScaleSpec {
         histogram_range: Duration::ZERO,
         wait_p99: Duration::ZERO,
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 0,
         max_waiters: 0,
         admission: Admission::Off,

@@ -3,17 +3,16 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use crate::access;
-use crate::draft::{AdminDraft, GatewayDraft, StartsDraft};
+use crate::draft::{GatewayDraft, StartsDraft};
 use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
-use crate::schema::{self, gateway, rules};
+use crate::schema::{self, gateway};
 use crate::spec::{
     AccessLogTarget, Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec, StartsSpec,
     TakeoverSpec,
 };
-use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, tls};
+use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, access, admin, tls};
 
 /// What a gateway file says.
 pub(crate) struct Gateway {
@@ -49,14 +48,9 @@ pub(crate) fn read(file: &Path, home: &Path, text: &str) -> (Gateway, Vec<Config
         table: &table,
     };
     let (jwt, mut files) = access::issuers(&mut rules, std::mem::take(&mut draft.jwt), home);
-    let token_file = draft
-        .admin
-        .token_file
-        .as_ref()
-        .map(|path| absolute(home, path));
+    files.extend(draft.admin.files(home));
     let (spec, certificates, warnings) = finish(&mut rules, (draft, jwt), home);
     files.extend(certificates);
-    files.extend(token_file);
     (
         Gateway {
             spec,
@@ -75,10 +69,10 @@ fn finish(
 ) -> (GatewaySpec, Vec<PathBuf>, Vec<String>) {
     let state_dir = absolute(home, &draft.state_dir);
     check_state_dir(rules, &state_dir);
-    let admin = admin(rules, draft.admin, (home, &state_dir));
+    let admin = admin::finish(rules, draft.admin, (home, &state_dir));
     let listeners = tls::listeners(rules, (draft.listen, draft.listeners), home);
     check_listeners(rules, &listeners, &admin);
-    let threads = draft.threads.unwrap_or_else(cores);
+    let threads = draft.threads.unwrap_or_else(|| cores() as usize);
     let certificates = (draft.tls, draft.certificates);
     let tls = tls::finish(rules, certificates, (home, threads));
     if let Some(AccessLogTarget::File(path)) = &mut draft.access_log.target {
@@ -114,7 +108,7 @@ fn finish(
         },
         cgroups: draft.cgroups,
         freeze: draft.freeze,
-        starts: starts(draft.starts),
+        starts: starts(draft.starts, cores()),
         stubs: draft.stubs,
         spare_networks: draft.spare_networks,
         logs: draft.logs,
@@ -125,9 +119,9 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
-        mirror: draft.mirror,
         packages: draft.packages,
         build: draft.build,
+        mirror: draft.mirror,
         registry,
     };
     (spec, tls.files, tls.warnings)
@@ -143,65 +137,6 @@ fn check_state_dir(rules: &mut Rules<'_, '_>, path: &Path) {
              {SOCKET_PATH_MAX}; {shown} has {length}"
         )
     });
-}
-
-fn admin(
-    rules: &mut Rules<'_, '_>,
-    draft: AdminDraft,
-    (home, state_dir): (&Path, &Path),
-) -> AdminSpec {
-    let AdminDraft {
-        socket,
-        listen,
-        token,
-        token_file,
-    } = draft;
-    let socket = match socket {
-        Some(socket) => {
-            let socket = absolute(home, &socket);
-            check_socket(rules, "admin.socket", &socket);
-            socket
-        }
-        None => state_dir.join("admin.sock"),
-    };
-    let both = rules.has("admin.token") && rules.has("admin.token-file");
-    rules.require(!both, "admin.token-file", &["admin.token"], || {
-        "no token-file beside admin.token".to_owned()
-    });
-    let token = match token_file {
-        Some(path) => read_token(rules, &absolute(home, &path)),
-        None => token,
-    };
-    let token_named = rules.has("admin.token") || rules.has("admin.token-file");
-    rules.require(listen.is_none() || token_named, "admin.listen", &[], || {
-        "admin.token-file or admin.token with it: over TCP a token is required".to_owned()
-    });
-    AdminSpec {
-        socket,
-        listen,
-        token,
-    }
-}
-
-fn read_token(rules: &mut Rules<'_, '_>, path: &Path) -> Option<String> {
-    match crate::load::read_text(path) {
-        Ok(text) => {
-            let token = text.trim();
-            rules.require(rules::is_token(token), "admin.token-file", &[], || {
-                format!("a file that holds {}", rules::TOKEN)
-            });
-            Some(token.to_owned())
-        }
-        Err(problem) => {
-            rules.require(false, "admin.token-file", &[], || {
-                format!(
-                    "a file that can be read; {} cannot: {problem}",
-                    path.display()
-                )
-            });
-            None
-        }
-    }
 }
 
 fn check_listeners(
@@ -244,7 +179,7 @@ fn check_listeners(
     });
 }
 
-fn check_socket(rules: &mut Rules<'_, '_>, key: &str, path: &Path) {
+pub(crate) fn check_socket(rules: &mut Rules<'_, '_>, key: &str, path: &Path) {
     let length = path.as_os_str().len();
     rules.require(length <= SOCKET_PATH_MAX, key, &[], || {
         format!(
@@ -254,11 +189,18 @@ fn check_socket(rules: &mut Rules<'_, '_>, key: &str, path: &Path) {
     });
 }
 
-/// 1 if the system does not tell.
-fn starts(draft: StartsDraft) -> StartsSpec {
-    let by_cores = u32::try_from(cores()).unwrap_or(u32::MAX).saturating_mul(4);
+/// How much is started at the same time on a machine with so many processors, where the gateway
+/// file does not tell.
+pub(crate) fn default_starts(cores: u32) -> StartsSpec {
+    let draft = schema::with_presets(gateway::SECTIONS, GatewayDraft::blank());
+    starts(draft.starts, cores)
+}
+
+fn starts(draft: StartsDraft, cores: u32) -> StartsSpec {
     StartsSpec {
-        at_once: draft.at_once.unwrap_or(by_cores),
+        at_once: draft
+            .at_once
+            .unwrap_or_else(|| cores.saturating_mul(4).max(1)),
         yield_after: draft.yield_after,
         per_second: draft.per_second,
         burst: draft.burst,
@@ -267,6 +209,8 @@ fn starts(draft: StartsDraft) -> StartsSpec {
     }
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// Processors; 1 if the system does not tell.
+pub(crate) fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(u32::MAX)
 }

@@ -3,32 +3,42 @@
 //! It listens on a Unix socket that only its owner may use, and on request on a TCP address where
 //! callers present a token.
 
+mod audit;
 mod evict;
 mod explain;
 mod functions;
 mod gateway;
+mod invoke;
 mod keys;
 mod listen;
 mod logs;
+mod names;
+mod openapi;
 mod pieces;
 mod policy;
+mod portal;
 mod prepared;
 mod problem;
 mod query;
 mod readiness;
 mod record;
+mod registry;
+mod route;
 mod routes;
 mod scale;
+mod scaling;
 mod server;
 mod starts;
 mod stats;
 mod token;
 mod upgrade;
+mod zipdeploy;
 
 use std::sync::Arc;
 
 use stoker_config::ListenerSpec;
 use stoker_gateway::Gateway;
+use stoker_registry::Registry;
 use stoker_scaler::logs::Logs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -39,6 +49,7 @@ use crate::takeover::Takeover;
 use problem::{Kind, Problem};
 
 pub use listen::{AdminListeners, BindError, SharedListeners};
+pub use openapi::document as openapi_document;
 pub use readiness::Readiness;
 pub use server::serve;
 
@@ -47,6 +58,9 @@ const FOLLOWERS: usize = 32;
 
 /// Exports and replays of the record at once.
 const EXPORTS: usize = 2;
+
+/// Requests to functions at once that the gateway makes itself.
+const CALLS: usize = 16;
 
 /// What the admin API works on.
 #[derive(Clone, Debug)]
@@ -75,6 +89,14 @@ struct App {
     followers: Arc<Semaphore>,
     /// Whoever reads the whole record, for that takes memory and time.
     exports: Arc<Semaphore>,
+    /// Whoever has the gateway call a function.
+    calls: Arc<Semaphore>,
+    /// Whoever sends a package.
+    uploads: Semaphore,
+    /// Revisions that are tried step by step; none without a registry.
+    canaries: Option<Canaries>,
+    /// Zip pushes of late.
+    pushes: zipdeploy::Pushes,
     /// Held by whoever changes what is remembered of policies.
     policies: tokio::sync::Mutex<()>,
     /// When the counters began, in milliseconds since 1970.
@@ -88,10 +110,20 @@ struct App {
 impl App {
     fn new(state: AdminState, ending: watch::Receiver<bool>) -> Arc<Self> {
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
+        let publishing = state.gateway.snapshot().gateway.registry.publishing;
+        let canaries = state.publisher.registry().ok().map(|registry| {
+            let (gateway, reloader) = (Arc::clone(&state.gateway), state.reloader.clone());
+            Canaries::spawn(Arc::clone(registry), gateway, reloader)
+        });
         Arc::new(App {
             state,
+            canaries,
             followers,
             exports: Arc::new(Semaphore::new(EXPORTS)),
+            calls: Arc::new(Semaphore::new(CALLS)),
+            // While some are taken in, others are unpacked.
+            uploads: Semaphore::new(2 * publishing),
+            pushes: zipdeploy::Pushes::default(),
             policies: tokio::sync::Mutex::default(),
             since_ms: now_ms(),
             ending,
@@ -101,6 +133,13 @@ impl App {
 }
 
 impl App {
+    /// What was published.
+    fn registry(&self) -> Result<Arc<Registry>, Problem> {
+        let registry = self.state.publisher.registry();
+        let registry = registry.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()));
+        registry.map(Arc::clone)
+    }
+
     /// The right to read the whole record.
     fn export_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let place = Arc::clone(&self.exports).try_acquire_owned();

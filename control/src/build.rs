@@ -7,6 +7,7 @@
 
 mod disk;
 mod output;
+mod settle;
 
 use std::fs;
 use std::io;
@@ -26,6 +27,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use disk::Usage;
 use output::Tail;
+use settle::{Manifest, settle};
 
 /// Builds take turns: one has the state directory of its spawner.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -34,6 +36,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a build that was killed may take to go, and its last output to come.
 const END: Duration = Duration::from_secs(5);
+/// How the spawner begins to say that it cannot enforce [`Resources`].
+const UNBOUNDED: &str = "cannot limit ";
 /// The build's only instance.
 const ID: InstanceId = InstanceId::from_raw(1);
 
@@ -67,7 +71,8 @@ pub enum BuildError {
 }
 
 /// Builds the code in `directory`, which is absolute and holds the manifest that `function` is read
-/// from; None if that asks for no build. What the build leaves there is not synced. Blocks nothing.
+/// from; None if that asks for no build. What the build leaves there has the modes of unpacked code
+/// and is not synced. Blocks nothing.
 ///
 /// If it is dropped, the build is killed.
 ///
@@ -75,6 +80,17 @@ pub enum BuildError {
 /// If it fails, takes too long or too much, or cannot be started. What is in the directory is of no
 /// use then.
 pub async fn build(
+    gateway: &GatewaySpec,
+    function: &FunctionSpec,
+    directory: &Path,
+) -> Result<Option<BuildReport>, BuildError> {
+    build_by(None, gateway, function, directory).await
+}
+
+/// The same by the spawner `program`, for tests: they are not that program themselves.
+#[doc(hidden)]
+pub async fn build_by(
+    program: Option<PathBuf>,
     gateway: &GatewaySpec,
     function: &FunctionSpec,
     directory: &Path,
@@ -87,20 +103,38 @@ pub async fn build(
     }
     let _turn = TURN.lock().await;
     let site = Site {
+        program,
         gateway,
         function,
         directory: directory.to_owned(),
         scratch: gateway.build_dir().join("tmp"),
     };
     site.prepare().map_err(not_started)?;
+    let manifest = Manifest::read(directory).map_err(not_started)?;
     let report = site.run(spec).await;
     // What is left is removed before the next build.
     fs::remove_dir_all(&site.scratch).ok();
-    report.map(Some)
+    let report = report?;
+    let directory = directory.to_owned();
+    let settled =
+        tokio::task::spawn_blocking(move || manifest.check().and_then(|()| settle(&directory)));
+    match settled
+        .await
+        .map_err(|error| error.to_string())
+        .and_then(|settled| settled)
+    {
+        Ok(()) => Ok(Some(report)),
+        Err(how) => Err(BuildError::Failed {
+            how,
+            output: report.output,
+        }),
+    }
 }
 
 /// Where something is built.
 struct Site<'a> {
+    /// The spawner's, if it is not this one.
+    program: Option<PathBuf>,
     gateway: &'a GatewaySpec,
     function: &'a FunctionSpec,
     directory: PathBuf,
@@ -111,14 +145,14 @@ struct Site<'a> {
 impl Site<'_> {
     fn prepare(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.scratch) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => fs::create_dir_all(&self.scratch),
         }
     }
 
     async fn run(&self, spec: &BuildSpec) -> Result<BuildReport, BuildError> {
         let tail = Tail::new(self.gateway.build.output_bytes);
-        let settings = spawner_settings(self.gateway);
+        let settings = self.spawner_settings();
         let connection = tokio::task::spawn_blocking(move || spawner::launch_or_join(&settings));
         let connection = connection
             .await
@@ -157,14 +191,16 @@ impl Site<'_> {
     ) -> Result<Usage, Fault> {
         let deadline = tokio::time::Instant::now() + self.gateway.build.timeout;
         let mut launch = self.launch(spec);
-        let started = driver.start(ID, &Arc::new(launch.clone())).await;
-        if let Err(why) = started {
-            // Where nothing can be bounded there is still a build.
+        let mut started = driver.start(ID, &Arc::new(launch.clone())).await;
+        if let Err(why) = &started
+            && why.detail.starts_with(UNBOUNDED)
+        {
+            // Where there are no control groups there is still a build.
+            tail.note(&format!("stoker: [build]: {}\n", why.detail));
             launch.resources = Resources::default();
-            let again = driver.start(ID, &Arc::new(launch)).await;
-            again.map_err(|why| Fault::NotStarted(why.detail.to_string()))?;
-            tail.note(&format!("stoker: not bounded by [build]: {}\n", why.detail));
+            started = driver.start(ID, &Arc::new(launch)).await;
         }
+        started.map_err(|why| Fault::NotStarted(why.detail.to_string()))?;
         let exit = loop {
             let look = tokio::time::Instant::now() + LOOK;
             tokio::select! {
@@ -244,6 +280,28 @@ impl Site<'_> {
         }
     }
 
+    fn spawner_settings(&self) -> SpawnerSettings {
+        let gateway = self.gateway;
+        let mut settings = SpawnerSettings::new(gateway.build_dir());
+        if let Some(program) = &self.program {
+            settings.executable.clone_from(program);
+        }
+        settings.adoption = None;
+        settings.grace = Duration::ZERO;
+        settings.cgroups = CgroupSettings {
+            enabled: match gateway.cgroups.enabled {
+                stoker_config::CgroupUse::Never => CgroupUse::Never,
+                // What cannot be had is told in the build's output.
+                _ => CgroupUse::Auto,
+            },
+            parent: gateway.cgroups.parent.clone(),
+            pool: 0,
+        };
+        settings.spare_networks = 0;
+        settings.stubs = 0;
+        settings
+    }
+
     fn isolation(&self) -> Isolation {
         if !self.gateway.build.isolated {
             return Isolation::default();
@@ -276,24 +334,6 @@ async fn kill(driver: &ProcessDriver) {
     let until = tokio::time::Instant::now() + END;
     // If it is stuck in the kernel, its spawner is killed next.
     timeout_at(until, driver.exited()).await.ok();
-}
-
-fn spawner_settings(gateway: &GatewaySpec) -> SpawnerSettings {
-    let mut settings = SpawnerSettings::new(gateway.build_dir());
-    settings.adoption = None;
-    settings.grace = Duration::ZERO;
-    settings.cgroups = CgroupSettings {
-        enabled: match gateway.cgroups.enabled {
-            stoker_config::CgroupUse::Never => CgroupUse::Never,
-            // What cannot be had is told in the build's output.
-            _ => CgroupUse::Auto,
-        },
-        parent: gateway.cgroups.parent.clone(),
-        pool: 0,
-    };
-    settings.spare_networks = 0;
-    settings.stubs = 0;
-    settings
 }
 
 fn not_started(error: io::Error) -> BuildError {

@@ -4,6 +4,8 @@
 
 mod advertise;
 mod arguments;
+mod audit;
+mod canary;
 mod explain;
 mod functions;
 mod instances;
@@ -13,10 +15,14 @@ mod logs;
 mod operate;
 mod output;
 mod policy;
+mod publish;
 mod record;
+mod revisions;
+mod settings;
 mod starts;
 mod table;
 mod top;
+mod traffic;
 mod upgrade;
 
 use std::error::Error;
@@ -33,10 +39,17 @@ pub use arguments::{
     Connection, EvictArgs, ExplainArgs, InvokeArgs, LogsArgs, LsArgs, PolicyArgs, PsArgs,
     RecordExportArgs, ReloadArgs, ScaleArgs, TopArgs, UpgradeArgs, header,
 };
+pub use audit::AuditArgs;
+pub use canary::CanaryArgs;
 pub use invoke::listener;
+pub(crate) use invoke::own as own_listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 pub use policy::PolicyCommand;
+pub use publish::{Archive, PublishArgs};
 pub use record::RecordCommand;
+pub use revisions::{AliasArgs, DeleteArgs, DiffArgs, RevisionsArgs, RollbackArgs};
+pub use settings::{SecretAction, SecretsArgs, SettingsArgs};
+pub use traffic::{StickyArgs, TrafficArgs};
 
 /// What can be asked of, or told to, a running gateway.
 #[derive(Clone, Debug, Subcommand)]
@@ -68,6 +81,28 @@ pub enum Command {
     /// What happened to the functions, as far as it is kept
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Publish a directory as a new revision of a function
+    Publish(PublishArgs),
+    /// List the revisions of a published function
+    Revisions(RevisionsArgs),
+    /// Say what differs between two revisions: manifest, settings, files
+    Diff(DiffArgs),
+    /// Send all requests to an earlier revision
+    Rollback(RollbackArgs),
+    /// Divide the requests of a function among its revisions, or show how they are
+    Traffic(TrafficArgs),
+    /// Give a revision more and more of the requests, unless it is worse than those before it
+    Canary(CanaryArgs),
+    /// Give a revision a name, or list the names
+    Alias(AliasArgs),
+    /// Change what instances are told in their environment, or show it
+    Settings(SettingsArgs),
+    /// Set and delete secrets, or list their names
+    Secrets(SecretsArgs),
+    /// Delete a published function with all its revisions
+    Delete(DeleteArgs),
+    /// Say who changed what
+    Audit(AuditArgs),
     /// Have a new process of the gateway take over, without a failed request
     Upgrade(UpgradeArgs),
 }
@@ -114,6 +149,17 @@ impl Command {
             Command::Explain(arguments) => explain::explain(arguments, &mut output).await,
             Command::Policy(command) => policy::run(command, &mut output).await,
             Command::Record(command) => record::run(command, &mut output).await,
+            Command::Publish(arguments) => publish::publish(arguments, &mut output).await,
+            Command::Revisions(arguments) => revisions::list(arguments, &mut output).await,
+            Command::Diff(arguments) => revisions::diff(arguments, &mut output).await,
+            Command::Rollback(arguments) => revisions::roll_back(arguments, &mut output).await,
+            Command::Traffic(arguments) => traffic::run(arguments, &mut output).await,
+            Command::Canary(arguments) => canary::run(arguments, &mut output).await,
+            Command::Alias(arguments) => revisions::alias(arguments, &mut output).await,
+            Command::Settings(arguments) => settings::settings(arguments, &mut output).await,
+            Command::Secrets(arguments) => settings::secrets(arguments, &mut output).await,
+            Command::Delete(arguments) => revisions::delete(arguments, &mut output).await,
+            Command::Audit(arguments) => audit::list(arguments, &mut output).await,
             Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;
         output.flush()?;

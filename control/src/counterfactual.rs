@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use stoker_config::{Changes, FunctionSpec};
-use stoker_core::{InstanceId, Timestamp};
+use stoker_core::{InstanceId, StartLimits, Timestamp};
 use stoker_lab::{Arrival, Engine, Report, Setup, Times, World};
 use stoker_scaler::record::{Chunk, TraceRow, What, trace};
 
@@ -13,18 +13,19 @@ use crate::wire::{Counterfactual, Outcome};
 
 /// Replays what these chunks have of one function since a time, under the settings in force and
 /// under changed ones. `living` are the instances that are there now, and when they were asked
-/// for.
+/// for, and `starts` how much was started at the same time; of other functions nothing is known, so
+/// that what their starts held is not replayed.
 pub(crate) fn counterfactual(
     (spec, changed): (&FunctionSpec, &FunctionSpec),
     changes: &Changes,
-    record: &Recorded,
+    (record, starts): (&Recorded, &StartLimits),
 ) -> Counterfactual {
     Counterfactual {
         changes: changes.to_string(),
         seconds: record.span().as_secs_f64(),
         recorded: record.outcome(),
-        actual: outcome(&record.replay(setup(spec))),
-        changed: outcome(&record.replay(setup(changed))),
+        actual: outcome(&record.replay(setup(spec), starts)),
+        changed: outcome(&record.replay(setup(changed), starts)),
     }
 }
 
@@ -87,10 +88,11 @@ impl Recorded {
     }
 
     /// The same requests under these settings, from an empty pool on.
-    pub(crate) fn replay(&self, setup: Setup) -> Report {
+    pub(crate) fn replay(&self, setup: Setup, starts: &StartLimits) -> Report {
         let mut engine = Engine::new(World {
             tail: Duration::ZERO,
             begin: SystemTime::UNIX_EPOCH + Duration::from_micros(self.from),
+            starts: Some(starts.clone()),
             ..World::default()
         });
         let setup = Setup {

@@ -21,6 +21,7 @@ const MOST: usize = 100;
 const MANIFEST: &str = "manifest";
 const PROMOTED: &str = "promoted";
 const ROLLED_BACK: &str = "rolled-back";
+const SET: &str = "set";
 
 /// Puts the policies in force that were promoted. What hinders that is said, and then the
 /// manifest's own holds.
@@ -81,7 +82,7 @@ pub(crate) fn history(state_dir: &Path, spec: &FunctionSpec) -> io::Result<Polic
     let mut versions = load(&directory(state_dir), &spec.name)?;
     if versions.is_empty() {
         let own = Changes::of_shadow(&spec.manifest).unwrap_or_default().0;
-        versions.push(version(&[], MANIFEST, Changes::default(), own));
+        versions.push(first(spec, own));
     }
     Ok(shown(spec, versions))
 }
@@ -101,7 +102,7 @@ pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHis
     let directory = directory(state_dir);
     let mut versions = load(&directory, &spec.name).map_err(|error| error.to_string())?;
     if versions.is_empty() {
-        versions.push(version(&[], MANIFEST, Changes::default(), own.clone()));
+        versions.push(first(spec, own.clone()));
     }
     let next = version(&versions, PROMOTED, shadow, own);
     if versions
@@ -109,6 +110,35 @@ pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHis
         .is_some_and(|last| last.info.changes == next.info.changes)
     {
         return Err("what is tried is in force already".to_owned());
+    }
+    versions.push(next);
+    save(&directory, &spec.name, &mut versions).map_err(|error| error.to_string())?;
+    Ok(shown(spec, versions))
+}
+
+/// Remembers that these settings are in force from now on, with those that were put in force before;
+/// to be followed by a reload. They must be valid, and of `[scaling]` only.
+///
+/// # Errors
+/// In words, if that changes nothing, or the file cannot be written.
+pub(crate) fn set(
+    state_dir: &Path,
+    spec: &FunctionSpec,
+    changes: &Changes,
+) -> Result<PolicyHistory, String> {
+    let (own, _) = Changes::of_shadow(&spec.manifest)?;
+    let directory = directory(state_dir);
+    let mut versions = load(&directory, &spec.name).map_err(|error| error.to_string())?;
+    if versions.is_empty() {
+        versions.push(version(&[], MANIFEST, Changes::default(), own.clone()));
+    }
+    let all = active(state_dir, spec).and(changes);
+    let next = version(&versions, SET, all, own);
+    if versions
+        .last()
+        .is_some_and(|last| last.info.changes == next.info.changes)
+    {
+        return Err("these settings are in force already".to_owned());
     }
     versions.push(next);
     save(&directory, &spec.name, &mut versions).map_err(|error| error.to_string())?;
@@ -146,12 +176,26 @@ struct Version {
     own: String,
 }
 
+/// What the manifest says, since it was written.
+fn first(spec: &FunctionSpec, own: String) -> Version {
+    let mut version = version(&[], MANIFEST, Changes::default(), own);
+    let written = fs::metadata(&spec.manifest).and_then(|file| file.modified());
+    if let Ok(written) = written {
+        version.info.at_ms = version.info.at_ms.min(unix_millis(written));
+    }
+    version
+}
+
+fn unix_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn version(before: &[Version], source: &str, changes: Changes, own: String) -> Version {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Version {
         info: PolicyVersion {
             number: before.last().map_or(1, |last| last.info.number + 1),
-            at_ms: u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX),
+            at_ms: unix_millis(SystemTime::now()),
             source: source.to_owned(),
             of: None,
             changes: changes.iter().collect(),

@@ -19,6 +19,7 @@ use stoker_registry::{Author, Incoming, Registry, Revision, Shift};
 use stoker_scaler::logs::Logs;
 use tokio::sync::Semaphore;
 
+use crate::build::BuildReport;
 use crate::deployments::{self, Deployments};
 use crate::reload::Reloader;
 
@@ -69,6 +70,8 @@ pub struct Published {
     pub files: u32,
     /// Bytes of these.
     pub total_bytes: u64,
+    /// What was built, if there was anything to build.
+    pub build: Option<BuildReport>,
     /// How long its proof took, if there was one.
     pub proved: Option<Duration>,
     /// Why it does not serve yet, if something hinders it. It is published all the same, and serves

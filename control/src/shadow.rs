@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stoker_core::StartLimits;
 use stoker_gateway::{Entry, Gateway, Shadows};
 use stoker_lab::Setup;
 use tokio::sync::watch;
@@ -36,7 +37,8 @@ pub(crate) async fn watch(gateway: Arc<Gateway>, mut ending: watch::Receiver<boo
         let gateway = Arc::clone(&gateway);
         let step = tokio::task::spawn_blocking(move || {
             let entries: Vec<_> = wanted.functions.values().cloned().collect();
-            let shadows = trials.step(&gateway, &entries);
+            let starts = wanted.gateway.starts.limits();
+            let shadows = trials.step(&gateway, (&entries, &starts));
             gateway.set_shadows(shadows);
             trials
         });
@@ -50,12 +52,16 @@ struct Trials(HashMap<Arc<str>, Trial>);
 
 impl Trials {
     /// Takes in what was recorded since the last step.
-    fn step(&mut self, gateway: &Gateway, entries: &[Arc<Entry>]) -> Shadows {
+    fn step(
+        &mut self,
+        gateway: &Gateway,
+        (entries, starts): (&[Arc<Entry>], &StartLimits),
+    ) -> Shadows {
         let scaler = gateway.scaler();
         let now = scaler.record().unix_micros(scaler.clock().now());
         self.0.retain(|name, trial| {
             let entry = entries.iter().find(|it| it.spec.name == *name);
-            entry.is_some_and(|entry| trial.is_of(entry))
+            entry.is_some_and(|entry| trial.is_of(entry, starts))
         });
         let mut shadows = Shadows::new();
         for entry in entries {
@@ -69,7 +75,7 @@ impl Trials {
                     spec: Arc::clone(spec),
                     ..setup(&entry.spec)
                 };
-                Trial::new(setup, &entry.spec.scaling, now)
+                Trial::new((setup, starts), &entry.spec.scaling, now)
             });
             let chunks = scaler.recorded(Some(name), trial.seen());
             let instances = entry.function.view().pool.instances.len();

@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stoker_config::{Changes, format_duration};
+use stoker_config::{Changes, Config, StartsSpec, format_duration};
+use stoker_core::StartLimits;
 use stoker_show::progress::Progress;
 use stoker_show::text;
 use stoker_traces::TraceOptions;
@@ -27,6 +28,11 @@ use arguments::{OutputArgs, PolicyArgs};
 
 /// Of the JSON document.
 const FORMAT: u32 = 1;
+
+/// Of what a gateway does.
+const NOT_SIMULATED: &str = "not simulated: memory (its reserve, eviction, pressure), freezing, spares of \
+     handlers, failures (of starts, of instances, retries), callers that leave, access, limits of the \
+     gateway, operators, deploys";
 
 /// Without a manifest no policy should be held back by its default, which suits 2 cores.
 const MAX_SCALE: &str = "1000";
@@ -52,6 +58,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
     }
     let cost = Metric::find(&arguments.policies.cost)?;
     let common = arguments.common()?;
+    let starts = arguments.start_limits()?;
     let runner = Runner {
         input,
         world: World {
@@ -60,6 +67,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
             tail: arguments.world.tail,
             millicpus: arguments.world.cpus.map(|cpus| (cpus * 1e3).round() as u32),
             service_cpu: arguments.world.service_cpu,
+            starts: Some(starts.clone()),
             ..World::default()
         },
         jobs: arguments.output.jobs(),
@@ -74,7 +82,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
     };
     let found = search::run(&plan, &runner, &mut progress)?;
     let mut conditions = found.notes;
-    conditions.extend(arguments.conditions(&plan.policies, &common));
+    conditions.extend(arguments.conditions(&plan.policies, &common, &starts));
     let outcome = Outcome {
         format: FORMAT,
         conditions,
@@ -137,8 +145,29 @@ impl Arguments {
         })
     }
 
+    /// How much is started at the same time: what is said here, else in the gateway's file, else
+    /// what holds for a gateway whose file says nothing.
+    fn start_limits(&self) -> Result<StartLimits, String> {
+        let world = &self.world;
+        let starts = match &self.policies.gateway {
+            Some(path) => load(path)?.gateway.starts,
+            None => StartsSpec::preset(world.cpus.map(|cpus| cpus.ceil() as u32)),
+        };
+        let limits = starts.limits();
+        Ok(StartLimits {
+            at_once: world.starts_at_once.unwrap_or(limits.at_once),
+            per_second: world.starts_per_second.unwrap_or(limits.per_second),
+            ..limits
+        })
+    }
+
     /// What was settled, in words.
-    fn conditions(&self, policies: &[Candidate], common: &Common) -> Vec<String> {
+    fn conditions(
+        &self,
+        policies: &[Candidate],
+        common: &Common,
+        starts: &StartLimits,
+    ) -> Vec<String> {
         let world = &self.world;
         let mut conditions = vec![format!(
             "starts take {} where the trace does not tell, and {} of processor time; stops {}; seed {}; the \
@@ -157,6 +186,14 @@ impl Arguments {
                 text::percent(world.service_cpu)
             ),
         });
+        conditions.push(format!(
+            "{} starts at once, {} per second and {} more after a pause; one that takes longer than \
+             {} leaves its place to another one",
+            starts.at_once,
+            starts.per_second,
+            starts.burst,
+            format_duration(starts.yield_after)
+        ));
         if let Some(first) = policies.first() {
             let spec = &first.default_setup().spec;
             let scope = match common.base {
@@ -171,7 +208,7 @@ impl Arguments {
                 format_duration(first.default_setup().patience)
             ));
         }
-        conditions.push("not simulated: freezing, spares, failures, callers that leave".to_owned());
+        conditions.push(NOT_SIMULATED.to_owned());
         conditions
     }
 }
@@ -184,7 +221,7 @@ impl PolicyArgs {
         let Some(path) = &self.gateway else {
             return Ok(Base::Blank);
         };
-        let config = stoker_config::load(path).map_err(|errors| errors.to_string())?;
+        let config = load(path)?;
         let functions = config.functions.iter();
         let functions =
             functions.map(|function| (function.name.to_string(), function.manifest.clone()));
@@ -230,6 +267,10 @@ impl OutputArgs {
         }
         Ok(())
     }
+}
+
+fn load(gateway: &Path) -> Result<Config, String> {
+    stoker_config::load(gateway).map_err(|errors| errors.to_string())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -4,13 +4,15 @@ mod machine;
 mod progress;
 mod queue;
 mod schedule;
+mod starts;
+mod ticks;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use stoker_core::{
-    Effect, Event, FailureKind, InstanceId, Outcome, Pool, RejectCause, StartFailure, Timestamp,
-    WaiterId,
+    Effect, Event, FailureKind, InstanceId, Outcome, Pool, RejectCause, StartFailure, StartLimits,
+    Timestamp, WaiterId,
 };
 
 use crate::function::{Arrival, Function, Setup, Waiting};
@@ -19,6 +21,8 @@ use crate::tally::Tally;
 use machine::{Job, Machine, Task};
 pub use progress::Progress;
 use queue::{Happening, Queue};
+use starts::Starts;
+pub(crate) use ticks::Ticks;
 
 /// Since 1970: midnight, UTC, at the beginning of Monday, the 1st of January 2024.
 const DEFAULT_BEGIN: Duration = Duration::from_secs(1_704_067_200);
@@ -39,12 +43,15 @@ pub struct World {
     /// The share of a call's service time that it computes, in [0, 1]; it waits for something else
     /// afterwards. Matters with [`World::millicpus`] only.
     pub service_cpu: f64,
+    /// How much is started at the same time, over all functions; nothing is held if none.
+    pub starts: Option<StartLimits>,
     /// When it is time zero, for schedules.
     pub begin: SystemTime,
 }
 
 impl Default for World {
-    /// Stops of 10 ms, 15 minutes after the last call, processors for all, and a Monday.
+    /// Stops of 10 ms, 15 minutes after the last call, processors for all, no gate of starts, and a
+    /// Monday.
     fn default() -> Self {
         World {
             seed: 1,
@@ -52,6 +59,7 @@ impl Default for World {
             tail: Duration::from_secs(900),
             millicpus: None,
             service_cpu: 1.0,
+            starts: None,
             begin: SystemTime::UNIX_EPOCH + DEFAULT_BEGIN,
         }
     }
@@ -71,6 +79,7 @@ pub struct Engine {
     now: Timestamp,
     queue: Queue,
     machine: Option<Machine>,
+    starts: Option<Starts>,
     functions: Vec<Function>,
     tally: Tally,
     calls: u64,
@@ -87,6 +96,7 @@ impl Engine {
     pub fn new(world: World) -> Self {
         Engine {
             machine: world.millicpus.map(Machine::new),
+            starts: world.starts.clone().map(Starts::new),
             world,
             now: Timestamp::ZERO,
             queue: Queue::default(),
@@ -231,16 +241,31 @@ impl Engine {
                 };
                 self.apply(function, event);
             }
-            Happening::Ready { instance } => self.apply(function, Event::Ready { instance }),
+            Happening::Ready { instance } => {
+                self.end_start(instance);
+                self.apply(function, Event::Ready { instance });
+            }
+            Happening::NotStarted { instance } => {
+                let failure = self.ended.clone();
+                self.apply(function, Event::StartFailed { instance, failure });
+            }
+            Happening::Look { number } => {
+                if let Some(starts) = &mut self.starts {
+                    starts.look(number);
+                }
+                self.settle_starts(function);
+            }
             Happening::Exit { instance } => {
+                self.end_start(instance);
                 self.functions[function as usize].exit(at);
                 self.tally.exit();
                 let failure = self.ended.clone();
                 self.apply(function, Event::Exited { instance, failure });
             }
             Happening::Schedule => self.tell_schedule(function),
-            Happening::Tick { number } => {
-                if self.functions[function as usize].tick == number {
+            Happening::Tick { turn } => {
+                let ticks = &mut self.functions[function as usize].ticks;
+                if ticks.is_due(&mut self.queue, (at, turn), function) {
                     self.apply(function, Event::Tick);
                 }
             }
@@ -254,10 +279,12 @@ impl Engine {
         for effect in pool.apply(event, self.now) {
             self.carry_out(function, effect);
         }
+        if self.starts.is_some() {
+            self.settle_starts(function);
+        }
     }
 
     fn carry_out(&mut self, index: u32, effect: Effect) {
-        let function = &mut self.functions[index as usize];
         match effect {
             Effect::Grant {
                 waiter,
@@ -265,33 +292,17 @@ impl Engine {
                 cold,
             } => self.grant(index, waiter, (instance, cold)),
             Effect::Reject { waiter, cause } => self.reject(index, waiter, &cause),
-            Effect::Start { instance } => {
-                let takes = function.start(self.now);
-                let cpu = function.setup.start_cpu;
-                self.tally.start(cpu);
-                match &mut self.machine {
-                    Some(machine) if !cpu.is_zero() => {
-                        let job = Job {
-                            function: index,
-                            task: Task::Start { instance },
-                            rest: takes.saturating_sub(cpu),
-                        };
-                        machine.begin(job, cpu, self.now);
-                    }
-                    _ => self.plan(takes, index, Happening::Ready { instance }),
-                }
-            }
+            Effect::Start { instance } => self.ask_start(index, instance),
+            Effect::Stop { instance } if self.gives_up_start(index, instance) => {}
             Effect::Stop { instance } => {
+                let function = &mut self.functions[index as usize];
                 function.stop();
                 let takes = self.world.stop_time.min(function.setup.spec.stop_grace);
                 self.plan(takes, index, Happening::Exit { instance });
             }
             Effect::WakeAt(time) => {
-                function.tick += 1;
-                if time < Timestamp::MAX {
-                    let number = function.tick;
-                    self.queue.push(time, index, Happening::Tick { number });
-                }
+                let ticks = &mut self.functions[index as usize].ticks;
+                ticks.wake_at(&mut self.queue, time, index);
             }
             // Its exit is planned already.
             Effect::Kill { .. } => {}
@@ -302,6 +313,32 @@ impl Engine {
             | Effect::Reclaim { .. }
             | Effect::Decided(_)
             | Effect::Prepare(_) => {}
+        }
+    }
+
+    /// A start that may begin does.
+    fn begin_start(&mut self, index: u32, instance: InstanceId) {
+        let function = &mut self.functions[index as usize];
+        let takes = function.start(self.now);
+        let cpu = function.setup.start_cpu;
+        self.tally.start(cpu);
+        match &mut self.machine {
+            Some(machine) if !cpu.is_zero() => {
+                let job = Job {
+                    function: index,
+                    task: Task::Start { instance },
+                    rest: takes.saturating_sub(cpu),
+                };
+                machine.begin(job, cpu, self.now);
+            }
+            _ => self.plan(takes, index, Happening::Ready { instance }),
+        }
+    }
+
+    /// A start is over, or its instance is gone.
+    fn end_start(&mut self, instance: InstanceId) {
+        if let Some(starts) = &mut self.starts {
+            starts.end(instance);
         }
     }
 

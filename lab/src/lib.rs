@@ -2,12 +2,13 @@
 //!
 //! An [`Engine`] drives one [`stoker_core::Pool`] per function by the same events as the gateway
 //! does, and carries out the effects as the gateway does: a start is followed by readiness after a
-//! start time, a grant by a release after the service time, a stop by an exit. The core cannot tell
+//! start time, a grant by a release after the service time, a stop by an exit, and starts pass the
+//! same [gate](stoker_core::Gate). The core cannot tell
 //! the difference, for nothing in it knows of simulation. Equal calls, settings and seeds give
 //! equal [`Report`]s.
 //!
-//! What is not simulated: freezing and spares cost and save nothing, instances do not fail, and
-//! callers do not leave.
+//! What is not simulated: freezing and spares cost and save nothing, memory has no end, instances do
+//! not fail, callers do not leave, and nobody intervenes.
 
 #![forbid(unsafe_code)]
 

@@ -14,6 +14,7 @@
 //! second is refused as a duplicate. Files become 0644, or 0755 if anybody may execute them;
 //! directories become 0755; owners, times, setuid bits and extended attributes are dropped.
 
+mod bundle;
 mod digest;
 mod error;
 mod gzip;
@@ -30,6 +31,7 @@ mod zip;
 use std::fs::File;
 use std::path::Path;
 
+pub use bundle::bundle;
 pub use digest::digest;
 pub use error::{PackageError, Reason, Refusal};
 pub use limits::Limits;

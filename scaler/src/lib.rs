@@ -31,4 +31,5 @@ pub use lease::{AcquireError, Lease};
 pub use notice::{Notice, Notices};
 pub use renewal::Renewal;
 pub use scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};
-pub use starts::{HeldBy, HeldStarts, StartSettings};
+pub use starts::StartSettings;
+pub use stoker_core::{HeldBy, HeldStarts};

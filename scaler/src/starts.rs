@@ -1,46 +1,36 @@
 //! How many programs the machine is asked to start: at the same time, per second, and with the
 //! memory that it has. One gate for all functions, in front of the driver.
 //!
-//! Starts that may begin pass at once. The others wait in a line per function, and the lines take
-//! turns, so that a function that needs a thousand instances holds up no other that needs one.
-//! There are never more waiting than instances that the pools let start.
+//! Which of them may begin is decided by [`stoker_core::Gate`]; here are its clock, the memory of
+//! the machine, and those who wait.
 
-mod bucket;
 mod footprint;
-mod held;
 mod look;
 mod memory;
-mod places;
-mod queue;
 mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use stoker_core::InstanceId;
+use stoker_core::{HeldBy, HeldStarts, InstanceId, NewStart, Timestamp};
 use tokio::sync::{Notify, oneshot};
 
-use bucket::Bucket;
+use crate::Clock;
 use look::Look;
 use memory::Memory;
-use places::Places;
-use queue::Queue;
 
 pub(crate) use footprint::Footprint;
-pub use held::{HeldBy, HeldStarts};
 pub(crate) use memory::Shortage;
 pub use settings::StartSettings;
-
-/// Between two looks at the memory while starts wait for it, for the kernel tells nobody when
-/// there is more of it.
-const MEMORY_LOOK: Duration = Duration::from_millis(50);
 
 /// Lets starts begin.
 pub(crate) struct Gate {
     state: Mutex<State>,
+    clock: Clock,
     /// Starts that wait.
     waiting: AtomicU32,
     /// Rung when there is something to look at that no other event brings.
@@ -49,17 +39,10 @@ pub(crate) struct Gate {
 
 struct State {
     settings: StartSettings,
-    bucket: Bucket,
+    gate: stoker_core::Gate,
     memory: Memory,
-    queue: Queue<Ticket>,
-    places: Places,
-}
-
-/// A start that waits.
-struct Ticket {
-    instance: InstanceId,
-    need_bytes: u64,
-    admit: oneshot::Sender<Permit>,
+    /// Where those who wait are told.
+    senders: HashMap<InstanceId, oneshot::Sender<Permit>>,
 }
 
 /// A start is under way until this is dropped.
@@ -84,19 +67,17 @@ pub(crate) struct Queued {
     pub(crate) since: Instant,
 }
 
-type Admitted = Vec<(oneshot::Sender<Permit>, Permit)>;
-
 impl Gate {
     fn new(memory: Memory) -> Arc<Self> {
-        let settings = StartSettings::default();
+        let (clock, settings) = (Clock::start(), StartSettings::default());
         Arc::new(Gate {
             state: Mutex::new(State {
-                bucket: Bucket::new(&settings, Instant::now()),
+                gate: stoker_core::Gate::new(settings.limits(), clock.now()),
                 settings,
                 memory,
-                queue: Queue::default(),
-                places: Places::default(),
+                senders: HashMap::new(),
             }),
+            clock,
             waiting: AtomicU32::new(0),
             news: Notify::new(),
         })
@@ -110,10 +91,8 @@ impl Gate {
     /// Changes the settings; what is under way stays.
     pub(crate) fn configure(&self, settings: StartSettings) {
         let mut state = self.lock();
-        if state.settings != settings {
-            state.bucket.set(&settings, Instant::now());
-            state.settings = settings;
-        }
+        state.gate.configure(settings.limits(), self.clock.now());
+        state.settings = settings;
         drop(state);
         self.news.notify_one();
     }
@@ -137,23 +116,16 @@ impl Gate {
     ) -> Entry {
         let since = Instant::now();
         let mut state = self.lock();
-        let by = match state.queue.held_before(function) {
-            Some(by) => by,
-            None => match state.verdict(function, need_bytes, since) {
-                None => {
-                    state.begin((function, instance), need_bytes, since);
-                    return Entry::Passed(self.permit(instance));
-                }
-                Some(by) => by,
-            },
-        };
-        let (admit, receiver) = oneshot::channel();
-        let ticket = Ticket {
+        let start = NewStart {
+            function,
             instance,
             need_bytes,
-            admit,
         };
-        state.queue.push(function, ticket, by);
+        let Some(by) = state.enter(start, self.clock.at(since), since) else {
+            return Entry::Passed(self.permit(instance));
+        };
+        let (admit, receiver) = oneshot::channel();
+        state.senders.insert(instance, admit);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         drop(state);
         self.news.notify_one();
@@ -170,13 +142,24 @@ impl Gate {
     /// Lets those begin that may by now.
     pub(crate) fn look(self: &Arc<Self>) -> Look {
         let mut state = self.lock();
-        let (admitted, look) = self.admit(&mut state, Instant::now());
+        let now = Instant::now();
+        let look = state.look(self.clock.at(now), now);
+        let admitted: Vec<_> = look
+            .admitted
+            .into_iter()
+            .filter_map(|id| Some((state.senders.remove(&id)?, self.permit(id))))
+            .collect();
+        let count = admitted.len() as u32;
+        self.waiting.fetch_sub(count, Ordering::Relaxed);
         drop(state);
         // Without the lock: a permit that nobody takes is given back, which locks.
         for (sender, permit) in admitted {
             drop(sender.send(permit));
         }
-        look
+        Look {
+            at: look.at.map(|at| self.clock.instant(at)),
+            short: look.short,
+        }
     }
 
     /// Something happened that may have made room.
@@ -199,17 +182,14 @@ impl Gate {
 
     /// The start of this function that would begin last.
     pub(crate) fn youngest(&self, function: u32) -> Option<InstanceId> {
-        let state = self.lock();
-        state.queue.last(function).map(|ticket| ticket.instance)
+        self.lock().gate.youngest(function)
     }
 
     /// A start need not begin any more.
     pub(crate) fn withdraw(&self, function: u32, instance: InstanceId) {
         let mut state = self.lock();
-        let withdrawn = state
-            .queue
-            .remove(function, |ticket| ticket.instance == instance);
-        if withdrawn.is_some() {
+        if state.gate.withdraw(function, instance) {
+            state.senders.remove(&instance);
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -219,60 +199,19 @@ impl Gate {
         if self.waiting.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let state = self.lock();
-        let (count, by) = state.queue.line(function)?;
-        Some(HeldStarts { count, by })
+        self.lock().gate.held(function)
     }
 
     /// What the function's starts lack, if they wait for memory.
     pub(crate) fn shortage(&self, function: u32) -> Option<Shortage> {
         let mut state = self.lock();
-        let (_, by) = state.queue.line(function)?;
-        let need = state.queue.first(function)?.need_bytes;
+        let by = state.gate.held(function)?.by;
+        let need = state.gate.next(function)?.need_bytes;
         let reserve = state.settings.memory_reserve_bytes;
         match by {
             HeldBy::Memory => state.memory.check(reserve, need, Instant::now()).err(),
             HeldBy::AtOnce | HeldBy::Rate => None,
         }
-    }
-
-    /// Takes everybody out of the queue who may begin; blocked lines keep their places.
-    fn admit(self: &Arc<Self>, state: &mut State, now: Instant) -> (Admitted, Look) {
-        let (mut admitted, mut look) = (Vec::new(), Look::default());
-        let mut place = 0;
-        state.queue.set_common(None);
-        while let Some((function, ticket)) = state.queue.at(place) {
-            let (need, instance) = (ticket.need_bytes, ticket.instance);
-            match state.verdict(function, need, now) {
-                None => {
-                    state.begin((function, instance), need, now);
-                    let ticket = state.queue.take(place);
-                    self.waiting.fetch_sub(1, Ordering::Relaxed);
-                    admitted.push((ticket.admit, self.permit(instance)));
-                    continue;
-                }
-                Some(HeldBy::Rate) => {
-                    state.queue.set_common(Some(HeldBy::Rate));
-                    look.by(state.bucket.next(now));
-                    break;
-                }
-                Some(HeldBy::AtOnce) => {
-                    state.queue.note(function, HeldBy::AtOnce);
-                    look.by(state.next_yield(now));
-                    if state.is_full() {
-                        state.queue.set_common(Some(HeldBy::AtOnce));
-                        break;
-                    }
-                }
-                Some(HeldBy::Memory) => {
-                    state.queue.note(function, HeldBy::Memory);
-                    look.by(now + MEMORY_LOOK);
-                    look.short = look.short.or(Some(function));
-                }
-            }
-            place += 1;
-        }
-        (admitted, look)
     }
 
     fn permit(self: &Arc<Self>, instance: InstanceId) -> Permit {
@@ -288,33 +227,18 @@ impl Gate {
 }
 
 impl State {
-    /// What is in the way of a start.
-    fn verdict(&mut self, function: u32, need_bytes: u64, now: Instant) -> Option<HeldBy> {
-        self.places.yield_overdue(self.settings.yield_after, now);
-        if !self.places.has_room(function, self.settings.at_once) {
-            return Some(HeldBy::AtOnce);
-        }
-        if !self.bucket.has_one(now) {
-            return Some(HeldBy::Rate);
-        }
+    fn enter(&mut self, start: NewStart, now: Timestamp, instant: Instant) -> Option<HeldBy> {
         let reserve = self.settings.memory_reserve_bytes;
-        let room = self.memory.check(reserve, need_bytes, now);
-        room.is_err().then_some(HeldBy::Memory)
+        let memory = &mut self.memory;
+        self.gate
+            .enter(start, now, |need| memory.take(reserve, need, instant))
     }
 
-    fn begin(&mut self, (function, instance): (u32, InstanceId), need_bytes: u64, now: Instant) {
-        self.bucket.take();
-        self.memory.promise(need_bytes, now);
-        self.places.begin(function, instance, now);
-    }
-
-    /// When the next one is to yield its place.
-    fn next_yield(&self, now: Instant) -> Instant {
-        self.places.oldest().unwrap_or(now) + self.settings.yield_after
-    }
-
-    fn is_full(&self) -> bool {
-        self.places.total() >= self.settings.at_once
+    fn look(&mut self, now: Timestamp, instant: Instant) -> stoker_core::Look {
+        let reserve = self.settings.memory_reserve_bytes;
+        let memory = &mut self.memory;
+        self.gate
+            .look(now, |need| memory.take(reserve, need, instant))
     }
 }
 
@@ -333,7 +257,7 @@ impl Drop for Queued {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.lock().places.end(self.instance);
+        self.gate.lock().gate.end(self.instance);
         if self.gate.waiting.load(Ordering::Relaxed) > 0 && self.gate.look().at.is_some() {
             self.gate.news.notify_one();
         }

@@ -50,7 +50,7 @@ fn promtool(arguments: &[&str], input: &str) {
 
 /// A port that nobody listens on, nor will: it is none that the kernel gives to clients, and claimed
 /// by a name that goes with this process.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static CLAIMS: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
     let claim = |port: &u16| {
         let name = format!("stoker-test-port-{port}");
@@ -126,8 +126,19 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
     gateway.get("/function/rests/pid").good();
     let told = gateway.wait_for_error(0, &["rests: "]);
     if told.contains("memory is short") {
-        wait_until("it is released", || {
-            exposition(admin).contains("stoker_memory_releases_total{function=\"rests\"")
+        let series = [
+            "stoker_memory_releases_total{function=\"rests\"",
+            "stoker_freezes_total{function=\"rests\"",
+            "stoker_thaw_duration_seconds_count{function=\"rests\"",
+        ];
+        wait_until("it is frozen, thawed and released", || {
+            let text = exposition(admin);
+            let told = series.iter().all(|series| text.contains(series));
+            if !told {
+                // One that is released before it stands still is neither frozen nor thawed.
+                gateway.get("/function/rests/pid").good();
+            }
+            told
         });
     }
     // While memory is short, spares are kept only for functions that are in use.

@@ -104,7 +104,9 @@ fn the_rest_of_a_manifest_stays() {
     let text = "name = \"f\"\ncommand = [\"x\"]\n[scaling]\nconcurrency = 4\nmax-scale = 9\n";
     std::fs::write(&path, text).unwrap();
     let function = changes("max-scale=3").apply(Some(&path)).unwrap();
-    let diff = changes("max-scale=3,concurrency=4,idle=5s,queue.max-waiters=2").diff(Some(&path));
+    // No instances at least is what holds anyway.
+    let some = "max-scale=3,concurrency=4,idle=5s,min-scale=0,queue.max-waiters=2";
+    let diff = changes(some).diff(Some(&path));
     std::fs::remove_dir_all(&directory).unwrap();
     let (_, lines) = diff.split_once("\n [").unwrap();
     assert_eq!(

@@ -214,6 +214,22 @@ pub(crate) const SCALING: &[Key<Draft>] = &[
          idling counts as dearer in proportion, even if more requests wait longer then. 0 for none.",
     ),
     key(
+        "start-price",
+        Value("5"),
+        Number(
+            Bounds {
+                min: 0.1,
+                above: false,
+                max: 1e4,
+            },
+            |d, v| {
+                d.scaling.start_price = v;
+            },
+        ),
+        "`goal`: the seconds of idling that a second of starting is worth: starting takes a CPU, \
+         idling memory only. With a higher price instances stay longer and start more rarely.",
+    ),
+    key(
         "max-starting",
         Else("`max-scale`"),
         Whole(1, 1000, |d, v| d.max_starting = Some(narrow(v))),

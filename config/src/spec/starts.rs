@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use stoker_core::StartLimits;
+
 /// How much is started at the same time, over all functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartsSpec {
@@ -17,4 +19,23 @@ pub struct StartsSpec {
     pub memory_reserve_bytes: u64,
     /// Idle instances of other functions make room for starts that wait for memory.
     pub evict_idle: bool,
+}
+
+impl StartsSpec {
+    /// What holds on a machine with so many processors (on this one if none) if the gateway file
+    /// says nothing.
+    pub fn preset(cores: Option<u32>) -> Self {
+        let cores = cores.unwrap_or_else(crate::gateway::cores);
+        crate::gateway::default_starts(cores)
+    }
+
+    /// What the gate of starts goes by.
+    pub fn limits(&self) -> StartLimits {
+        StartLimits {
+            at_once: self.at_once,
+            per_second: self.per_second,
+            burst: self.burst,
+            yield_after: self.yield_after,
+        }
+    }
 }

@@ -73,14 +73,17 @@ fn present(app: &App, entry: &Entry) -> Explanation {
     let mut explanation = now(&entry.spec.name, &explained, &entry.spec.scaling, time);
     explanation.at_us = scaler.record().unix_micros(time);
     let shadows = app.state.gateway.shadows();
-    explanation.shadow = shadows.get(&entry.spec.name).map(shadow);
+    let status = shadows.get(&entry.spec.name);
+    explanation.shadow = status.map(|status| shadow(status, entry));
     explanation
 }
 
 /// As programs see it.
-fn shadow(status: &ShadowStatus) -> ShadowInfo {
+fn shadow(status: &ShadowStatus, entry: &Entry) -> ShadowInfo {
+    let tried = Changes::of_shadow(&entry.spec.manifest);
     ShadowInfo {
         policy: status.policy.clone(),
+        changes: tried.map_or_else(|_| String::new(), |(_, changes)| changes.to_string()),
         seconds: status.age.as_secs_f64(),
         instances: status.shadow.instances,
         shadow: fare(&status.shadow),
@@ -102,9 +105,14 @@ fn fare(fare: &Fare) -> Outcome {
 }
 
 /// The last hour under other settings.
-fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactual, Problem> {
+pub(super) fn replayed(
+    app: &App,
+    entry: &Entry,
+    changes: &Changes,
+) -> Result<Counterfactual, Problem> {
     let spec = &entry.spec;
-    let state_dir = &app.state.gateway.snapshot().gateway.state_dir;
+    let snapshot = app.state.gateway.snapshot();
+    let state_dir = &snapshot.gateway.state_dir;
     let all = policies::active(state_dir, spec).and(changes);
     let changed = all.apply_to(spec).map_err(|errors| {
         let errors = errors.iter().map(ToString::to_string).collect();
@@ -113,7 +121,12 @@ fn replayed(app: &App, entry: &Entry, changes: &Changes) -> Result<Counterfactua
     let since = RecordSettings::ago(REPLAYED);
     let chunks = app.state.gateway.scaler().recorded(Some(&spec.name), since);
     let record = Recorded::new(chunks, &living(app, entry), since);
-    Ok(counterfactual((spec, &changed), changes, &record))
+    let starts = snapshot.gateway.starts.limits();
+    Ok(counterfactual(
+        (spec, &changed),
+        changes,
+        (&record, &starts),
+    ))
 }
 
 /// The instances, and when they were asked for.

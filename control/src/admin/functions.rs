@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::RouteSpec;
 use stoker_core::{FailureKind, InstanceState, PoolView, Standing, StartFailure, Timestamp};
@@ -12,8 +13,10 @@ use stoker_gateway::{Entry, Snapshot};
 use stoker_scaler::driver::{Endpoint, Prepared};
 use stoker_scaler::{Clock, FunctionView, InstanceStatus};
 
+use super::names::NamesQuery;
 use super::prepared::spares_of;
 use super::problem::{Problem, find};
+use super::query::query;
 use super::starts::phases;
 use super::{App, aside};
 use crate::explain::decision;
@@ -21,12 +24,17 @@ use crate::wire::{
     Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
 };
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    asked: Result<Query<NamesQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let names = query(asked)?.names()?;
     aside(move || {
         let snapshot = app.state.gateway.snapshot();
         let prepared = app.state.gateway.scaler().prepared();
         let entries = snapshot.functions.values();
         let list: Vec<_> = entries
+            .filter(|entry| names.has(&entry.spec.name))
             .map(|entry| summary(&snapshot, entry, &entry.function.view(), &prepared))
             .collect();
         Json(list).into_response()

@@ -9,7 +9,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
-use serde::de::DeserializeOwned;
 use stoker_gateway::{KeyError, KeyInfo, KeyScope, KeyStore, NewKey, Snapshot};
 
 use super::problem::{Kind, Problem, find};
@@ -32,7 +31,7 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<KeySumm
 pub(super) async fn create(State(app): State<Arc<App>>, body: Body) -> Result<Response, Problem> {
     let form = "send {\"scope\": \"function\", \"function\": \"NAME\", \"name\": \"ci\", \
                 \"expires_in\": 86400}, or the scope \"host\" or \"master\" without a function";
-    let wanted: KeyRequest = read(body, form).await?;
+    let wanted: KeyRequest = query::json_body(body, form).await?;
     let snapshot = app.state.gateway.snapshot();
     let scope = scope(&wanted, &snapshot, form)?;
     let name = wanted.name.unwrap_or_else(|| NAME.to_owned());
@@ -48,7 +47,7 @@ pub(super) async fn rotate(
     body: Body,
 ) -> Result<Response, Problem> {
     let form = "send {\"overlap\": 3600}, in seconds, or {}";
-    let wanted: RotationRequest = read(body, form).await?;
+    let wanted: RotationRequest = query::json_body(body, form).await?;
     let overlap = wanted.overlap.map_or(OVERLAP, Duration::from_secs);
     let limit = app.state.gateway.snapshot().gateway.access.keys;
     let keys = store(&app);
@@ -67,18 +66,6 @@ pub(super) async fn revoke(
 
 fn store(app: &App) -> Arc<KeyStore> {
     Arc::clone(app.state.gateway.keys())
-}
-
-/// An empty body asks for nothing special.
-async fn read<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
-    let body = query::body(body).await?;
-    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    serde_json::from_slice(text).map_err(|error| {
-        Problem::new(
-            Kind::BadRequest,
-            format!("the body is not valid ({error}); {form}"),
-        )
-    })
 }
 
 fn scope(wanted: &KeyRequest, snapshot: &Snapshot, form: &str) -> Result<KeyScope, Problem> {

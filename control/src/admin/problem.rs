@@ -1,5 +1,7 @@
 //! What went wrong, as problem documents (RFC 9457).
 
+use std::fmt;
+
 use axum::Json;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -23,6 +25,7 @@ pub(super) struct Problem {
 pub(super) enum Kind {
     BadRequest,
     Unauthorized,
+    Forbidden,
     UnknownRoute,
     UnknownFunction,
     UnknownKey,
@@ -38,6 +41,22 @@ pub(super) enum Kind {
     UpgradeFailed,
     Busy,
     PolicyConflict,
+    UnknownRevision,
+    UnknownAlias,
+    UnknownSecret,
+    UnknownCanary,
+    UnknownDeployment,
+    NotPublished,
+    FunctionConflict,
+    RevisionConflict,
+    PublishConflict,
+    RegistryFull,
+    InvalidPackage,
+    InvalidRevision,
+    UnsupportedMedia,
+    NoAnswer,
+    Unproven,
+    Unavailable,
     Internal,
 }
 
@@ -54,6 +73,11 @@ impl Problem {
     pub(super) fn with_errors(mut self, errors: Vec<String>) -> Self {
         self.errors = errors;
         self
+    }
+
+    /// Of the response.
+    pub(super) fn status(&self) -> StatusCode {
+        self.kind.status()
     }
 
     /// No such function, with those that may have been meant.
@@ -87,6 +111,16 @@ pub(super) fn find<'s>(
 }
 
 impl Kind {
+    /// Of the response.
+    pub(super) fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
+    /// In words.
+    pub(super) fn title(self) -> &'static str {
+        self.facts().2
+    }
+
     /// The last part of `type`, the status and the title.
     fn facts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
@@ -99,6 +133,11 @@ impl Kind {
                 "unauthorized",
                 StatusCode::UNAUTHORIZED,
                 "The admin token is missing or wrong",
+            ),
+            Kind::Forbidden => (
+                "forbidden",
+                StatusCode::FORBIDDEN,
+                "The token's role does not allow it",
             ),
             Kind::UnknownRoute => (
                 "not-found",
@@ -178,12 +217,60 @@ impl Kind {
                 StatusCode::CONFLICT,
                 "The policy cannot be changed like that",
             ),
-            _ => (
+            Kind::InvalidKey => (
                 "invalid-key",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "There cannot be such a key",
             ),
+            _ => self.registry_facts(),
         }
+    }
+
+    /// The same of those about what is published.
+    fn registry_facts(self) -> (&'static str, StatusCode, &'static str) {
+        let (name, status, title) = match self {
+            Kind::UnknownRevision => ("unknown-revision", 404, "There is no such revision"),
+            Kind::UnknownAlias => ("unknown-alias", 404, "There is no such alias"),
+            Kind::UnknownSecret => ("unknown-secret", 404, "There is no such secret"),
+            Kind::UnknownCanary => ("unknown-canary", 404, "There is no canary"),
+            Kind::UnknownDeployment => ("unknown-deployment", 404, "There is no such deployment"),
+            Kind::NotPublished => ("not-published", 404, "The function was not published"),
+            Kind::FunctionConflict => (
+                "function-conflict",
+                409,
+                "A function of files has this name",
+            ),
+            Kind::RevisionConflict => ("revision-conflict", 409, "The revisions do not allow it"),
+            Kind::PublishConflict => (
+                "publish-conflict",
+                409,
+                "The function is being published already",
+            ),
+            Kind::RegistryFull => ("registry-full", 409, "There is no room for more"),
+            Kind::InvalidPackage => ("invalid-package", 422, "The package is refused"),
+            Kind::Unproven => ("unproven", 422, "The package does not serve"),
+            Kind::Unavailable => ("unavailable", 503, "The registry cannot be used"),
+            Kind::UnsupportedMedia => (
+                "unsupported-media-type",
+                415,
+                "The body is of no type that is understood",
+            ),
+            Kind::NoAnswer => ("no-answer", 503, "The gateway could not be called"),
+            _ => ("invalid-revision", 422, "There cannot be such a thing"),
+        };
+        // All of these are statuses.
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (name, status, title)
+    }
+}
+
+/// What happened, with each thing that is wrong on a line of its own.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)?;
+        self.errors
+            .iter()
+            .try_for_each(|error| write!(f, "\n{error}"))
     }
 }
 
@@ -219,6 +306,7 @@ mod tests {
         let kinds = [
             Kind::BadRequest,
             Kind::Unauthorized,
+            Kind::Forbidden,
             Kind::UnknownRoute,
             Kind::UnknownFunction,
             Kind::UnknownKey,
@@ -234,6 +322,22 @@ mod tests {
             Kind::UpgradeFailed,
             Kind::Busy,
             Kind::PolicyConflict,
+            Kind::UnknownRevision,
+            Kind::UnknownAlias,
+            Kind::UnknownSecret,
+            Kind::UnknownCanary,
+            Kind::UnknownDeployment,
+            Kind::NotPublished,
+            Kind::FunctionConflict,
+            Kind::RevisionConflict,
+            Kind::PublishConflict,
+            Kind::RegistryFull,
+            Kind::InvalidPackage,
+            Kind::InvalidRevision,
+            Kind::UnsupportedMedia,
+            Kind::NoAnswer,
+            Kind::Unproven,
+            Kind::Unavailable,
             Kind::Internal,
         ];
         let names: std::collections::BTreeSet<_> =

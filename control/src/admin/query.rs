@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use stoker_config::parse_duration;
 
 use super::problem::{Kind, Problem};
@@ -19,42 +21,60 @@ const LINES_MOST: usize = 10_000;
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
 const WAIT_MOST: Duration = Duration::from_secs(300);
 
+/// A duration as people write it.
+const DURATION: &str = r"^[0-9]+(us|ms|s|m|h)$";
+
 /// Of a request for logs, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogsQuery {
+    /// So many of the last lines; 100 if left out.
+    #[schemars(with = "Option<u32>", range(max = 10_000))]
     lines: Option<String>,
+    /// Go on with what comes.
+    #[schemars(with = "Option<bool>")]
     follow: Option<String>,
 }
 
 /// Of an eviction, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EvictQuery {
+    /// How long to wait until they are gone, such as `5s`; at most five minutes, ten seconds if left
+    /// out.
+    #[schemars(regex(pattern = DURATION))]
     wait: Option<String>,
 }
 
 /// Of a request for starts, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StartsQuery {
+    /// Only those of this function.
     pub(super) function: Option<String>,
 }
 
 /// Of a request for an explanation, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExplainQuery {
+    /// As it was then: how long ago, such as `10m`, or a time such as `2026-11-21T19:30:00Z`.
     pub(super) at: Option<String>,
+    /// Also what other settings would have given in the last hour: `KEY=VALUE`, more after commas.
     pub(super) counterfactual: Option<String>,
 }
 
 /// Of a request for the record, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordQuery {
+    /// Only what happened to this function.
     pub(super) function: Option<String>,
+    /// Only what happened within this time, such as `1h`; all if left out.
+    #[schemars(regex(pattern = DURATION))]
     since: Option<String>,
+    /// `csv` or `jsonl`; `csv` if left out.
+    #[schemars(extend("enum" = ["csv", "jsonl"]))]
     format: Option<String>,
 }
 
@@ -149,12 +169,43 @@ pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
 
 /// The whole body, within bounds of length and time.
 pub(super) async fn body(body: Body) -> Result<Bytes, Problem> {
-    let read = axum::body::to_bytes(body, BODY_BYTES);
+    body_of(body, BODY_BYTES).await
+}
+
+/// What a body of JSON asks for; an empty one asks for nothing special. `form` says what is right.
+pub(super) async fn json_body<T: DeserializeOwned>(body: Body, form: &str) -> Result<T, Problem> {
+    json_body_of(body, form, BODY_BYTES).await
+}
+
+/// The same of at most so many bytes.
+pub(super) async fn json_body_of<T: DeserializeOwned>(
+    body: Body,
+    form: &str,
+    most_bytes: usize,
+) -> Result<T, Problem> {
+    let body = body_of(body, most_bytes).await?;
+    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(text)
+        .map_err(|error| bad(format!("the body is not valid ({error}); {form}")))
+}
+
+/// The same of something that no answer may repeat.
+pub(super) async fn secret_body<T: DeserializeOwned>(
+    body: Body,
+    form: &str,
+    most_bytes: usize,
+) -> Result<T, Problem> {
+    let body = body_of(body, most_bytes).await?;
+    serde_json::from_slice(&body).map_err(|_| bad(format!("the body is not valid; {form}")))
+}
+
+async fn body_of(body: Body, most_bytes: usize) -> Result<Bytes, Problem> {
+    let read = axum::body::to_bytes(body, most_bytes);
     match tokio::time::timeout(BODY_TIMEOUT, read).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(Problem::new(
             Kind::BodyTooLarge,
-            format!("the body has to arrive whole and be at most {BODY_BYTES} bytes long"),
+            format!("the body has to arrive whole and be at most {most_bytes} bytes long"),
         )),
         Err(_) => Err(Problem::new(
             Kind::RequestTimeout,

@@ -3,18 +3,27 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 
+use super::names::NamesQuery;
 use super::problem::Problem;
+use super::query::query;
 use super::{App, aside};
 use crate::wire::Stats;
 
-pub(super) async fn show(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    asked: Result<Query<NamesQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let names = query(asked)?.names()?;
     aside(move || {
+        let mut functions = app.state.gateway.stats();
+        functions.retain(|stats| names.has(&stats.function));
         let stats = Stats {
             since_ms: app.since_ms,
-            functions: app.state.gateway.stats(),
+            functions,
         };
         Json(stats).into_response()
     })

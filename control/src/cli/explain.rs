@@ -60,8 +60,9 @@ fn shown(explanation: &Explanation) -> String {
 
 fn shadowed(shadow: &ShadowInfo) -> String {
     let heading = format!(
-        "\n{} in the shadow, over the same requests since {}; it has {} instances now:\n",
+        "\n{} in the shadow with {}, over the same requests since {}; it has {} instances now:\n",
         shadow.policy,
+        shadow.changes,
         span_of(shadow.seconds),
         shadow.instances
     );

@@ -20,6 +20,7 @@ use crate::client::{ClientError, Target, segment};
 use crate::wire::{FunctionDetail, GatewayInfo};
 
 pub use place::listener;
+pub(crate) use place::own;
 
 /// For `--json`, which holds the whole answer; without it, answers are streamed.
 const JSON_BODY_BYTES: usize = 64 << 20;

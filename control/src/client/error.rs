@@ -44,6 +44,16 @@ pub enum ClientError {
     Foreign(serde_json::Error),
 }
 
+impl ClientError {
+    /// Whether it is that there is no such function.
+    pub(crate) fn is_unknown_function(&self) -> bool {
+        let ClientError::Problem(problem) = self else {
+            return false;
+        };
+        problem.kind.ends_with(":unknown-function")
+    }
+}
+
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

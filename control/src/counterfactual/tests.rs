@@ -20,6 +20,11 @@ fn request(end: u64, waited: Duration, service: Duration) -> Entry {
 }
 
 /// A request every 30 s, each of which found the same instance; the first one waited for it.
+/// No start is held.
+fn free() -> StartLimits {
+    StartLimits::default()
+}
+
 fn record() -> Recorded {
     let (start, service) = (Duration::from_millis(200), Duration::from_millis(100));
     let instance = InstanceId::new(1, 1);
@@ -68,7 +73,7 @@ fn what_happened_is_told_as_it_was() {
 #[test]
 fn the_settings_in_force_give_what_happened() {
     let record = record();
-    let replayed = outcome(&record.replay(spec("on-arrival")));
+    let replayed = outcome(&record.replay(spec("on-arrival"), &free()));
     let recorded = record.outcome();
     assert_eq!(replayed.starts, recorded.starts);
     assert_eq!(replayed.delayed, recorded.delayed);
@@ -79,7 +84,7 @@ fn the_settings_in_force_give_what_happened() {
 fn other_settings_equal_a_direct_replay() {
     let record = record();
     let brief = spec("on-arrival,idle-timeout=10s");
-    let replayed = record.replay(brief.clone());
+    let replayed = record.replay(brief.clone(), &free());
     // Every request finds no instance any more.
     assert_eq!((replayed.starts, replayed.delayed), (20, 20));
     let arrivals = record.rows.iter().map(|row| Arrival {
@@ -107,10 +112,13 @@ fn a_schedule_is_part_of_the_settings() {
                 min_scale: 3,
             }],
         };
-        let replayed = record.replay(Setup {
-            schedule,
-            ..spec("on-arrival")
-        });
+        let replayed = record.replay(
+            Setup {
+                schedule,
+                ..spec("on-arrival")
+            },
+            &free(),
+        );
         assert_eq!(replayed.starts, starts, "day {day}");
     }
 }
@@ -119,6 +127,6 @@ fn a_schedule_is_part_of_the_settings() {
 fn nothing_recorded_is_nothing() {
     let nothing = Recorded::new(Vec::new(), &[], 5);
     assert_eq!(nothing.outcome(), Outcome::default());
-    let replayed = nothing.replay(spec("on-arrival"));
+    let replayed = nothing.replay(spec("on-arrival"), &free());
     assert_eq!(replayed.calls, 0);
 }

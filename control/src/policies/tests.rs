@@ -53,7 +53,11 @@ fn a_policy_is_promoted_and_rolled_back() {
         spec.shadow.as_ref().map(|it| it.idle_timeout),
         Some(seconds(5))
     );
-    assert_eq!(history(state, &spec).unwrap().versions.len(), 1);
+    let first = history(state, &spec).unwrap().versions;
+    assert_eq!(first.len(), 1);
+    // It is as old as the manifest, and not as young as the question.
+    let written = std::fs::metadata(&spec.manifest).unwrap().modified();
+    assert_eq!(first[0].at_ms, unix_millis(written.unwrap()));
     assert!(roll_back(state, &spec).is_err());
 
     promote(state, &spec).unwrap();

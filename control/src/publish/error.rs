@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use stoker_package::PackageError;
 use stoker_registry::StoreError;
 
+use crate::build::BuildError;
+
 /// Why something was not published. Nothing has changed then.
 #[derive(Debug)]
 pub enum PublishError {
@@ -98,7 +100,7 @@ impl fmt::Display for PublishError {
             Self::Manifest(errors) => {
                 write!(f, "function.toml is not valid: {}", errors.join("; "))
             }
-            Self::Build(why, _) => write!(f, "the package was not built: {why}"),
+            Self::Build(why, _) => write!(f, "the package could not be built: {why}"),
             Self::Unproven(why, _) => write!(f, "the function does not serve: {why}"),
             Self::Files(errors) => write!(
                 f,
@@ -132,6 +134,16 @@ impl From<StoreError> for PublishError {
 impl From<io::Error> for PublishError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<BuildError> for PublishError {
+    fn from(error: BuildError) -> Self {
+        let (why, output) = match error {
+            BuildError::Failed { how, output } => (format!("the build {how}"), output),
+            other => (other.to_string(), String::new()),
+        };
+        Self::Build(why, output.lines().map(str::to_owned).collect())
     }
 }
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use stoker_config::{FunctionSpec, MANIFEST};
+use stoker_config::{FunctionSpec, PackagesSpec};
 use stoker_gateway::Snapshot;
-use stoker_package::{Kind, Limits, Summary, check_and_unpack};
+use stoker_package::{Kind, Limits, Summary, check_and_unpack, sync_tree};
 use stoker_registry::{
     ArchiveKind, Incoming, NewRevision, Package, Pin, Registry, Revision, StoreError,
 };
 use tokio::task::spawn_blocking;
 
 use super::{Proof, PublishError, PublishOptions, Published, Publisher, check, prove};
+use crate::build::build;
 use crate::deployments::dress;
 
 /// Publishes the archive of `incoming`.
@@ -28,10 +29,17 @@ pub(super) async fn publish(
     }
     let snapshot = publisher.gateway.snapshot();
     check::name(name, &snapshot)?;
-    let (aside, owned) = (Arc::clone(&registry), name.to_owned());
-    let candidate =
-        blocking(move || Candidate::keep(&aside, (&owned, incoming), &snapshot)).await?;
+    let (aside, seen) = (Arc::clone(&registry), Arc::clone(&snapshot));
+    let owned = name.to_owned();
+    let unpacked = blocking(move || Unpacked::check(&aside, (&owned, incoming), &seen)).await?;
+    let build = match unpacked.is_kept {
+        true => None,
+        false => build(&snapshot.gateway, &unpacked.spec, &unpacked.incoming.tree()).await?,
+    };
+    let (aside, built) = (Arc::clone(&registry), build.is_some());
+    let candidate = blocking(move || unpacked.keep(&aside, &snapshot, built)).await?;
     let result = finish(publisher, &registry, (name, &candidate), options).await;
+    let result = result.map(|published| Published { build, ..published });
     if result.is_err() {
         // What cannot be removed now is removed when old revisions are collected.
         let aside = Arc::clone(&registry);
@@ -80,6 +88,7 @@ async fn finish(
         revision,
         files: candidate.summary.files,
         total_bytes: candidate.summary.total_bytes,
+        build: None,
         proved,
         hindered,
     })
@@ -92,6 +101,20 @@ fn unserved(publisher: &Publisher, revision: &Revision) -> Option<String> {
     (!known).then(|| "it was left out, for a reason that is in the gateway's log".to_owned())
 }
 
+/// A package that was checked, in a place that goes with this.
+struct Unpacked {
+    incoming: Incoming,
+    package: Package,
+    summary: Summary,
+    manifest: String,
+    /// With its code in `incoming`.
+    spec: FunctionSpec,
+    /// The same package was published before, and its code is there.
+    is_kept: bool,
+    /// From here on nobody removes what has its digest.
+    pin: Pin,
+}
+
 /// A package whose files are on disk for good, and which no revision names yet.
 struct Candidate {
     package: Package,
@@ -102,12 +125,12 @@ struct Candidate {
     _pin: Pin,
 }
 
-impl Candidate {
-    fn keep(
-        registry: &Arc<Registry>,
+impl Unpacked {
+    fn check(
+        registry: &Registry,
         (name, incoming): (&str, Incoming),
         snapshot: &Snapshot,
-    ) -> Result<Candidate, PublishError> {
+    ) -> Result<Unpacked, PublishError> {
         let most = snapshot.gateway.registry.max_bytes;
         let archive = incoming.archive();
         let bytes = archive.metadata()?.len();
@@ -116,23 +139,56 @@ impl Candidate {
             return Err(PublishError::Full(most));
         }
         let tree = incoming.tree();
-        let summary = check_and_unpack(&archive, &tree, &Limits::default())?;
+        let summary = check_and_unpack(&archive, &tree, &limits(&snapshot.gateway.packages))?;
         let manifest = check::manifest(&tree)?;
-        check::function((name, &tree), &manifest, snapshot)?;
+        let spec = check::function((name, &tree), &manifest, snapshot)?;
         let package = package(&summary)?;
         let pin = files.pin(package.digest);
-        files.keep_package(&incoming, &package)?;
-        files.keep_code(&incoming, package.digest)?;
-        let code = files.code(package.digest);
-        let spec = check::function((name, &code), &manifest, snapshot)?;
-        debug_assert!(spec.manifest == code.join(MANIFEST));
-        Ok(Candidate {
+        Ok(Unpacked {
+            is_kept: files.code(package.digest).is_dir(),
+            incoming,
             package,
             summary,
             manifest,
             spec,
-            _pin: pin,
+            pin,
         })
+    }
+
+    fn keep(
+        self,
+        registry: &Registry,
+        snapshot: &Snapshot,
+        built: bool,
+    ) -> Result<Candidate, PublishError> {
+        if built {
+            // What was unpacked is on disk; what was built may not be.
+            sync_tree(&self.incoming.tree())?;
+        }
+        let (files, digest) = (registry.files(), self.package.digest);
+        files.keep_package(&self.incoming, &self.package)?;
+        files.keep_code(&self.incoming, digest)?;
+        let place = (&*self.spec.name, &*files.code(digest));
+        Ok(Candidate {
+            spec: check::function(place, &self.manifest, snapshot)?,
+            package: self.package,
+            summary: self.summary,
+            manifest: self.manifest,
+            _pin: self.pin,
+        })
+    }
+}
+
+/// What a package may come to.
+fn limits(spec: &PackagesSpec) -> Limits {
+    Limits {
+        archive_bytes: spec.archive_bytes,
+        total_bytes: spec.total_bytes,
+        ratio: spec.ratio,
+        entries: spec.entries,
+        path_bytes: spec.path_bytes,
+        depth: spec.depth,
+        file_bytes: spec.file_bytes,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
-use stoker_core::{ScaleSpec, Timestamp};
+use stoker_core::{ScaleSpec, StartLimits, Timestamp};
 use stoker_gateway::{Entry, Fare, ShadowStatus};
 use stoker_lab::{Arrival, Engine, Setup, World};
 use stoker_scaler::record::{Chunk, What};
@@ -17,6 +17,7 @@ const BEHIND: Duration = Duration::from_secs(5);
 /// One policy that is tried.
 pub(super) struct Trial {
     setup: Setup,
+    starts: StartLimits,
     live_spec: Arc<ScaleSpec>,
     engine: Engine,
     function: u32,
@@ -49,16 +50,22 @@ struct Live {
 
 impl Trial {
     /// Begins at a time, in microseconds since 1970.
-    pub(super) fn new(setup: Setup, live: &Arc<ScaleSpec>, now: u64) -> Trial {
+    pub(super) fn new(
+        (setup, starts): (Setup, &StartLimits),
+        live: &Arc<ScaleSpec>,
+        now: u64,
+    ) -> Trial {
         let mut engine = Engine::new(World {
             tail: Duration::ZERO,
             begin: SystemTime::UNIX_EPOCH + Duration::from_micros(now),
+            starts: Some(starts.clone()),
             ..World::default()
         });
         let function = engine.add("function", setup.clone());
         let waits = Histogram::new_with_bounds(1, 3_600_000_000, 3);
         Trial {
             setup,
+            starts: starts.clone(),
             live_spec: Arc::clone(live),
             engine,
             function,
@@ -76,7 +83,7 @@ impl Trial {
     }
 
     /// Whether it tries what the function's manifest says, beside the settings in force.
-    pub(super) fn is_of(&self, entry: &Entry) -> bool {
+    pub(super) fn is_of(&self, entry: &Entry, starts: &StartLimits) -> bool {
         let Setup {
             spec,
             patience,
@@ -84,7 +91,8 @@ impl Trial {
             ..
         } = &self.setup;
         let now = &entry.spec;
-        now.shadow.as_ref() == Some(spec)
+        self.starts == *starts
+            && now.shadow.as_ref() == Some(spec)
             && now.scaling == self.live_spec
             && now.timeouts.queue == *patience
             && now.schedule == *schedule

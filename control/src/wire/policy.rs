@@ -1,9 +1,10 @@
 //! The policies that a function had.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The policies that a function had, apart from the versions of its program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyHistory {
     /// Its name.
     pub function: String,
@@ -12,13 +13,13 @@ pub struct PolicyHistory {
 }
 
 /// One policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyVersion {
     /// From 1.
     pub number: u32,
     /// Since when it is in force, in milliseconds since 1970.
     pub at_ms: u64,
-    /// `manifest`, `promoted` or `rolled-back`.
+    /// `manifest`, `promoted`, `set` or `rolled-back`.
     pub source: String,
     /// The earlier version that it is, if it was rolled back to.
     pub of: Option<u32>,

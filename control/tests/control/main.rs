@@ -6,6 +6,7 @@
 )]
 
 mod api;
+mod build;
 mod cli;
 mod driver;
 mod keys;
@@ -13,6 +14,8 @@ mod leaving;
 mod listeners;
 mod logs;
 mod operate;
+mod publish;
 mod reload;
+mod roles;
 mod tree;
 mod world;

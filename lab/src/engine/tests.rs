@@ -3,7 +3,7 @@ use std::time::Duration;
 use stoker_config::{Changes, ScheduleSpec, WindowSpec};
 
 use crate::{Arrival, Engine, Report, Setup, Times, World, replay};
-use stoker_core::Timestamp;
+use stoker_core::{StartLimits, Timestamp};
 
 /// As a command line has it.
 fn setup(text: &str) -> Setup {
@@ -248,6 +248,72 @@ fn a_schedule_that_begins_again_and_again_ends() {
     assert_eq!(report.starts, 4);
 }
 
+/// A world in which so many start at once.
+fn gated(at_once: u32) -> World {
+    let starts = StartLimits {
+        at_once,
+        ..StartLimits::default()
+    };
+    World {
+        starts: Some(starts),
+        ..World::default()
+    }
+}
+
+fn play(world: World, text: &str, calls: &[Arrival]) -> Report {
+    let mut engine = Engine::new(world);
+    engine.add("f", setup(text));
+    for arrival in calls {
+        engine.feed(*arrival);
+    }
+    engine.finish()
+}
+
+/// One at a time, of 20 ms each. The first instance is free again at 35 ms and takes the second call;
+/// the second one takes the third at 40 ms, and the third start never begins.
+#[test]
+fn a_start_that_waits_at_the_gate_is_given_up_when_nobody_needs_it() {
+    let calls = [call(0, 15), call(0, 100), call(0, 10)];
+    let report = play(gated(1), "on-arrival,idle=1s", &calls);
+    assert_eq!((report.starts, report.served), (2, 3));
+    assert_eq!((report.peak_instances, report.cold), (2, 3));
+    is(report.wait.max, 0.04);
+    // In use from 0 to 135 ms and from 20 to 50 ms: what waits at the gate costs nothing.
+    is(report.instance_seconds, 0.135 + 0.03 + 2.0 * 1.01);
+    let free = play(World::default(), "on-arrival,idle=1s", &calls);
+    assert_eq!((free.starts, free.peak_instances), (3, 3));
+}
+
+/// It takes longer than a second, so that the next one begins beside it.
+#[test]
+fn a_start_that_takes_long_leaves_its_place_to_another() {
+    let slow = |millis| Arrival {
+        start: Some(Duration::from_millis(5_000)),
+        ..call(millis, 10_000)
+    };
+    let report = play(gated(1), "on-arrival,idle=1s", &[slow(0), slow(0)]);
+    assert_eq!(report.starts, 2);
+    is(report.wait.max, 6.0);
+}
+
+/// Two per second after a burst of one.
+#[test]
+fn the_rate_of_starts_is_held() {
+    let starts = StartLimits {
+        per_second: 2,
+        burst: 1,
+        ..StartLimits::default()
+    };
+    let world = World {
+        starts: Some(starts),
+        ..World::default()
+    };
+    let calls = [call(0, 10_000), call(0, 10_000), call(0, 10_000)];
+    let report = play(world, "on-arrival,idle=1s", &calls);
+    assert_eq!(report.starts, 3);
+    about(Some(report.wait.max), 1.02);
+}
+
 mod properties {
     use proptest::prelude::*;
 
@@ -268,12 +334,8 @@ mod properties {
         })
     }
 
-    fn play(calls: &[Arrival], text: &str, millicpus: Option<u32>, seed: u64) -> Report {
-        let world = World {
-            seed,
-            millicpus,
-            ..World::default()
-        };
+    fn play(calls: &[Arrival], text: &str, world: &World) -> Report {
+        let world = world.clone();
         let mut engine = Engine::new(world);
         for name in ["a", "b", "c"] {
             let start = "lognormal(200ms,1)".parse::<Times>().unwrap();
@@ -304,10 +366,18 @@ mod properties {
             policy in prop::sample::select(stoker_config::policies()),
             rest in prop::sample::select(vec!["", ",max-scale=1", ",concurrency=3", ",max-waiters=2"]),
             millicpus in prop::option::of(200_u32..3_000),
+            starts in prop::option::of((1_u32..5, prop::sample::select(vec![1, 5, 100]))),
             seed: u64,
         ) {
             let text = format!("{policy}{rest}");
-            let report = play(&calls, &text, millicpus, seed);
+            let starts = starts.map(|(at_once, per_second)| StartLimits {
+                at_once,
+                per_second,
+                burst: 1,
+                ..StartLimits::default()
+            });
+            let world = World { seed, millicpus, starts, ..World::default() };
+            let report = play(&calls, &text, &world);
             prop_assert_eq!(report.calls, calls.len() as u64);
             prop_assert_eq!(report.calls, report.served + report.refused);
             prop_assert!(report.cold <= report.delayed && report.delayed <= report.served);
@@ -317,7 +387,7 @@ mod properties {
             let alive: f64 = report.timeline.instances.iter().sum();
             let alive = alive * report.timeline.width_seconds;
             prop_assert!((alive - report.instance_seconds).abs() < 1e-3 * alive.max(1.0));
-            prop_assert_eq!(&play(&calls, &text, millicpus, seed), &report);
+            prop_assert_eq!(&play(&calls, &text, &world), &report);
         }
     }
 }

@@ -12,6 +12,7 @@ mod policy;
 mod pool;
 pub mod sim;
 mod spec;
+mod starts;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -30,4 +31,5 @@ pub use pool::{
     PoolView, Record, Standing, Violation,
 };
 pub use spec::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
+pub use starts::{Gate, HeldBy, HeldStarts, Look, NewStart, StartLimits};
 pub use time::Timestamp;

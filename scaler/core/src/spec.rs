@@ -98,6 +98,8 @@ pub struct ScaleSpec {
     /// Idle instance-seconds for 100 busy ones above which fewer are kept, whatever that does to the
     /// waits; zero for no such bound. `goal` only.
     pub max_idle_percentage: f64,
+    /// Seconds of idling that a second of starting is worth, more than zero. `goal` only.
+    pub start_price: f64,
     /// At most this many instances of the function starting at once, at least 1.
     pub max_starting: u32,
     /// At most this many requests waiting.

@@ -52,7 +52,10 @@ impl<C: Send + 'static> Function<C> {
             waited,
         });
         let permit = permit?;
-        self.forgo(instance.id());
+        if !self.forgo(instance.id()) {
+            let now = self.shared.clock.now();
+            self.lock().recorder.admitted(instance.id(), now);
+        }
         Ok((permit, waited))
     }
 

@@ -194,6 +194,10 @@ fn adopt(shared: &Shared, observed: Observed, ready: bool, pipes: Vec<OwnedFd>) 
     };
     let expected = shared.table.is_expected(id);
     if !shared.table.receive(id, entry) {
+        // It was handed over when its gateway died, before it was asked for.
+        if ready && shared.table.is_running(id) {
+            shared.table.add_listed(observed);
+        }
         return;
     }
     if shared.table.begin_reading(id) {

@@ -194,6 +194,14 @@ impl Table {
             .is_some_and(|entry| matches!(entry.phase, Phase::Expected))
     }
 
+    /// Whether it runs and is this gateway's.
+    pub(super) fn is_running(&self, id: InstanceId) -> bool {
+        self.lock()
+            .entries
+            .get(&id)
+            .is_some_and(|entry| matches!(entry.phase, Phase::Running))
+    }
+
     /// Whether its output is to be read here, which is so once.
     pub(super) fn begin_reading(&self, id: InstanceId) -> bool {
         match self.lock().entries.get_mut(&id) {

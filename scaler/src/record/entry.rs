@@ -33,9 +33,9 @@ pub enum What {
     Started {
         /// Which.
         instance: InstanceId,
-        /// Since it was asked for.
+        /// Since it was asked for or, if the gate of starts held it, since that let it begin.
         took: Duration,
-        /// Why it was.
+        /// Why it was asked for.
         cause: StartCause,
     },
     /// An instance did not come up.

@@ -35,7 +35,9 @@ pub struct LifeView {
 
 #[derive(Debug)]
 struct Life {
-    created: Timestamp,
+    /// When it was asked for or, if the gate of starts held it, when that let it begin: what there
+    /// is only from then on.
+    begun: Timestamp,
     view: LifeView,
     /// It gave no slot back yet.
     fresh: bool,
@@ -77,7 +79,7 @@ impl Lives {
     pub(super) fn begin(&mut self, id: InstanceId, cause: Option<StartCause>, now: Timestamp) {
         let fresh = cause.is_some();
         let life = Life {
-            created: now,
+            begun: now,
             view: LifeView {
                 cause,
                 decision: self.told.clone().filter(|_| fresh),
@@ -92,7 +94,14 @@ impl Lives {
         }
     }
 
-    /// It runs; when it was asked for and why, unless that is known already.
+    /// The gate of starts let it begin, for which it had to wait.
+    pub(super) fn admitted(&mut self, id: InstanceId, now: Timestamp) {
+        if let Some(life) = self.lives.get_mut(&id) {
+            life.begun = now;
+        }
+    }
+
+    /// It runs; when its start began and why, unless that is known already.
     pub(super) fn up(&mut self, id: InstanceId, now: Timestamp) -> Option<(Timestamp, StartCause)> {
         let life = self.lives.get_mut(&id)?;
         if life.view.up.is_some() {
@@ -102,7 +111,7 @@ impl Lives {
         self.last_up = self.last_up.max(now);
         self.recent.truncate(RECENT - 1);
         self.recent.push_front((id, now));
-        Some((life.created, life.view.cause.unwrap_or_default()))
+        Some((life.begun, life.view.cause.unwrap_or_default()))
     }
 
     /// When a request that got its slot at `granted` could be served: later, if its instance was
@@ -147,10 +156,10 @@ impl Lives {
         }
     }
 
-    /// It is gone; when it was asked for, and whether its end was wished.
+    /// It is gone; when it began, and whether its end was wished.
     pub(super) fn end(&mut self, id: InstanceId) -> Option<(Timestamp, bool)> {
         let life = self.lives.remove(&id)?;
         self.fresh -= usize::from(life.fresh);
-        Some((life.created, life.view.ending.is_some()))
+        Some((life.begun, life.view.ending.is_some()))
     }
 }

@@ -228,6 +228,11 @@ impl Recorder {
         }
     }
 
+    /// The gate of starts lets an instance begin that it held.
+    pub(crate) fn admitted(&mut self, instance: InstanceId, now: Timestamp) {
+        self.noted().lives.admitted(instance, now);
+    }
+
     /// An instance is known to run.
     pub(crate) fn up(&mut self, instance: InstanceId, now: Timestamp) {
         if let Some((created, cause)) = self.noted().lives.up(instance, now) {

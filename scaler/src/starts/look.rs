@@ -10,10 +10,3 @@ pub(crate) struct Look {
     /// The first function that waits for memory which others may be asked to leave.
     pub(crate) short: Option<u32>,
 }
-
-impl Look {
-    /// No later than then.
-    pub(super) fn by(&mut self, at: Instant) {
-        self.at = Some(self.at.map_or(at, |earlier| earlier.min(at)));
-    }
-}

@@ -102,6 +102,15 @@ impl Memory {
         }
     }
 
+    /// Promises so much to a start, if it can be had.
+    pub(super) fn take(&mut self, reserve: u64, need: u64, now: Instant) -> bool {
+        let fits = self.check(reserve, need, now).is_ok();
+        if fits {
+            self.promise(need, now);
+        }
+        fits
+    }
+
     /// A start begins that takes so much, soon.
     pub(super) fn promise(&mut self, bytes: u64, now: Instant) {
         if bytes > 0 {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use stoker_core::StartLimits;
+
 /// What the machine may be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartSettings {
@@ -20,16 +22,29 @@ pub struct StartSettings {
     pub yield_after: Duration,
 }
 
+impl StartSettings {
+    /// Those that have nothing to do with memory.
+    pub fn limits(&self) -> StartLimits {
+        StartLimits {
+            at_once: self.at_once,
+            per_second: self.per_second,
+            burst: self.burst,
+            yield_after: self.yield_after,
+        }
+    }
+}
+
 impl Default for StartSettings {
     /// Nothing is held.
     fn default() -> Self {
+        let limits = StartLimits::default();
         StartSettings {
-            at_once: u32::MAX,
-            per_second: u32::MAX,
-            burst: u32::MAX,
+            at_once: limits.at_once,
+            per_second: limits.per_second,
+            burst: limits.burst,
             memory_reserve_bytes: 0,
             evict_idle: false,
-            yield_after: Duration::from_secs(1),
+            yield_after: limits.yield_after,
         }
     }
 }

@@ -9,7 +9,7 @@ use stoker_scaler::handover::{Estate, FunctionEstate};
 use stoker_scaler::process::ProcessSettings;
 use stoker_scaler::spawner::join_as_heir;
 
-use crate::adopting::adopting;
+use crate::adopting::{adopting, next};
 use crate::support::*;
 
 /// Starts that are on their way before the last word about the instance.
@@ -61,16 +61,9 @@ fn is_stopped(pid: Pid) -> bool {
     stat.rsplit_once(") ").unwrap().1.starts_with('T')
 }
 
-/// The spawner serves its links in turn, so the heir's word comes before that of the former gateway,
-/// which waits behind starts. By that alone the instance would be one whose start was not finished.
-#[tokio::test]
-async fn what_the_former_gateway_said_before_is_heard_first() {
-    let process = ProcessSettings {
-        observe: false,
-        ..ports(2)
-    };
-    let bench = Bench::with(adopting(), process);
-    let heir = heir(&bench);
+/// Has an instance report that it listens while the spawner stands still, behind many starts; the
+/// spawner's process, and the instance's.
+async fn reported_behind_starts(bench: &Bench) -> (Pid, Option<u32>) {
     let gate = bench.settings.state_dir.join("gate");
     let wait = format!(
         "import os, socket, time\nprint('up')\n\
@@ -98,14 +91,68 @@ async fn what_the_former_gateway_said_before_is_heard_first() {
         begun.expect("there is a socket");
     }
     std::fs::write(gate, "").unwrap();
-    let started = start.await.expect("it listens");
+    (spawner, start.await.expect("it listens").pid)
+}
 
+/// Without the observer, for that is the spawner, which is to stand still.
+fn probing() -> ProcessSettings {
+    ProcessSettings {
+        observe: false,
+        ..ports(2)
+    }
+}
+
+/// The spawner serves its links in turn, so the heir's word comes before that of the former gateway,
+/// which waits behind starts. By that alone the instance would be one whose start was not finished.
+#[tokio::test]
+async fn what_the_former_gateway_said_before_is_heard_first() {
+    let bench = Bench::with(adopting(), probing());
+    let heir = heir(&bench);
+    let (spawner, pid) = reported_behind_starts(&bench).await;
     let estate = estate();
     let go_on = async { kill_process(spawner, Signal::CONT).unwrap() };
     let (taken, ()) = tokio::join!(heir.driver.take(&estate), go_on);
     let taken: Vec<_> = taken.unwrap().iter().map(|it| (it.id, it.pid)).collect();
-    assert_eq!(taken, [(id(1), started.pid)]);
-    assert!(started.pid.is_some_and(runs), "it was not killed");
+    assert_eq!(taken, [(id(1), pid)]);
+    assert!(pid.is_some_and(runs), "it was not killed");
     heir.driver.detach().await;
     bench.finish().await;
+}
+
+/// The first answer that cannot be sent tells the spawner that its gateway is dead; what that gateway
+/// had said before counts all the same.
+#[tokio::test]
+async fn the_last_words_of_a_gateway_that_was_killed_are_heard() {
+    let bench = Bench::with(adopting(), probing());
+    let (spawner, pid) = reported_behind_starts(&bench).await;
+    // First of all the next one has the former one hang up.
+    let go_on = async { kill_process(spawner, Signal::CONT).unwrap() };
+    let (next, ()) = tokio::join!(next(bench), go_on);
+    let adopted = next.driver.adopt().await;
+    let first = adopted.iter().find(|observed| observed.id == id(1));
+    assert_eq!(first.map(|observed| observed.pid), Some(pid));
+    assert!(pid.is_some_and(runs), "it was not killed");
+    next.finish().await;
+}
+
+/// A gateway that is killed after its last word leaves its instances to its heir twice: the spawner
+/// hands them over, and the heir asks for them.
+#[tokio::test]
+async fn what_was_handed_over_already_is_found_when_it_is_asked_for() {
+    let bench = Bench::with(adopting(), ports(1));
+    let sleeper = spec(SocketKind::Inherit, &["sleep", "100"]);
+    let started = bench.start(1, sleeper).await.expect("it is executed");
+    let heir = heir(&bench);
+    bench.driver.detach().await;
+    let handed = heir.driver.observed().await;
+    assert_eq!((handed.id, handed.pid), (id(1), started.pid));
+
+    let taken = heir
+        .driver
+        .take(&estate())
+        .await
+        .expect("the spawner lives");
+    let taken: Vec<_> = taken.iter().map(|it| (it.id, it.pid)).collect();
+    assert_eq!(taken, [(id(1), started.pid)]);
+    heir.finish().await;
 }

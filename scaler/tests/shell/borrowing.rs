@@ -79,6 +79,40 @@ async fn until(function: &Arc<Function>, what: impl Fn(&Arc<Function>) -> bool) 
     .await;
 }
 
+/// The spawner hands over what a killed gateway had, also what its heir has asked for.
+#[tokio::test]
+async fn an_instance_that_was_inherited_is_not_adopted_too() {
+    let mut world = World::new().await;
+    let function = world.register(spec());
+    drop(world.proven(&function).await);
+    let (socket, _former) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let (to_former, _from_former) = channel(socket).unwrap();
+    let estate = world.scaler.freeze();
+    let (id, _) = estate.functions[0].instances().next().unwrap();
+    let (driver, _calls) = Fake::new(Vec::new());
+    let settings = ScalerSettings {
+        driver: driver.clone(),
+        runtime: Handle::current(),
+        notices: Arc::new(|_, _| {}),
+        stop_grace: SOON,
+    };
+    let living = vec![observed(id, "f", "one")];
+    let clock = world.scaler.clock();
+    let (scaler, _session) = Scaler::succeed(settings, clock, (estate, living), to_former);
+    driver.hand(observed(id, "f", "one"));
+    settle().await;
+    let there = scaler.register(launch("f", "one"), spec());
+    let instances = there.view().pool.instances;
+    assert_eq!(instances.len(), 1, "{instances:?}");
+    assert_eq!(at_once(&there).unwrap().instance().id(), id);
+}
+
 #[tokio::test]
 async fn failures_on_both_sides_of_a_takeover_set_an_instance_aside() {
     let mut world = World::new().await;

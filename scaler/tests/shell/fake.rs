@@ -21,6 +21,9 @@ pub(crate) struct Fake {
     observed: Mutex<Vec<Observed>>,
     starts: mpsc::UnboundedSender<Starting>,
     stops: mpsc::UnboundedSender<Stopped>,
+    /// Handed over after all others.
+    late: mpsc::UnboundedSender<Observed>,
+    handed: tokio::sync::Mutex<mpsc::UnboundedReceiver<Observed>>,
     exits: mpsc::UnboundedSender<Exit>,
     coming: tokio::sync::Mutex<mpsc::UnboundedReceiver<Exit>>,
     /// What was done about the CPU and the memory of instances, in order.
@@ -82,6 +85,7 @@ impl Fake {
         let (starts, asked) = mpsc::unbounded_channel();
         let (stops, stopped) = mpsc::unbounded_channel();
         let (exits, coming) = mpsc::unbounded_channel();
+        let (late, handed) = mpsc::unbounded_channel();
         let fake = Fake {
             automatic: AtomicBool::new(false),
             fails: Mutex::new(Box::new(|| false)),
@@ -89,6 +93,8 @@ impl Fake {
             observed: Mutex::new(observed),
             starts,
             stops,
+            late,
+            handed: tokio::sync::Mutex::new(handed),
             exits,
             coming: tokio::sync::Mutex::new(coming),
             frosts: Mutex::default(),
@@ -124,6 +130,11 @@ impl Fake {
     pub(crate) fn report(&self, id: InstanceId, detail: &str) {
         let failure = failure(detail);
         self.exits.send(Exit { id, failure }).unwrap();
+    }
+
+    /// A former gateway left this instance after all others.
+    pub(crate) fn hand(&self, observed: Observed) {
+        self.late.send(observed).unwrap();
     }
 
     /// From now on instances cannot be frozen.
@@ -232,6 +243,10 @@ impl Driver for Fake {
 
     fn exited(&self) -> BoxFuture<'_, Exit> {
         Box::pin(async { self.coming.lock().await.recv().await.unwrap() })
+    }
+
+    fn observed(&self) -> BoxFuture<'_, Observed> {
+        Box::pin(async { self.handed.lock().await.recv().await.unwrap() })
     }
 }
 

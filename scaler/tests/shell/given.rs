@@ -64,6 +64,7 @@ pub(crate) fn spec() -> ScaleSpec {
         histogram_range: Duration::from_secs(14_400),
         wait_p99: Duration::from_millis(50),
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         max_starting: 4,
         max_waiters: 1000,
         admission: Admission::Off,

@@ -27,6 +27,11 @@ pub(super) fn target(gateway: &GatewayInfo, client: &Client) -> Result<Target, F
         })
 }
 
+/// The first of this gateway's own addresses for plain HTTP, written as a list shows them.
+pub(crate) fn own<'l>(mut listen: impl Iterator<Item = &'l String>) -> Option<Target> {
+    listen.find_map(|address| reach(address.parse().ok()?, None))
+}
+
 /// Where the gateway can be reached by plain HTTP from here: the path of a socket, or
 /// `http://HOST:PORT`.
 ///

@@ -45,7 +45,11 @@ fn entries() -> Vec<Entry> {
 fn another_policy_is_tried_over_the_same_requests() {
     let entries = entries();
     let brief = spec("on-arrival,idle-timeout=5s");
-    let mut trial = Trial::new(Setup::new(brief), &spec("on-arrival"), SECOND);
+    let mut trial = Trial::new(
+        (Setup::new(brief), &StartLimits::default()),
+        &spec("on-arrival"),
+        SECOND,
+    );
     // The chunk grows from look to look, as those do that are still written.
     for (count, now) in [(0, 5), (2, 12), (4, 31), (7, 70), (7, 80)] {
         let chunk = Chunk::of("f", "r", SECOND, &entries[..count]);
@@ -81,7 +85,11 @@ fn a_schedule_is_part_of_what_is_tried() {
             schedule: always(day),
             ..Setup::new(spec("on-arrival,idle-timeout=5s"))
         };
-        let mut trial = Trial::new(setup, &spec("on-arrival"), SECOND);
+        let mut trial = Trial::new(
+            (setup, &StartLimits::default()),
+            &spec("on-arrival"),
+            SECOND,
+        );
         let chunk = Arc::new(Chunk::of("f", "r", SECOND, &entries()));
         trial.step(&[chunk], 1, 100 * SECOND);
         assert_eq!(trial.status(100 * SECOND).shadow.instances, instances);
@@ -91,7 +99,11 @@ fn a_schedule_is_part_of_what_is_tried() {
 #[test]
 fn what_came_before_it_began_is_not_its_own() {
     let setup = Setup::new(spec("kpa"));
-    let mut trial = Trial::new(setup, &spec("on-arrival"), 35 * SECOND);
+    let mut trial = Trial::new(
+        (setup, &StartLimits::default()),
+        &spec("on-arrival"),
+        35 * SECOND,
+    );
     let chunk = Arc::new(Chunk::of("f", "r", SECOND, &entries()));
     trial.step(&[Arc::clone(&chunk)], 1, 100 * SECOND);
     trial.step(&[chunk], 1, 101 * SECOND);

@@ -9,6 +9,7 @@ pub(crate) fn spec() -> ScaleSpec {
     ScaleSpec {
         wait_p99: Duration::ZERO,
         max_idle_percentage: 0.0,
+        start_price: 5.0,
         policy: Policy::OnArrival,
         concurrency: 1,
         target: 1.0,

@@ -163,8 +163,8 @@ impl Server {
         self.tell(Some(from), &Event::ListEnd, Vec::new());
     }
 
-    /// Serves all that a gateway has sent. Its pools are frozen by now, so that is little, and no
-    /// more follows; one that goes on holds up nobody for ever.
+    /// Serves all that a gateway has sent. Its pools are frozen by now or it is dead, so that is
+    /// little, and no more follows; one that goes on holds up nobody for ever.
     fn drain(&mut self, number: u32) {
         for _ in 0..MAX_DRAINED {
             let link = self.links.iter_mut().find(|link| link.number == number);
@@ -276,6 +276,8 @@ impl Server {
 
     /// A gateway is gone: what it had is for the one that leads, or for the next that comes.
     fn lose(&mut self, number: u32, now: Instant) {
+        // It may have been found dead by what was sent to it, before its last words were read.
+        self.drain(number);
         self.links.retain(|link| link.number != number);
         let led = self.leader == Some(number);
         if led {

@@ -8,9 +8,6 @@ use crate::policy::learn::rise::Rise;
 use crate::policy::learn::usage::Usage;
 use crate::{Moments, ScaleSpec, Timestamp};
 
-/// Seconds of idling that are worth as much as a second of starting: starting takes a CPU, idling
-/// memory only.
-const START_WEIGHT: f64 = 5.0;
 /// Seconds of idling that no late request is worth more than.
 const DEAREST: f64 = 3600.0;
 /// A start is counted on to be over after its mean and so many mean deviations, as a round trip in
@@ -29,7 +26,11 @@ pub(in crate::policy) struct Demand {
     pub(super) concurrency: u32,
     /// The goal: longer waits are late.
     pub(super) wait: Duration,
+    /// Seconds of idling that a second of starting is worth.
+    pub(super) start_price: f64,
     pub(super) start: Moments,
+    /// What follows from the mean of `start`, which changes more rarely than it is asked for.
+    pub(super) starting: Starting,
     pub(super) service: Moments,
     /// Seconds between two arrivals, over so many that their average does not follow a burst: late
     /// requests come in bursts, and would count less than others.
@@ -45,6 +46,15 @@ pub(in crate::policy) struct Demand {
     pub(super) waits: f64,
     pub(super) starts: f64,
     pub(super) usage: Usage,
+}
+
+/// What follows from how long starts take.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Starting {
+    /// The mean.
+    time: Duration,
+    /// The largest power of e by which the price of a late request may rise.
+    limit: f64,
 }
 
 /// What things are worth now, in seconds for which one instance idles.
@@ -81,6 +91,8 @@ impl Demand {
     pub(super) fn adapt(&mut self, spec: &ScaleSpec) {
         self.concurrency = spec.concurrency;
         self.wait = spec.wait_p99;
+        self.start_price = spec.start_price;
+        self.learn_starting();
     }
 
     pub(super) fn arrived(&mut self, now: Timestamp) {
@@ -100,8 +112,8 @@ impl Demand {
             true => self.start.mean / self.gap,
             false => 0.0,
         };
-        let limit = (DEAREST / (START_WEIGHT * self.start.mean).max(1e-6)).ln();
         let late = waited > self.wait;
+        let limit = self.starting.limit;
         self.price.note(late.then_some(fault), lag, limit);
         if !waited.is_zero() {
             if self.waits >= WAITS {
@@ -118,6 +130,7 @@ impl Demand {
 
     pub(super) fn started(&mut self, took: Duration) {
         self.start.learn(took);
+        self.learn_starting();
         if self.usage.instances() > 1 {
             self.starts += 1.0;
         }
@@ -129,7 +142,16 @@ impl Demand {
         if self.levels.change(instances, now) {
             self.peaked = now;
         }
-        self.rise.change(instances, seconds(self.start.mean), now);
+        self.rise.change(instances, self.starting.time, now);
+    }
+
+    /// Brings what follows from the start time in line with it.
+    pub(super) fn learn_starting(&mut self) {
+        let cost = self.start_price * self.start.mean;
+        self.starting = Starting {
+            time: seconds(self.start.mean),
+            limit: (DEAREST / cost.max(1e-6)).ln(),
+        };
     }
 
     /// From now on there are so many instances.
@@ -162,7 +184,7 @@ impl Demand {
     }
 
     pub(in crate::policy) fn worth(&self, spec: &ScaleSpec) -> Worth {
-        let start = START_WEIGHT * self.start.mean * self.usage.thrift(spec);
+        let start = spec.start_price * self.start.mean * self.usage.thrift(spec);
         let needing = ((self.starts + 1.0) / (self.waits + 1.0)).min(1.0);
         let delay = start * (self.price.factor() - 1.0);
         Worth {
@@ -179,7 +201,7 @@ impl Demand {
         let hold = self.levels.hold(instance, worth.of(instance));
         if worth.delay > 0.0
             && let Some(level) = self.levels.unused(instance, REGULAR_LEVELS)
-            && self.window(level, hold, worth).is_some()
+            && self.window(level, || hold, worth).is_some()
         {
             return 0.0;
         }
@@ -197,7 +219,7 @@ impl Demand {
             let Some(level) = self.levels.unused(number, REGULAR_LEVELS) else {
                 continue;
             };
-            let hold = level.hold(worth.of(number));
+            let hold = || level.hold(worth.of(number));
             let Some((from, to)) = self.window(level, hold, worth) else {
                 continue;
             };
@@ -217,12 +239,17 @@ impl Demand {
 
     /// When the level's instance is to be started ahead, and until when it is waited for, in
     /// seconds since its last use; none if that costs more than to keep it or to let it come late.
-    fn window(&self, level: &Level, hold: Hold, worth: Worth) -> Option<(f64, f64)> {
+    fn window(
+        &self,
+        level: &Level,
+        hold: impl FnOnce() -> Hold,
+        worth: Worth,
+    ) -> Option<(f64, f64)> {
         let next = level.rhythm.expected()?;
         let from = (next.earliest - self.longest_start()).max(0.0);
         let missed = next.miss * (worth.start + worth.delay);
         let cost = (next.mean - from) + worth.start + missed;
-        (cost < hold.cost).then_some((from, next.latest))
+        (cost < hold().cost).then_some((from, next.latest))
     }
 
     /// Spares pay only where a start is shorter than a request: for else the load has forgotten its
@@ -240,8 +267,7 @@ impl Demand {
         if !empty.is_zero() && empty.as_secs_f64() > self.idle_time(1, worth) {
             return 0;
         }
-        self.rise
-            .worthwhile(worth.delay, seconds(self.start.mean), now)
+        self.rise.worthwhile(worth.delay, self.starting.time, now)
     }
 }
 

@@ -43,6 +43,9 @@ pub(in crate::policy) struct Level {
     /// Times for which it was not in use, by length.
     pub(super) gaps: [u16; BUCKETS],
     pub(super) total: u32,
+    /// A bit for each bucket in which there are any: few of them, and they are asked for with every
+    /// decision.
+    pub(super) filled: u64,
     /// The times from one use to the next one.
     pub(super) rhythm: Rhythm,
 }
@@ -97,6 +100,7 @@ impl Level {
             rose: now,
             gaps: [0; BUCKETS],
             total: 0,
+            filled: 0,
             rhythm: Rhythm::default(),
         }
     }
@@ -105,13 +109,24 @@ impl Level {
         if let Some(fell) = self.fell {
             if self.total >= MEMORY {
                 self.gaps.iter_mut().for_each(|count| *count /= 2);
-                self.total = self.gaps.iter().map(|&count| u32::from(count)).sum();
+                self.sum_up();
             }
-            self.gaps[bucket(now.since(fell).as_secs_f64())] += 1;
+            let bucket = bucket(now.since(fell).as_secs_f64());
+            self.gaps[bucket] += 1;
             self.total += 1;
+            self.filled |= 1 << bucket;
             self.rhythm.note(now.since(self.rose));
         }
         self.rose = now;
+    }
+
+    /// Brings what is known of all gaps in line with them.
+    pub(super) fn sum_up(&mut self) {
+        (self.total, self.filled) = (0, 0);
+        for (bucket, &count) in self.gaps.iter().enumerate() {
+            self.total += u32::from(count);
+            self.filled |= u64::from(count > 0) << bucket;
+        }
     }
 
     /// `argmin over T of sum(min(gap, T)) + price * #(gap > T)`, which is rent or buy with known
@@ -127,13 +142,14 @@ impl Level {
             cost: price * total,
         };
         let (mut bridged, mut left) = (0.0, total);
-        for (bucket, &count) in self.gaps[..BUCKETS - 1].iter().enumerate() {
-            if count == 0 {
-                continue;
-            }
-            let edge = edge(bucket);
-            bridged += f64::from(count) * edge * MIDDLE;
-            left -= f64::from(count);
+        let mut rest = self.filled & !(1 << (BUCKETS - 1));
+        // No longer time is cheaper once what it bridges costs more than all.
+        while rest != 0 && bridged < best.cost {
+            let bucket = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let (count, edge) = (f64::from(self.gaps[bucket]), EDGES[bucket]);
+            bridged += count * edge * MIDDLE;
+            left -= count;
             let cost = bridged + left * (edge + price);
             if cost < best.cost {
                 best = Hold { idle: edge, cost };
@@ -175,14 +191,20 @@ fn bucket(seconds: f64) -> usize {
     (halves.max(0.0) as usize).min(BUCKETS - 1)
 }
 
-/// The longest time of a bucket, in seconds.
-fn edge(bucket: usize) -> f64 {
-    let between = match bucket % 2 {
-        0 => 1.0,
-        _ => std::f64::consts::SQRT_2,
-    };
-    (1_u64 << (bucket / 2)) as f64 * between / 1000.0
-}
+/// The longest time of each bucket, in seconds.
+const EDGES: [f64; BUCKETS] = {
+    let mut edges = [0.0; BUCKETS];
+    let mut bucket = 0;
+    while bucket < BUCKETS {
+        let between = match bucket % 2 {
+            0 => 1.0,
+            _ => std::f64::consts::SQRT_2,
+        };
+        edges[bucket] = (1_u64 << (bucket / 2)) as f64 * between / 1000.0;
+        bucket += 1;
+    }
+    edges
+};
 
 #[cfg(test)]
 mod tests {

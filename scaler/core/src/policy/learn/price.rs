@@ -70,7 +70,10 @@ impl Price {
     /// How many times more than a start alone the delay that it makes is worth; 1 as long as few
     /// enough requests are late.
     pub(super) fn factor(&self) -> f64 {
-        self.log.exp()
+        match self.log > 0.0 {
+            true => self.log.exp(),
+            false => 1.0,
+        }
     }
 
     /// The share of late requests lately.

@@ -15,6 +15,8 @@ pub(in crate::policy) struct Rhythm {
     pub(super) recent: [f32; MEMORY],
     /// Ever noted, no more than twice the memory.
     pub(super) count: u8,
+    /// What follows from them, which is asked for more often than they change.
+    expected: Option<Expected>,
 }
 
 /// When the next use is foretold, in seconds since the last one.
@@ -36,10 +38,20 @@ impl Rhythm {
         if usize::from(self.count) == 2 * MEMORY {
             self.count = MEMORY as u8;
         }
+        self.foretell();
     }
 
     /// Between the shortest and the longest of the last times, and a bit more on both sides.
     pub(super) fn expected(&self) -> Option<Expected> {
+        self.expected
+    }
+
+    /// Brings what is expected in line with the last times.
+    pub(super) fn foretell(&mut self) {
+        self.expected = self.next();
+    }
+
+    fn next(&self) -> Option<Expected> {
         let known = usize::from(self.count).min(MEMORY);
         if known < ENOUGH {
             return None;

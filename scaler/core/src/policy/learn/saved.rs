@@ -38,7 +38,7 @@ impl Demand {
             };
             Some(read.checked())
         };
-        Some(Demand {
+        let mut demand = Demand {
             start: moments()?,
             service: moments()?,
             gap: words.float()?,
@@ -52,7 +52,9 @@ impl Demand {
             price: Price::load(words)?,
             usage: Usage::load(words)?,
             ..Demand::new(spec)
-        })
+        };
+        demand.learn_starting();
+        Some(demand)
     }
 }
 
@@ -82,7 +84,7 @@ impl Levels {
             for place in 0..BUCKETS {
                 level.gaps[place] = words.count()?.try_into().ok()?;
             }
-            level.total = level.gaps.iter().map(|&count| u32::from(count)).sum();
+            level.sum_up();
             level.rhythm = Rhythm::load(words)?;
             Some(level)
         });
@@ -107,6 +109,7 @@ impl Rhythm {
         for time in &mut rhythm.recent {
             *time = words.float()? as f32;
         }
+        rhythm.foretell();
         Some(rhythm)
     }
 }

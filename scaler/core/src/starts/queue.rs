@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::HeldBy;
 
 /// Lines of `T` by function, in the order of their turns.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Queue<T> {
     /// Those that are not empty. One that had its turn goes to the end.
     turns: VecDeque<u32>,
@@ -14,7 +14,7 @@ pub(super) struct Queue<T> {
     common: Option<HeldBy>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Line<T> {
     tickets: VecDeque<T>,
     by: HeldBy,

@@ -1,27 +1,28 @@
 //! Who has a place among the starts that are under way.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
-use stoker_core::InstanceId;
+use crate::{InstanceId, Timestamp};
 
 /// One place in this many is for functions that have no start under way.
 const SPARE_PARTS: u32 = 4;
 
 /// The starts under way.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     /// The oldest first.
     under_way: VecDeque<UnderWay>,
-    /// How many of a function; none is zero.
-    count: HashMap<u32, u32>,
+    /// How many of a function; none is zero. Few functions start at the same time.
+    count: BTreeMap<u32, u32>,
 }
 
 /// A start under way.
+#[derive(Clone, Debug)]
 struct UnderWay {
     function: u32,
     instance: InstanceId,
-    since: Instant,
+    since: Timestamp,
 }
 
 impl Places {
@@ -46,12 +47,12 @@ impl Places {
     }
 
     /// When the oldest one began.
-    pub(super) fn oldest(&self) -> Option<Instant> {
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.under_way.front().map(|oldest| oldest.since)
     }
 
     /// A start takes a place.
-    pub(super) fn begin(&mut self, function: u32, instance: InstanceId, now: Instant) {
+    pub(super) fn begin(&mut self, function: u32, instance: InstanceId, now: Timestamp) {
         *self.count.entry(function).or_default() += 1;
         self.under_way.push_back(UnderWay {
             function,
@@ -69,7 +70,7 @@ impl Places {
     }
 
     /// Takes their places from those that take longer than `patience`.
-    pub(super) fn yield_overdue(&mut self, patience: Duration, now: Instant) {
+    pub(super) fn yield_overdue(&mut self, patience: Duration, now: Timestamp) {
         while let Some(oldest) = self.under_way.front()
             && oldest.since + patience <= now
         {

@@ -1,0 +1,70 @@
+// Small pictures: lines of what was lately, and where the time of a call went.
+
+import { h, s } from "./dom.js";
+import { time } from "./format.js";
+
+/** A line that is drawn anew by `draw(values)`; the newest value stands at the right. */
+export function spark(points, label, kind = "") {
+  const line = s("path", { class: "line" });
+  const area = s("path", { class: "area" });
+  const node = s("svg", { class: `spark ${kind}`, viewBox: `0 0 ${points - 1} 20`, preserveAspectRatio: "none", role: "img", "aria-label": label }, area, line);
+  const draw = (values) => {
+    const highest = Math.max(1e-9, ...values.map((it) => it ?? 0));
+    const first = points - values.length;
+    let path = "";
+    let open = false;
+    const at = values.map((value, index) => [first + index, value === null || value === undefined ? null : 19 - (value / highest) * 17]);
+    for (const [x, y] of at) {
+      if (y !== null) path += `${open ? "L" : "M"}${x} ${y.toFixed(1)}`;
+      open = y !== null;
+    }
+    line.setAttribute("d", path);
+    const known = at.filter(([, y]) => y !== null);
+    const filled = known.length < 2 || highest <= 1e-9 ? "" : `M${known[0][0]} 20${known.map(([x, y]) => `L${x} ${y.toFixed(1)}`).join("")}L${known.at(-1)[0]} 20Z`;
+    area.setAttribute("d", filled);
+  };
+  return { node, draw };
+}
+
+const START = ["decide", "gate", "prepare", "spawn", "clone", "exec", "listen"];
+
+/**
+ * Where the time of a call went: one lane for the call, and one for the start that it waited for,
+ * over the same time. `phases` are those of Server-Timing, `[{name, ms}]`.
+ */
+export function lanes(phases, longest) {
+  const ms = new Map(phases.map((it) => [it.name, it.ms]));
+  const total = ms.get("total") ?? [...ms.values()].reduce((all, it) => Math.max(all, it), 0);
+  const call = ["queue", "connect", "first-byte"].map((name) => [name, ms.get(name) ?? 0]);
+  const known = call.reduce((all, [, value]) => all + value, 0);
+  if (total > known) call.push(["body", total - known]);
+  const start = START.map((name) => [name, ms.get(name) ?? 0]);
+  const scale = Math.max(longest ?? 0, total, ms.get("start") ?? 0, 1e-6);
+  const rows = [lane("call", call, scale)];
+  if (ms.has("start")) rows.push(lane("start", start, scale));
+  return h("div", { class: "lanes" }, rows);
+}
+
+function lane(name, parts, scale) {
+  const shown = parts.filter(([, value]) => value > 0);
+  const words = shown.map(([part, value]) => `${part} ${time(value)}`).join(", ");
+  const bars = shown.map(([part, value]) => {
+    const bar = h("i", { class: `phase p-${part}`, title: `${part} ${time(value)}` });
+    bar.style.width = `${Math.max(0.3, (100 * value) / scale)}%`;
+    return bar;
+  });
+  return h("div", { class: "lane" }, h("span", { class: "quiet" }, name),
+    h("div", { class: "track", role: "img", "aria-label": `${name}: ${words}` }, bars),
+    h("ul", { class: "legend" }, shown.map(([part, value]) => h("li", null, h("i", { class: `dot p-${part}` }), `${part} `, h("b", null, time(value))))));
+}
+
+/** Bars beside each other, with what each is for as its title. */
+export function bars(values, label) {
+  const highest = Math.max(1e-9, ...values.map((it) => it.value));
+  const width = 10;
+  const made = values.map((it, index) => {
+    const height = (it.value / highest) * 58;
+    return s("rect", { x: index * width + 1, y: 60 - height, width: width - 2, height, class: it.kind ?? "" }, s("title", null, it.title));
+  });
+  return s("svg", { class: "bars", viewBox: `0 0 ${Math.max(1, values.length) * width} 60`, preserveAspectRatio: "none", role: "img", "aria-label": label }, made);
+}
