@@ -32,6 +32,7 @@ use told::{capture, notices};
 /// Serves until SIGTERM or SIGINT, or until another gateway has taken over. With `takeover` it is
 /// that other gateway, started by the former one.
 pub(crate) fn serve(file: &Path, takeover: bool) -> ExitCode {
+    stoker_scaler::pages::keep_small();
     let result = match takeover {
         false => run(file),
         true => successor::run(file),

@@ -15,6 +15,7 @@ mod instance;
 mod lease;
 pub mod logs;
 mod notice;
+pub mod pages;
 pub mod process;
 pub mod record;
 mod renewal;

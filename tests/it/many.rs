@@ -39,8 +39,18 @@ fn ten_thousand_functions_are_small_and_start_fast() {
         assert!(startup < STARTUP, "start-up took {startup:?}");
     }
     gateway.get("/function/f/work").good();
+    assert!(!has_huge_pages(gateway.pids_of_gateways()[0]));
+    assert!(has_huge_pages(gateway.workers()[0]), "functions may");
     let missing = gateway.get("/function/idle-0/work");
     missing.problem(404, "not-found");
+}
+
+fn has_huge_pages(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    let allowed = status
+        .lines()
+        .find_map(|line| line.strip_prefix("THP_enabled:"));
+    allowed.expect("the kernel tells").trim() == "1"
 }
 
 #[test]

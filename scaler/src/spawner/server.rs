@@ -54,6 +54,7 @@ pub fn main_from_args(arguments: impl IntoIterator<Item = OsString>) -> ExitCode
     let (Some(state_dir), None) = (arguments.next(), arguments.next()) else {
         return complain("usage: stoker spawner STATE_DIR");
     };
+    crate::pages::allow_huge();
     let served = Server::new(PathBuf::from(state_dir)).and_then(|mut server| server.run());
     match served {
         Ok(()) => ExitCode::SUCCESS,
