@@ -77,11 +77,11 @@ fn apply(store: &dyn Store, step: &Step) -> bool {
 
 /// What always holds; every number that is there.
 fn examine(store: &dyn Store) -> BTreeSet<u32> {
-    let Some(function) = store.function("f").unwrap() else {
-        assert!(store.packages().unwrap().is_empty());
+    let Some(function) = store.function("f").expect("the store answers") else {
+        assert!(store.packages().expect("the store answers").is_empty());
         return BTreeSet::new();
     };
-    let revisions = store.revisions("f").unwrap();
+    let revisions = store.revisions("f").expect("the store answers");
     let numbers: BTreeSet<u32> = revisions.iter().map(|it| it.number).collect();
     assert_eq!(numbers.len(), revisions.len());
     assert_eq!(function.latest, numbers.last().copied().unwrap_or(0));
@@ -89,7 +89,7 @@ fn examine(store: &dyn Store) -> BTreeSet<u32> {
         let found = revisions.iter().find(|it| it.number == number);
         found.is_some_and(|it| it.collected_ms.is_none())
     };
-    let traffic = store.traffic("f").unwrap();
+    let traffic = store.traffic("f").expect("the store answers");
     assert_eq!(traffic.primary().is_some(), function.latest > 0);
     assert!(traffic.revisions().all(kept), "{traffic:?}");
     if function.latest > 0 {
@@ -97,7 +97,7 @@ fn examine(store: &dyn Store) -> BTreeSet<u32> {
         assert!((sum - 100.0).abs() < 1e-7, "{sum}");
         assert!(traffic.weights.is_sorted_by(|a, b| a.revision < b.revision));
     }
-    let aliases = store.aliases("f").unwrap();
+    let aliases = store.aliases("f").expect("the store answers");
     assert!(
         aliases.iter().all(|(_, number)| kept(*number)),
         "{aliases:?}"
@@ -106,7 +106,11 @@ fn examine(store: &dyn Store) -> BTreeSet<u32> {
         .iter()
         .filter(|it| traffic.percent(it.number) > 0.0);
     assert!(served.clone().all(|it| it.routed_ms.is_some()));
-    let named: BTreeSet<_> = store.packages().unwrap().into_iter().collect();
+    let named: BTreeSet<_> = store
+        .packages()
+        .expect("the store answers")
+        .into_iter()
+        .collect();
     let known = revisions.iter().filter(|it| it.collected_ms.is_none());
     assert_eq!(named, known.map(|it| it.digest()).collect());
     numbers
@@ -119,7 +123,7 @@ proptest! {
     fn what_it_says_holds_together(steps in prop::collection::vec(step(), 1..25)) {
         let directory = Directory::new();
         let mut store: Sqlite = directory.store();
-        let (mut newest, mut generation) = (0, store.generation().unwrap());
+        let (mut newest, mut generation) = (0, store.generation().expect("the store answers"));
         for step in &steps {
             if matches!(step, Step::Reopen) {
                 store = directory.store();
@@ -131,10 +135,10 @@ proptest! {
                 prop_assert!(*number > newest, "{} was given before", number);
                 newest = *number;
             }
-            let changed = store.generation().unwrap() > generation;
+            let changed = store.generation().expect("the store answers") > generation;
             prop_assert!(changed || !done || matches!(step, Step::Reopen));
             prop_assert!(done || before == after);
-            generation = store.generation().unwrap();
+            generation = store.generation().expect("the store answers");
         }
     }
 
@@ -142,14 +146,14 @@ proptest! {
     fn shifts_keep_proportions(parts in prop::collection::vec(1..100_u32, 2..6), percent in 0.0..100.0) {
         let sum: u32 = parts.iter().sum();
         let weight = |(index, part): (usize, &u32)| Weight {
-            revision: u32::try_from(index).unwrap() + 1,
+            revision: u32::try_from(index).expect("the store answers") + 1,
             percent: f64::from(*part) * 100.0 / f64::from(sum),
         };
         let traffic = Traffic {
             weights: parts.iter().enumerate().map(weight).collect(),
             ..Traffic::default()
         };
-        let shifted = traffic.shifted(99, Shift::Percent(percent)).checked().unwrap();
+        let shifted = traffic.shifted(99, Shift::Percent(percent)).checked().expect("the store answers");
         prop_assert!((shifted.percent(99) - percent).abs() < 1e-6);
         for weight in &traffic.weights {
             let kept = weight.percent * (100.0 - percent) / 100.0;
@@ -162,7 +166,7 @@ proptest! {
 #[test]
 fn a_collection_leaves_a_whole_store() {
     let directory = Directory::new();
-    let registry = Registry::open(directory.path(), None, 10).unwrap();
+    let registry = Registry::open(directory.path(), None, 10).expect("the store answers");
     for seed in 0..30 {
         let shift = match seed % 3 {
             0 => Shift::All,
@@ -170,15 +174,15 @@ fn a_collection_leaves_a_whole_store() {
             _ => Shift::Percent(30.0),
         };
         let new = new_revision("f", seed, shift);
-        registry.store().publish(new).unwrap();
+        registry.store().publish(new).expect("the store answers");
         let rule = Rule {
             revisions: 3,
             age: std::time::Duration::from_secs(3600),
         };
-        registry.collect(rule).unwrap();
+        registry.collect(rule).expect("the store answers");
         examine(registry.store());
     }
-    let revisions = registry.store().revisions("f").unwrap();
+    let revisions = registry.store().revisions("f").expect("the store answers");
     let kept = revisions.iter().filter(|it| it.collected_ms.is_none());
     assert!(kept.count() <= 8);
 }
