@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use stoker_config::{Config, GatewaySpec, ListenerSpec, ReclaimSpec};
 use stoker_control::admin::{AdminListeners, AdminState, Readiness};
+use stoker_control::canary::Canaries;
 use stoker_control::cli::advertise;
 use stoker_control::deployments::Deployments;
 use stoker_control::publish::Publisher;
@@ -214,6 +215,9 @@ impl Parts {
             reloader.clone(),
             Arc::clone(&logs),
         );
+        let registry = origin.deployments.registry().ok().map(Arc::clone);
+        let canaries = registry
+            .map(|registry| Canaries::spawn(registry, Arc::clone(&gateway), reloader.clone()));
         let readiness = Readiness::new();
         readiness.set_ready();
         let admin = AdminState {
@@ -224,6 +228,7 @@ impl Parts {
             listen,
             takeover: Some(takeover.clone()),
             publisher,
+            canaries,
         };
         Ok(Parts {
             gateway,

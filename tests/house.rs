@@ -42,6 +42,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "stoker-config",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-package",
             "stoker-scaler",
             "stoker-traces",
         ],
@@ -56,6 +57,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "stoker-package",
             "stoker-registry",
             "stoker-scaler",
+            "stoker-show",
         ],
     ),
     (

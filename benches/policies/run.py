@@ -68,6 +68,7 @@ def main() -> int:
         for name, argv in chosen.items():
             least = partial(models[name], SERVICE, start_s) if name in models else None
             argv = [*argv, "--seed", str(options.seed), "--start-time", start]
+            argv += ["--starts-at-once", str(options.starts_at_once)]
             cell(options.stoker, f"{name} | {start}", argv, (start_s, least))
     return 0
 
@@ -113,8 +114,7 @@ def claimed(wait: float, cost: float, kpa_wait: float, kpa_cost: float) -> str:
 
 def replay(stoker: Path, argv: list[str], policies: list[str]) -> dict[str, dict[str, Any]]:
     """The reports by policy."""
-    # The gate of a gateway on a machine with two cores, whatever machine this is.
-    command = [str(stoker), "simulate", *argv, "--starts-at-once", "8", "--json", "-", "--quiet"]
+    command = [str(stoker), "simulate", *argv, "--json", "-", "--quiet"]
     for policy in policies:
         command += ["--policy", policy]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -140,6 +140,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--stoker", type=Path, default=Path("target/release/stoker"))
     parser.add_argument("--traces", type=Path, required=True, help="the directory of the recorded traces")
     parser.add_argument("--seed", type=int, default=1, help="of the made traces and of all chances")
+    parser.add_argument(
+        "--starts-at-once",
+        type=int,
+        default=1_000_000,
+        help="the gate of starts; by default a machine with room for all, as it has processors for all",
+    )
     parser.add_argument("--only", default="", help="only traces with this in their name")
     return parser.parse_args()
 

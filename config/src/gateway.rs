@@ -198,7 +198,9 @@ pub(crate) fn default_starts(cores: u32) -> StartsSpec {
 
 fn starts(draft: StartsDraft, cores: u32) -> StartsSpec {
     StartsSpec {
-        at_once: draft.at_once.unwrap_or(cores.saturating_mul(4).max(1)),
+        at_once: draft
+            .at_once
+            .unwrap_or_else(|| cores.saturating_mul(4).max(1)),
         yield_after: draft.yield_after,
         per_second: draft.per_second,
         burst: draft.burst,

@@ -42,6 +42,7 @@ use stoker_registry::Registry;
 use stoker_scaler::logs::Logs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::canary::Canaries;
 use crate::publish::Publisher;
 use crate::reload::Reloader;
 use crate::takeover::Takeover;
@@ -78,6 +79,8 @@ pub struct AdminState {
     pub takeover: Option<Takeover>,
     /// Publishes functions, and has the registry.
     pub publisher: Arc<Publisher>,
+    /// Revisions that prove themselves step by step; `None` without a registry.
+    pub canaries: Option<Canaries>,
 }
 
 /// What every handler sees.
@@ -90,6 +93,8 @@ struct App {
     calls: Arc<Semaphore>,
     /// Whoever sends a package.
     uploads: Semaphore,
+    /// Revisions that are tried step by step; none without a registry.
+    canaries: Option<Canaries>,
     /// Zip pushes of late.
     pushes: zipdeploy::Pushes,
     /// Held by whoever changes what is remembered of policies.
@@ -106,8 +111,13 @@ impl App {
     fn new(state: AdminState, ending: watch::Receiver<bool>) -> Arc<Self> {
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         let publishing = state.gateway.snapshot().gateway.registry.publishing;
+        let canaries = state.publisher.registry().ok().map(|registry| {
+            let (gateway, reloader) = (Arc::clone(&state.gateway), state.reloader.clone());
+            Canaries::spawn(Arc::clone(registry), gateway, reloader)
+        });
         Arc::new(App {
             state,
+            canaries,
             followers,
             exports: Arc::new(Semaphore::new(EXPORTS)),
             calls: Arc::new(Semaphore::new(CALLS)),

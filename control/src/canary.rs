@@ -26,7 +26,7 @@ use watch::Watch;
 
 /// Between two looks at canaries under way, and while there are none.
 const LOOK: Duration = Duration::from_secs(1);
-const REST: Duration = Duration::from_secs(15);
+const REST: Duration = Duration::from_secs(5);
 
 /// The canaries of all functions.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 mod advertise;
 mod arguments;
 mod audit;
+mod canary;
 mod explain;
 mod functions;
 mod instances;
@@ -14,6 +15,7 @@ mod logs;
 mod operate;
 mod output;
 mod policy;
+mod publish;
 mod record;
 mod revisions;
 mod settings;
@@ -38,13 +40,15 @@ pub use arguments::{
     RecordExportArgs, ReloadArgs, ScaleArgs, TopArgs, UpgradeArgs, header,
 };
 pub use audit::AuditArgs;
+pub use canary::CanaryArgs;
 pub use invoke::listener;
 pub(crate) use invoke::own as own_listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 pub use policy::PolicyCommand;
+pub use publish::{Archive, PublishArgs};
 pub use record::RecordCommand;
 pub use revisions::{AliasArgs, DeleteArgs, DiffArgs, RevisionsArgs, RollbackArgs};
-pub use settings::{SecretsArgs, SecretsCommand, SettingsArgs};
+pub use settings::{SecretAction, SecretsArgs, SettingsArgs};
 pub use traffic::{StickyArgs, TrafficArgs};
 
 /// What can be asked of, or told to, a running gateway.
@@ -77,6 +81,8 @@ pub enum Command {
     /// What happened to the functions, as far as it is kept
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Publish a directory as a new revision of a function
+    Publish(PublishArgs),
     /// List the revisions of a published function
     Revisions(RevisionsArgs),
     /// Say what differs between two revisions: manifest, settings, files
@@ -85,6 +91,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Divide the requests of a function among its revisions, or show how they are
     Traffic(TrafficArgs),
+    /// Give a revision more and more of the requests, unless it is worse than those before it
+    Canary(CanaryArgs),
     /// Give a revision a name, or list the names
     Alias(AliasArgs),
     /// Change what instances are told in their environment, or show it
@@ -141,10 +149,12 @@ impl Command {
             Command::Explain(arguments) => explain::explain(arguments, &mut output).await,
             Command::Policy(command) => policy::run(command, &mut output).await,
             Command::Record(command) => record::run(command, &mut output).await,
+            Command::Publish(arguments) => publish::publish(arguments, &mut output).await,
             Command::Revisions(arguments) => revisions::list(arguments, &mut output).await,
             Command::Diff(arguments) => revisions::diff(arguments, &mut output).await,
             Command::Rollback(arguments) => revisions::roll_back(arguments, &mut output).await,
             Command::Traffic(arguments) => traffic::run(arguments, &mut output).await,
+            Command::Canary(arguments) => canary::run(arguments, &mut output).await,
             Command::Alias(arguments) => revisions::alias(arguments, &mut output).await,
             Command::Settings(arguments) => settings::settings(arguments, &mut output).await,
             Command::Secrets(arguments) => settings::secrets(arguments, &mut output).await,

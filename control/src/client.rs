@@ -2,13 +2,15 @@
 
 mod error;
 mod locate;
+mod upload;
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
@@ -21,6 +23,7 @@ use crate::wire::ProblemDocument;
 
 pub use error::ClientError;
 pub(crate) use locate::advertised_socket;
+pub use upload::Upload;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For an answer, besides what was asked for.
@@ -181,10 +184,13 @@ impl Target {
     }
 
     /// Sends one request over a connection of its own.
-    pub(crate) async fn send(
+    pub(crate) async fn send<B>(
         &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, ClientError> {
+        request: Request<B>,
+    ) -> Result<Response<Incoming>, ClientError>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
         let lost = |source| ClientError::Lost {
             place: self.to_string(),
             source,

@@ -6,6 +6,7 @@
 
 mod collect;
 mod overlay;
+mod secret_files;
 
 use std::error::Error;
 use std::path::PathBuf;

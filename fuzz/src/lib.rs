@@ -32,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     target("jwt", targets::jwt::token, 2000),
     target("keys", targets::keys::run, 4000),
     target("manifest", targets::files::manifest, 400),
+    target("package", targets::package::run, 1000),
     target("path", targets::path::run, 8000),
     target("pattern", targets::routes::pattern, 8000),
     target("proxy_protocol", targets::proxy_protocol::run, 4000),

@@ -12,6 +12,7 @@ pub(crate) mod head_scan;
 pub(crate) mod identity;
 pub(crate) mod jwt;
 pub(crate) mod keys;
+pub(crate) mod package;
 pub(crate) mod path;
 pub(crate) mod proxy_protocol;
 pub(crate) mod record;

@@ -78,7 +78,10 @@ impl RequestBody {
     }
 
     /// Has what comes in copied from now on.
-    pub(crate) fn copy_to(&mut self, copying: Copying) {
+    pub(crate) fn copy_to(&mut self, mut copying: Copying) {
+        if self.ended {
+            return copying.finish();
+        }
         self.copying = Some(Box::new(copying));
     }
 

@@ -5,6 +5,7 @@ mod progress;
 mod queue;
 mod schedule;
 mod starts;
+mod ticks;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,6 +22,7 @@ use machine::{Job, Machine, Task};
 pub use progress::Progress;
 use queue::{Happening, Queue};
 use starts::Starts;
+pub(crate) use ticks::Ticks;
 
 /// Since 1970: midnight, UTC, at the beginning of Monday, the 1st of January 2024.
 const DEFAULT_BEGIN: Duration = Duration::from_secs(1_704_067_200);
@@ -261,8 +263,9 @@ impl Engine {
                 self.apply(function, Event::Exited { instance, failure });
             }
             Happening::Schedule => self.tell_schedule(function),
-            Happening::Tick { number } => {
-                if self.functions[function as usize].tick == number {
+            Happening::Tick { turn } => {
+                let ticks = &mut self.functions[function as usize].ticks;
+                if ticks.is_due(&mut self.queue, (at, turn), function) {
                     self.apply(function, Event::Tick);
                 }
             }
@@ -298,12 +301,8 @@ impl Engine {
                 self.plan(takes, index, Happening::Exit { instance });
             }
             Effect::WakeAt(time) => {
-                let function = &mut self.functions[index as usize];
-                function.tick += 1;
-                if time < Timestamp::MAX {
-                    let number = function.tick;
-                    self.queue.push(time, index, Happening::Tick { number });
-                }
+                let ticks = &mut self.functions[index as usize].ticks;
+                ticks.wake_at(&mut self.queue, time, index);
             }
             // Its exit is planned already.
             Effect::Kill { .. } => {}

@@ -10,6 +10,7 @@ use stoker_traces::random::Random;
 
 use crate::Times;
 use crate::chance::{self, Purpose};
+use crate::engine::Ticks;
 
 /// Recorded start times that wait for a start; with more, the oldest go.
 const FRESH_STARTS: usize = 1024;
@@ -75,8 +76,7 @@ pub(crate) struct Function {
     pub(crate) setup: Setup,
     /// Made when it is called first.
     pub(crate) pool: Option<Pool>,
-    /// The number of the tick that counts; others are void.
-    pub(crate) tick: u64,
+    pub(crate) ticks: Ticks,
     pub(crate) waiting: BTreeMap<u64, Waiting>,
     /// Leases of each instance, if an instance may have several.
     uses: BTreeMap<InstanceId, u32>,
@@ -150,7 +150,7 @@ impl Function {
             key: chance::key(seed, name),
             setup,
             pool: None,
-            tick: 0,
+            ticks: Ticks::default(),
             waiting: BTreeMap::new(),
             uses: BTreeMap::new(),
             recorded: Recorded::default(),

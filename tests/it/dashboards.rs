@@ -242,6 +242,8 @@ fn every_metric_is_documented_and_well_formed() {
     if !exposed.iter().any(|(name, _)| is_of_groups(name)) {
         documented.retain(|(name, _)| !is_of_groups(name));
     }
+    // Only where something was published: `split` looks at these.
+    documented.retain(|(name, _)| !is_of_published(name));
     let missing: Vec<_> = exposed.difference(&documented).collect();
     assert!(missing.is_empty(), "not in docs/metrics.md: {missing:#?}");
     let extra: Vec<_> = documented.difference(&exposed).collect();
@@ -256,6 +258,11 @@ fn the_rules_do_what_they_say() {
     promtool(&["check", "rules", "stoker.rules.yml"], "");
     promtool(&["test", "rules", "stoker.rules.test.yml"], "");
     promtool(&["check", "config", "--syntax-only", "prometheus.yml"], "");
+}
+
+/// Of functions of the registry alone.
+fn is_of_published(name: &str) -> bool {
+    ["stoker_traffic_percent", "stoker_mirrored_requests_total"].contains(&name)
 }
 
 /// Every word of an expression that begins like a metric of ours.

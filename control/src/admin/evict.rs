@@ -32,20 +32,13 @@ pub(super) async fn one(
 ) -> Answer {
     let wait = query(asked)?.wait()?;
     let snapshot = app.state.gateway.snapshot();
-    let entry = Arc::clone(find(&snapshot, &name)?);
-    evict(&app, vec![entry], wait).await
+    let entries = find(&snapshot, &name)?.revisions().to_vec();
+    evict(&app, entries, wait).await
 }
 
 pub(super) async fn all(State(app): State<Arc<App>>, asked: Asked) -> Answer {
     let wait = query(asked)?.wait()?;
-    let entries = app
-        .state
-        .gateway
-        .snapshot()
-        .functions
-        .values()
-        .cloned()
-        .collect();
+    let entries = app.state.gateway.snapshot().revisions().cloned().collect();
     evict(&app, entries, wait).await
 }
 

@@ -11,7 +11,7 @@ use stoker_config::RouteSpec;
 use stoker_core::{FailureKind, InstanceState, PoolView, Standing, StartFailure, Timestamp};
 use stoker_gateway::{Entry, Snapshot};
 use stoker_scaler::driver::{Endpoint, Prepared};
-use stoker_scaler::{FunctionView, InstanceStatus};
+use stoker_scaler::{Clock, FunctionView, InstanceStatus};
 
 use super::names::NamesQuery;
 use super::prepared::spares_of;
@@ -62,11 +62,7 @@ pub(super) async fn show(
         manifest: spec.manifest.display().to_string(),
         command: spec.command.clone(),
         routes: spec.routes.iter().map(route).collect(),
-        instances: view
-            .instances
-            .iter()
-            .map(|status| instance(entry, status, now))
-            .collect(),
+        instances: all_instances(entry, app.state.gateway.scaler().clock()),
         oldest_wait_ms: pool.oldest_wait.map(millis),
         backoff_ms: pool.backoff_until.map(|until| millis(until.since(now))),
         decision: pool.last_decision.as_ref().map(decision),
@@ -77,30 +73,27 @@ pub(super) async fn instances(State(app): State<Arc<App>>) -> Result<Response, P
     aside(move || {
         let snapshot = app.state.gateway.snapshot();
         let clock = app.state.gateway.scaler().clock();
-        let mut all = Vec::new();
-        for entry in snapshot.functions.values() {
-            let view = entry.function.view();
-            // After the view: an age is never negative.
-            let now = clock.now();
-            let statuses = view.instances.iter();
-            all.extend(statuses.map(|status| instance(entry, status, now)));
-        }
+        let entries = snapshot.functions.values();
+        let all: Vec<_> = entries
+            .flat_map(|entry| all_instances(entry, clock))
+            .collect();
         Json(all).into_response()
     })
     .await
 }
 
-/// What a list shows of a function.
+/// What a list shows of a function: what its live revisions have together, and else what its primary
+/// one is.
 pub(super) fn summary(
     snapshot: &Snapshot,
-    entry: &Entry,
+    entry: &Arc<Entry>,
     view: &FunctionView,
     prepared: &[Prepared],
 ) -> FunctionSummary {
     let FunctionView { pool, held, .. } = view;
     let scaling = &entry.spec.scaling;
     let name = &entry.spec.name;
-    FunctionSummary {
+    let mut summary = FunctionSummary {
         name: name.to_string(),
         revision: entry.function.launch().label().to_string(),
         policy: scaling.policy.name().to_owned(),
@@ -123,6 +116,47 @@ pub(super) fn summary(
         scale_override: pool.scale_override,
         last_failure: pool.last_failure.as_ref().map(failure),
         spares: spares_of(prepared, name, &entry.function.launch().revision),
+    };
+    add_others(&mut summary, entry);
+    summary
+}
+
+/// The instances of all its live revisions.
+fn all_instances(entry: &Arc<Entry>, clock: Clock) -> Vec<InstanceInfo> {
+    let mut all = Vec::new();
+    for revision in entry.revisions() {
+        let view = revision.function.view();
+        // After the view: an age is never negative.
+        let now = clock.now();
+        let statuses = view.instances.iter();
+        all.extend(statuses.map(|status| instance(revision, status, now)));
+    }
+    all
+}
+
+/// Adds what the live revisions besides the primary one have.
+fn add_others(summary: &mut FunctionSummary, entry: &Arc<Entry>) {
+    let others = entry.revisions().iter();
+    for other in others.filter(|it| !Arc::ptr_eq(&it.function, &entry.function)) {
+        let FunctionView { pool, held, .. } = other.function.view();
+        let more = states(&pool);
+        let sums = &mut summary.states;
+        for (sum, more) in [
+            (&mut sums.starting, more.starting),
+            (&mut sums.ready, more.ready),
+            (&mut sums.draining, more.draining),
+            (&mut sums.stopping, more.stopping),
+            (&mut sums.aside, more.aside),
+            (&mut sums.frozen, more.frozen),
+            (&mut summary.in_flight, pool.in_flight),
+            (&mut summary.waiting, pool.waiting),
+        ] {
+            *sum += more;
+        }
+        summary.desired += pool.last_decision.as_ref().map_or(0, |last| last.desired);
+        if let (Some(sum), Some(held)) = (&mut summary.held_starts, held) {
+            sum.count += held.count;
+        }
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) enum Kind {
     UnknownRevision,
     UnknownAlias,
     UnknownSecret,
+    UnknownCanary,
     UnknownDeployment,
     NotPublished,
     FunctionConflict,
@@ -99,14 +100,13 @@ impl Problem {
     }
 }
 
-/// The function of that name.
+/// The function of that name, or one revision of it: `NAME:ALIAS`.
 pub(super) fn find<'s>(
     snapshot: &'s Snapshot,
     name: &str,
 ) -> Result<&'s std::sync::Arc<Entry>, Problem> {
     snapshot
-        .functions
-        .get(name)
+        .find(name)
         .ok_or_else(|| Problem::unknown_function(name, snapshot))
 }
 
@@ -232,6 +232,7 @@ impl Kind {
             Kind::UnknownRevision => ("unknown-revision", 404, "There is no such revision"),
             Kind::UnknownAlias => ("unknown-alias", 404, "There is no such alias"),
             Kind::UnknownSecret => ("unknown-secret", 404, "There is no such secret"),
+            Kind::UnknownCanary => ("unknown-canary", 404, "There is no canary"),
             Kind::UnknownDeployment => ("unknown-deployment", 404, "There is no such deployment"),
             Kind::NotPublished => ("not-published", 404, "The function was not published"),
             Kind::FunctionConflict => (
@@ -324,6 +325,7 @@ mod tests {
             Kind::UnknownRevision,
             Kind::UnknownAlias,
             Kind::UnknownSecret,
+            Kind::UnknownCanary,
             Kind::UnknownDeployment,
             Kind::NotPublished,
             Kind::FunctionConflict,

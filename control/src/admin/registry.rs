@@ -1,6 +1,7 @@
 //! Published functions: their revisions, traffic, settings and secrets.
 
 pub(super) mod aliases;
+pub(super) mod canary;
 mod code;
 pub(super) mod diff;
 mod lines;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stoker_config::parse_duration;
 use stoker_registry::{Shift, Traffic};
@@ -17,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 const SAME: f64 = 1e-6;
 
 /// What is asked of a canary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The revision that is tried.
@@ -34,7 +35,7 @@ pub struct Plan {
 }
 
 /// What a canary may do and is still as good as the revisions before it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Bounds {
     /// It is not judged by fewer requests than this in a step, at least 1.
@@ -46,7 +47,7 @@ pub struct Bounds {
 }
 
 /// What a canary remembers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CanaryState {
     /// The revision that is tried.
     pub revision: u32,
@@ -69,6 +70,7 @@ pub struct CanaryState {
     /// Since when it is at this step.
     pub since_ms: u64,
     /// The traffic before it began.
+    #[schemars(with = "crate::wire::Traffic")]
     pub before: Traffic,
     /// The traffic that it asks for is in force.
     pub placed: bool,
@@ -77,7 +79,7 @@ pub struct CanaryState {
 }
 
 /// How a canary stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// It is under way.
@@ -91,7 +93,7 @@ pub enum Phase {
 }
 
 /// A move of a canary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Moved {
     /// In milliseconds since 1970.
     pub at_ms: u64,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, Subcommand};
+use clap::{Args, ValueEnum};
 use serde_json::to_vec;
 
 use super::output::{Output, remark};
@@ -36,34 +36,29 @@ pub struct SettingsArgs {
 
 /// Of `secrets`.
 #[derive(Clone, Debug, Args)]
-#[command(args_conflicts_with_subcommands = false)]
 pub struct SecretsArgs {
     /// The function
     pub function: String,
     /// What to do [default: list them, without their values]
-    #[command(subcommand)]
-    pub command: Option<SecretsCommand>,
+    #[arg(requires = "key")]
+    pub action: Option<SecretAction>,
+    /// The variable's name
+    pub key: Option<String>,
+    /// Give it to instances as a file, whose path is in KEY_FILE, and not as a variable
+    #[arg(long)]
+    pub file: bool,
     /// Which gateway.
     #[command(flatten)]
     pub connection: Connection,
 }
 
-/// What can be done with secrets.
-#[derive(Clone, Debug, Subcommand)]
-pub enum SecretsCommand {
-    /// Set a secret to what comes on the standard input; one line break at its end is left out
-    Set {
-        /// The variable's name
-        key: String,
-        /// Give it to instances as a file, whose path is in KEY_FILE, and not as a variable
-        #[arg(long)]
-        file: bool,
-    },
-    /// Forget a secret
-    Delete {
-        /// The variable's name
-        key: String,
-    },
+/// What can be done with a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SecretAction {
+    /// Set it to what comes on the standard input; one line break at its end is left out
+    Set,
+    /// Forget it
+    Delete,
 }
 
 pub(super) async fn settings(
@@ -109,10 +104,11 @@ pub(super) async fn secrets(
 ) -> Result<ExitCode, Failure> {
     let client = arguments.connection.client().await?;
     let all = format!("/v1/functions/{}/secrets", segment(&arguments.function));
-    match arguments.command {
+    let key = arguments.key.unwrap_or_default();
+    match arguments.action {
         None => {}
-        Some(SecretsCommand::Set { key, file }) => set(&client, &all, (&key, file)).await?,
-        Some(SecretsCommand::Delete { key }) => {
+        Some(SecretAction::Set) => set(&client, &all, (&key, arguments.file)).await?,
+        Some(SecretAction::Delete) => {
             client.delete(&format!("{all}/{}", segment(&key))).await?;
         }
     }

@@ -1,7 +1,7 @@
 //! From the rows of the registry to deployments.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stoker_config::{
@@ -12,6 +12,7 @@ use stoker_package::{Limits, check_and_unpack};
 use stoker_registry::{Package, Place, Registry, Revision, Secret, StoreError, Traffic};
 
 use super::chain;
+use super::secret_files::SecretFiles;
 
 /// Puts every published function that can be served into the configuration.
 pub(super) fn apply(config: &mut Config, registry: &Registry) {
@@ -31,6 +32,10 @@ pub(super) fn apply(config: &mut Config, registry: &Registry) {
         }
     }
     config.functions.sort_by(|a, b| a.name.cmp(&b.name));
+    let revisions = config.deployments.iter().flat_map(|it| &it.revisions);
+    let secrets = revisions.flat_map(|it| &it.spec.secrets);
+    let named: HashSet<PathBuf> = secrets.map(|it| PathBuf::from(&*it.value)).collect();
+    SecretFiles::new(registry.files().root()).sweep(&named);
 }
 
 /// Gives the main revision of each deployment the settings that its function has by now.
@@ -124,8 +129,9 @@ impl Rows {
             restore(registry, row)?;
         }
         let mut spec = parse(&code.join(MANIFEST), row)?;
+        let files = SecretFiles::new(registry.files().root());
         for secret in &self.secrets {
-            give(&mut spec, secret);
+            give(&mut spec, secret, &files)?;
         }
         Ok(spec)
     }
@@ -158,8 +164,9 @@ pub(crate) fn dress(
     mut spec: FunctionSpec,
 ) -> Result<FunctionSpec, StoreError> {
     spec.environment.extend(registry.store().settings(name)?);
+    let files = SecretFiles::new(registry.files().root());
     for secret in registry.store().reveal_secrets(name)? {
-        give(&mut spec, &secret);
+        give(&mut spec, &secret, &files).map_err(StoreError::Key)?;
     }
     Ok(spec)
 }
@@ -176,16 +183,29 @@ fn parse(manifest: &Path, row: &Revision) -> Result<FunctionSpec, String> {
     Ok(spec)
 }
 
-fn give(spec: &mut FunctionSpec, secret: &Secret) {
+/// Gives the function a secret, as the variable itself or as a file that a variable names.
+fn give(spec: &mut FunctionSpec, secret: &Secret, files: &SecretFiles) -> Result<(), String> {
     let info = &secret.info;
-    let (Place::Environment | Place::File) = info.place;
+    let (variable, value) = match info.place {
+        Place::Environment => (info.key.clone(), secret.value.reveal().into()),
+        Place::File => {
+            let file = files.write(&spec.name, secret, spec.user.as_deref());
+            let file = file.map_err(|error| {
+                let key = &info.key;
+                format!("the secret {key} cannot be put into a file: {error}")
+            })?;
+            let file = file.into_os_string().into_string().unwrap_or_default();
+            (format!("{}_FILE", info.key), file.into())
+        }
+    };
     // Whatever else has its name would come first in some programs, and last in others.
-    spec.environment.remove(&info.key);
+    spec.environment.remove(&variable);
     spec.secrets.push(SecretSpec {
-        variable: info.key.clone(),
+        variable,
         version: format!("{}-{}", info.version, info.updated_ms),
-        value: secret.value.reveal().into(),
+        value,
     });
+    Ok(())
 }
 
 /// Unpacks the code of a revision again.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,5 +195,48 @@ async fn what_a_build_leaves_gives_nobody_rights() {
     ] {
         let (how, _) = failed(World::new(script, "").build().await);
         assert!(how.starts_with(expected), "{how}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "asks PyPI and npm's registry for packages"]
+async fn packages_of_python_and_node_are_installed() {
+    let kinds = [
+        ("python", "requirements.txt", "six==1.17.0\n"),
+        (
+            "node",
+            "package.json",
+            r#"{"dependencies":{"is-number":"7.0.0"}}"#,
+        ),
+    ];
+    for (kind, file, text) in kinds {
+        let mut world = World::new("", "");
+        let manifest = format!("command = [\"true\"]\n[build]\nkind = \"{kind}\"\n");
+        world.tree.write("functions/f/function.toml", &manifest);
+        world.tree.write(&format!("functions/f/{file}"), text);
+        if kind == "node" {
+            let mut lock = Command::new("npm");
+            lock.args(["install", "--package-lock-only"]);
+            let lock = lock.current_dir(world.tree.path("functions/f")).output();
+            assert!(lock.unwrap().status.success());
+        }
+        world.config = stoker_config::load(&world.tree.path("stoker.toml")).unwrap();
+        // As it is here: certificates, and places to ask.
+        let environment = std::env::vars().filter(|(name, _)| {
+            ["PIP_", "SSL_", "NODE_", "HTTPS_"]
+                .iter()
+                .any(|it| name.starts_with(it))
+        });
+        world.config.gateway.build.environment.extend(environment);
+        let report = world.build().await.unwrap();
+        println!(
+            "{kind}: {:?}, {} files\n{}",
+            report.took, report.entries, report.output
+        );
+        let installed = match kind {
+            "python" => ".python_packages/lib/site-packages/six.py",
+            _ => "node_modules/is-number/index.js",
+        };
+        assert!(world.tree.path("functions/f").join(installed).is_file());
     }
 }

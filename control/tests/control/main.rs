@@ -14,6 +14,7 @@ mod leaving;
 mod listeners;
 mod logs;
 mod operate;
+mod publish;
 mod reload;
 mod roles;
 mod tree;

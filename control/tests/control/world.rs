@@ -101,6 +101,7 @@ impl World {
                 reloader.clone(),
                 Arc::clone(&logs),
             ),
+            canaries: None,
         };
         let readiness = state.readiness.clone();
         let admin = AdminListeners::bind(&spec(&tree)).unwrap();

@@ -92,9 +92,11 @@ impl Succession<'_> {
                     new += 1;
                     let function = self.register(launch, &spec);
                     let load = OnceLock::from(Box::new(load.sibling()));
+                    // Whoever is there already counts the requests under way of all.
+                    let sibling = old.first().or(entries.first());
                     Arc::new(Entry {
                         load: Arc::new(load),
-                        ..Entry::new(spec, function, old.first())
+                        ..Entry::new(spec, function, sibling)
                     })
                 }
             });

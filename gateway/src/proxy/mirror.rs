@@ -58,15 +58,11 @@ pub(super) fn copy(
         counting,
         queue: gateway.mirrors().queue(),
     };
-    if from.framing == Framing::None {
-        order.send(Bytes::new());
-    } else {
-        body.copy_to(Copying {
-            order: Some(order),
-            held: BytesMut::new(),
-            most: spec.body_bytes,
-        });
-    }
+    body.copy_to(Copying {
+        order: Some(order),
+        held: BytesMut::new(),
+        most: spec.body_bytes,
+    });
 }
 
 /// A copy whose body is not there yet.

@@ -127,11 +127,11 @@ pub(super) struct WorldArgs {
     /// Memory of an instance; no more than its manifest allows
     #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_size, help_heading = "Machine")]
     pub(super) memory: u64,
-    /// Starts under way at the same time, as [starts] at-once of the gateway [default: of --gateway,
+    /// Starts under way at the same time, as starts.at-once of the gateway file [default: of --gateway,
     /// else four times the processors, of this machine if --cpus does not tell]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Machine")]
     pub(super) starts_at_once: Option<u32>,
-    /// Starts per second, as [starts] per-second of the gateway [default: of --gateway, else 5000]
+    /// Starts per second, as starts.per-second of the gateway file [default: of --gateway, else 5000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Machine")]
     pub(super) starts_per_second: Option<u32>,
     /// How long the replay goes on after the last call

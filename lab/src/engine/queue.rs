@@ -23,8 +23,8 @@ pub(super) enum Happening {
     Exit { instance: InstanceId },
     /// What the schedule says next is to be told.
     Schedule,
-    /// The pool wanted to be woken; only its last wish counts.
-    Tick { number: u64 },
+    /// The pool may want to be woken.
+    Tick { turn: u64 },
 }
 
 /// In the order of times; equal times in the order of planning.
@@ -45,10 +45,26 @@ struct Planned {
 
 impl Queue {
     pub(super) fn push(&mut self, at: Timestamp, function: u32, happening: Happening) {
+        let turn = self.turn();
+        self.push_in_turn((at, turn), function, happening);
+    }
+
+    /// The turn that something planned now has among what happens at the same time.
+    pub(super) fn turn(&mut self) -> u64 {
         self.planned += 1;
+        self.planned
+    }
+
+    /// Plans what was to be planned when it took its turn.
+    pub(super) fn push_in_turn(
+        &mut self,
+        (at, turn): (Timestamp, u64),
+        function: u32,
+        happening: Happening,
+    ) {
         self.heap.push(Planned {
             at,
-            sequence: self.planned,
+            sequence: turn,
             function,
             happening,
         });

@@ -4,4 +4,5 @@ mod common;
 mod files;
 mod key;
 mod life;
+mod model;
 mod rows;

@@ -39,7 +39,8 @@ pub(super) async fn run(
 
 fn notes(published: &Published) -> Vec<String> {
     let (files, size) = (published.files, format_size(published.total_bytes));
-    let unpacked = format!("{files} files, {size} together");
+    let noun = if files == 1 { "file" } else { "files" };
+    let unpacked = format!("{files} {noun} with {size}");
     let proved = published
         .proved
         .map(|took| format!("started once, and answered within {}", span(took)));

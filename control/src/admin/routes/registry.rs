@@ -8,11 +8,12 @@ use super::super::audit::{self, AuditQuery};
 use super::super::invoke;
 use super::super::problem::Kind;
 use super::super::registry::diff::{self, DiffQuery};
-use super::super::registry::{aliases, revisions, secrets, settings, traffic};
+use super::super::registry::{aliases, canary, revisions, secrets, settings, traffic};
 use super::super::route::{
     ADMIN, Answer, BLANK, PUBLISHER, READER, Route, Verb, body, json, opaque, schema,
 };
 use super::super::scaling::{self, ScalingKeys};
+use crate::canary::{CanaryState, Plan};
 use crate::wire::{
     AliasInfo, AliasRequest, AuditRecord, Counterfactual, InvokeAnswer, InvokeRequest,
     PolicyHistory, RevisionDetail, RevisionDiff, RevisionSummary, RollbackRequest, SecretRequest,
@@ -145,6 +146,40 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[json::<Traffic>(200, "How requests are divided now")],
         problems: CHANGE,
         handler: |method| on(method, traffic::set),
+        ..BLANK
+    },
+    Route {
+        path: "/v1/functions/{name}/canary",
+        role: READER,
+        id: "show_canary",
+        summary: "The revision that is tried step by step, or was last",
+        answers: &[json::<CanaryState>(200, "How it stands")],
+        problems: &[Kind::NotPublished, Kind::UnknownCanary, Kind::Unavailable],
+        handler: |method| on(method, canary::show),
+        ..BLANK
+    },
+    Route {
+        method: Verb::Post,
+        path: "/v1/functions/{name}/canary",
+        role: PUBLISHER,
+        id: "begin_canary",
+        summary: "Give a revision more and more of the requests, unless it is worse",
+        request: &[body::<Plan>()],
+        needs_body: true,
+        answers: &[json::<CanaryState>(201, "It has begun")],
+        problems: CHANGE,
+        handler: |method| on(method, canary::begin),
+        ..BLANK
+    },
+    Route {
+        method: Verb::Delete,
+        path: "/v1/functions/{name}/canary",
+        role: PUBLISHER,
+        id: "end_canary",
+        summary: "End it; the traffic is as it was before",
+        answers: &[json::<CanaryState>(200, "It is ended")],
+        problems: CHANGE,
+        handler: |method| on(method, canary::end),
         ..BLANK
     },
     Route {

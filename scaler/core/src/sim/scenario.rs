@@ -142,13 +142,19 @@ fn random_spec(random: &mut Random) -> ScaleSpec {
         drain_timeout: seconds(random, 6),
         stop_grace: seconds(random, 4),
         // Without a draw of its own, so that the stories of all seeds stay what they were.
-        spares: concurrency.is_multiple_of(2).then_some(SpareSpec {
-            least: min_scale,
-            most: min_scale + concurrency,
-            idle_timeout: Duration::from_secs(3),
-            eager: concurrency == 4,
-            refill: Duration::from_millis(10),
-        }),
+        spares: concurrency
+            .is_multiple_of(2)
+            .then_some(spares(min_scale, concurrency)),
+    }
+}
+
+fn spares(least: u32, more: u32) -> SpareSpec {
+    SpareSpec {
+        least,
+        most: least + more,
+        idle_timeout: Duration::from_secs(3),
+        eager: more == 4,
+        refill: Duration::from_millis(10),
     }
 }
 

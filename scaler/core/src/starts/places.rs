@@ -1,6 +1,6 @@
 //! Who has a place among the starts that are under way.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::{InstanceId, Timestamp};
@@ -13,8 +13,8 @@ const SPARE_PARTS: u32 = 4;
 pub(super) struct Places {
     /// The oldest first.
     under_way: VecDeque<UnderWay>,
-    /// How many of a function; none is zero.
-    count: HashMap<u32, u32>,
+    /// How many of a function; none is zero. Few functions start at the same time.
+    count: BTreeMap<u32, u32>,
 }
 
 /// A start under way.

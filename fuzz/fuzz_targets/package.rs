@@ -1,0 +1,4 @@
+//! `package` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| stoker_fuzz::run("package", data));
