@@ -12,15 +12,18 @@ export function spark(points, label, kind = "") {
     const highest = Math.max(1e-9, ...values.map((it) => it ?? 0));
     const first = points - values.length;
     let path = "";
-    let open = false;
-    const at = values.map((value, index) => [first + index, value === null || value === undefined ? null : 19 - (value / highest) * 17]);
-    for (const [x, y] of at) {
-      if (y !== null) path += `${open ? "L" : "M"}${x} ${y.toFixed(1)}`;
-      open = y !== null;
+    let filled = "";
+    // Where nothing is known there is nothing: each stretch is drawn by itself.
+    for (let begin = 0; begin < values.length; begin += 1) {
+      let end = begin;
+      while (end < values.length && values[end] !== null && values[end] !== undefined) end += 1;
+      if (end === begin) continue;
+      const at = values.slice(begin, end).map((value, index) => `${first + begin + index} ${(19 - (value / highest) * 17).toFixed(1)}`);
+      path += at.length > 1 ? `M${at.join("L")}` : `M${at[0]}h.8`;
+      if (highest > 1e-9 && at.length > 1) filled += `M${first + begin} 20L${at.join("L")}L${first + end - 1} 20Z`;
+      begin = end;
     }
     line.setAttribute("d", path);
-    const known = at.filter(([, y]) => y !== null);
-    const filled = known.length < 2 || highest <= 1e-9 ? "" : `M${known[0][0]} 20${known.map(([x, y]) => `L${x} ${y.toFixed(1)}`).join("")}L${known.at(-1)[0]} 20Z`;
     area.setAttribute("d", filled);
   };
   return { node, draw };

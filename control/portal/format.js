@@ -54,6 +54,11 @@ export function amount(value, digits = 2) {
   return value === null || value === undefined ? DASH : Number(value).toLocaleString("en", { maximumFractionDigits: digits });
 }
 
+/** The number of a published revision, or the beginning of a hash. */
+export function shortRevision(revision) {
+  return /^\d{1,9}$/.test(revision) ? `r${revision}` : String(revision).slice(0, 12);
+}
+
 export function plural(number, one, many) {
   return `${count(number)} ${number === 1 ? one : many ?? `${one}s`}`;
 }

@@ -1,7 +1,7 @@
 // One function: what it does now above, and a tab for each thing one does with it.
 
 import { h, load, note, say } from "./dom.js";
-import { rate, time } from "./format.js";
+import { rate, shortRevision, time } from "./format.js";
 import { spark } from "./charts.js";
 import { feed, functions, history, state, watch } from "./feed.js";
 import { standing } from "./functions.js";
@@ -75,7 +75,7 @@ export function view(root, context) {
     say(badge, word);
     badge.hidden = !word;
     badge.className = `badge ${kind}`;
-    say(about, `${it.url} · ${it.policy}, ${it.min_scale} to ${it.max_scale} instances of ${it.concurrency} · ${String(it.revision).slice(0, 12)}`);
+    say(about, `${it.url} · ${it.policy}, ${it.min_scale} to ${it.max_scale} instances of ${it.concurrency} · ${shortRevision(it.revision)}`);
     for (const tile of tiles) tile.show(it);
   };
   feed.addEventListener("change", update, { signal });

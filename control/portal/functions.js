@@ -164,7 +164,7 @@ function makeRow(name, chosen) {
     h("div", { role: "rowheader", class: "name" }, h("span", { class: "clip" }, link, badge), sub));
   for (const [key, text] of COLUMNS.slice(1)) {
     cells[key] = h("span", { class: "number" });
-    const cell = h("div", { role: "gridcell", class: key, "data-label": text }, cells[key]);
+    const cell = h("div", { role: "gridcell", class: key, "data-label": text.split(" · ")[0] }, cells[key]);
     if (["rate", "p99", "instances", "queue"].includes(key)) {
       sparks[key] = spark(POINTS, `${text} lately`, key);
       cell.prepend(sparks[key].node);

@@ -1,7 +1,7 @@
 // Why a function has the instances that it has, which these are, and what it is made of.
 
 import { ask, busy, button, h, load, panel, table, toast } from "./dom.js";
-import { ago, span, time } from "./format.js";
+import { ago, shortRevision, span, time } from "./format.js";
 import { change, get, of } from "./api.js";
 import { lanes } from "./charts.js";
 import { refresh } from "./feed.js";
@@ -58,7 +58,7 @@ function living(list) {
     h("td", { class: "r" }, it.in_use), h("td", { class: "r" }, it.served), h("td", { class: "r" }, span(it.age_seconds)),
     h("td", { class: "r" }, it.idle_seconds === null ? "busy" : span(it.idle_seconds)),
     h("td", { class: "r" }, it.start ? time(it.start.total_ms) : "–"), h("td", null, it.start_kind ?? "–"),
-    h("td", null, it.pid ?? "–"), h("td", null, h("code", null, String(it.revision).slice(0, 12)))));
+    h("td", null, it.pid ?? "–"), h("td", null, h("code", null, shortRevision(it.revision)))));
   return table("Instances", ["Instance", "State", ["In use", "r"], ["Served", "r"], ["Age", "r"], ["Idle", "r"], ["Start", "r"], "By", "Process", "Revision"], rows);
 }
 

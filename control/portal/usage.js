@@ -1,7 +1,7 @@
 // What was used, and what that costs.
 
 import { busy, button, field, h, load, note, panel, select, table, toast } from "./dom.js";
-import { amount, bytes, count, moment, span } from "./format.js";
+import { amount, bytes, count, moment, shortRevision, span } from "./format.js";
 import { change, get, of } from "./api.js";
 import { bars } from "./charts.js";
 
@@ -74,7 +74,7 @@ function shown(answer, name, by) {
   const present = MEASURES.map((_, place) => place).filter((place) => [...grouped.values()].some((sums) => sums[place] !== null));
   const currency = answer.currency;
   const title = (place) => (MEASURES[place][0] === "Cost" && currency ? `Cost, ${currency}` : MEASURES[place][0]);
-  const line = (key, sums) => h("tr", null, h("th", { scope: "row" }, name ? (/^\d{1,9}$/.test(key) ? `r${key}` : String(key).slice(0, 12)) : h("a", { href: `#/f/${encodeURIComponent(key)}/usage` }, key)),
+  const line = (key, sums) => h("tr", null, h("th", { scope: "row" }, name ? shortRevision(key) : h("a", { href: `#/f/${encodeURIComponent(key)}/usage` }, key)),
     present.map((place) => h("td", { class: "r" }, sums[place] === null ? "–" : MEASURES[place][1](sums[place]))));
   const last = present.at(-1);
   const ordered = [...grouped].sort(([, a], [, b]) => (b[last] ?? 0) - (a[last] ?? 0));
