@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     (
         "stoker-bench",
         &[
@@ -27,12 +27,18 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stoker-traces",
         ],
     ),
-    ("stoker-scaler", &["stoker-core"]),
+    ("stoker-meter", &[]),
+    ("stoker-scaler", &["stoker-core", "stoker-meter"]),
     ("stoker-show", &[]),
     ("stoker-traces", &[]),
     (
         "stoker-gateway",
-        &["stoker-config", "stoker-core", "stoker-scaler"],
+        &[
+            "stoker-config",
+            "stoker-core",
+            "stoker-meter",
+            "stoker-scaler",
+        ],
     ),
     (
         "stoker-fuzz",
@@ -51,6 +57,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-meter",
             "stoker-scaler",
         ],
     ),
@@ -63,6 +70,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-meter",
             "stoker-scaler",
         ],
     ),

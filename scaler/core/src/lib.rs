@@ -26,8 +26,8 @@ pub use policy::{
     decide_spares,
 };
 pub use pool::{
-    FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool,
-    PoolView, Record, Standing, Violation,
+    Census, FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments,
+    Pool, PoolView, Record, Standing, Violation,
 };
 pub use spec::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 pub use time::Timestamp;
