@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     (
         "stoker-bench",
         &[
@@ -28,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("stoker-meter", &[]),
+    ("stoker-registry", &["stoker-meter"]),
     ("stoker-scaler", &["stoker-core", "stoker-meter"]),
     ("stoker-show", &[]),
     ("stoker-traces", &[]),
@@ -58,6 +59,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "stoker-gateway",
             "stoker-lab",
             "stoker-meter",
+            "stoker-registry",
             "stoker-scaler",
         ],
     ),
@@ -71,6 +73,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "stoker-gateway",
             "stoker-lab",
             "stoker-meter",
+            "stoker-registry",
             "stoker-scaler",
         ],
     ),
