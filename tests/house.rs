@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     (
         "stoker-bench",
         &[
@@ -27,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stoker-traces",
         ],
     ),
+    ("stoker-registry", &[]),
     ("stoker-scaler", &["stoker-core"]),
     ("stoker-show", &[]),
     ("stoker-traces", &[]),
@@ -51,6 +52,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-registry",
             "stoker-scaler",
         ],
     ),
@@ -63,6 +65,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-registry",
             "stoker-scaler",
         ],
     ),

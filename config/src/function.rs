@@ -264,6 +264,7 @@ fn finish(
     });
     FunctionSpec {
         name,
+        number: None,
         manifest: manifest.to_owned(),
         command: draft.command,
         runtime: draft.runtime.spec(),

@@ -41,6 +41,7 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
     Ok(Config {
         gateway,
         functions,
+        deployments: Vec::new(),
         watched,
         warnings: loader.warnings,
         read_at,

@@ -15,6 +15,7 @@ mod schedule;
 mod starts;
 mod telemetry;
 mod tls;
+mod traffic;
 
 pub use access::{
     AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
@@ -35,6 +36,7 @@ pub use telemetry::{
     AccessLogFormat, AccessLogSpec, AccessLogTarget, MetricsSpec, OtlpEndpoint, TracesSpec,
 };
 pub use tls::{CertificateSpec, ClientDemand, ClientRules, HstsSpec, TlsSpec, TlsVersion};
+pub use traffic::{DeployedRevision, Deployment, Sticky, TrafficSpec};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -51,6 +53,8 @@ pub struct Config {
     pub gateway: GatewaySpec,
     /// By name, in order.
     pub functions: Vec<Arc<FunctionSpec>>,
+    /// What else is live of functions that the registry has; empty for files.
+    pub deployments: Vec<Deployment>,
     /// Every file that was read and every directory that was searched: what to watch for changes.
     pub watched: Vec<PathBuf>,
     /// What is no error and should be known: certificates that have expired.
@@ -137,6 +141,8 @@ pub struct Network {
 pub struct FunctionSpec {
     /// `[a-z][a-z0-9-]{0,62}`.
     pub name: Arc<str>,
+    /// The revision's number, from 1, if it is one of the registry.
+    pub number: Option<u32>,
     /// Where its manifest is.
     pub manifest: PathBuf,
     /// The program and its arguments; at least one. The interpreter alone if there is a `runtime`.

@@ -18,6 +18,7 @@ impl FunctionSpec {
         // Taken apart by name, so that a new field cannot be forgotten here.
         let Self {
             name,
+            number,
             manifest: _,
             command,
             runtime,
@@ -68,6 +69,11 @@ impl FunctionSpec {
         if let Some(runtime) = runtime {
             hash.runtime(runtime);
             hash.number(scaling.concurrency.into());
+        }
+        // The same code under two numbers is two revisions, with instances and counts of their own.
+        if let Some(number) = number {
+            hash.text(b"number");
+            hash.number((*number).into());
         }
         format!("{:016x}", hash.0)
     }

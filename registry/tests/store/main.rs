@@ -1,0 +1,7 @@
+//! The store as its users see it.
+
+mod common;
+mod files;
+mod key;
+mod life;
+mod rows;
