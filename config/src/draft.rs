@@ -1,12 +1,12 @@
 //! What the keys are read into: the specs with everything still open that depends on other keys,
 //! on other files or on the place of the file.
 
+pub(crate) mod admin;
 mod machine;
 pub(crate) mod runtime;
 pub(crate) mod tls;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::spec::{
     RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
 };
 
+use admin::AdminDraft;
 use runtime::RuntimeDraft;
 use tls::{CertificateDraft, ListenerDraft, TlsDraft};
 
@@ -71,15 +72,6 @@ pub(crate) struct StartsDraft {
     pub(crate) burst: u32,
     pub(crate) memory_reserve_bytes: u64,
     pub(crate) evict_idle: bool,
-}
-
-/// The administrators' listener.
-#[derive(Default)]
-pub(crate) struct AdminDraft {
-    pub(crate) socket: Option<PathBuf>,
-    pub(crate) listen: Option<SocketAddr>,
-    pub(crate) token: Option<String>,
-    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// Who makes tokens.

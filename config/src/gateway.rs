@@ -3,17 +3,16 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use crate::access;
-use crate::draft::{AdminDraft, GatewayDraft, StartsDraft};
+use crate::draft::{GatewayDraft, StartsDraft};
 use crate::error::ConfigError;
 use crate::function::absolute;
 use crate::page::{Page, Rules, locate};
-use crate::schema::{self, gateway, rules};
+use crate::schema::{self, gateway};
 use crate::spec::{
     AccessLogTarget, Address, AdminSpec, GatewaySpec, IssuerSpec, ListenerSpec, StartsSpec,
     TakeoverSpec,
 };
-use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, tls};
+use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, access, admin, tls};
 
 /// What a gateway file says.
 pub(crate) struct Gateway {
@@ -49,14 +48,9 @@ pub(crate) fn read(file: &Path, home: &Path, text: &str) -> (Gateway, Vec<Config
         table: &table,
     };
     let (jwt, mut files) = access::issuers(&mut rules, std::mem::take(&mut draft.jwt), home);
-    let token_file = draft
-        .admin
-        .token_file
-        .as_ref()
-        .map(|path| absolute(home, path));
+    files.extend(draft.admin.files(home));
     let (spec, certificates, warnings) = finish(&mut rules, (draft, jwt), home);
     files.extend(certificates);
-    files.extend(token_file);
     (
         Gateway {
             spec,
@@ -75,7 +69,7 @@ fn finish(
 ) -> (GatewaySpec, Vec<PathBuf>, Vec<String>) {
     let state_dir = absolute(home, &draft.state_dir);
     check_state_dir(rules, &state_dir);
-    let admin = admin(rules, draft.admin, (home, &state_dir));
+    let admin = admin::finish(rules, draft.admin, (home, &state_dir));
     let listeners = tls::listeners(rules, (draft.listen, draft.listeners), home);
     check_listeners(rules, &listeners, &admin);
     let threads = draft.threads.unwrap_or_else(cores);
@@ -139,65 +133,6 @@ fn check_state_dir(rules: &mut Rules<'_, '_>, path: &Path) {
     });
 }
 
-fn admin(
-    rules: &mut Rules<'_, '_>,
-    draft: AdminDraft,
-    (home, state_dir): (&Path, &Path),
-) -> AdminSpec {
-    let AdminDraft {
-        socket,
-        listen,
-        token,
-        token_file,
-    } = draft;
-    let socket = match socket {
-        Some(socket) => {
-            let socket = absolute(home, &socket);
-            check_socket(rules, "admin.socket", &socket);
-            socket
-        }
-        None => state_dir.join("admin.sock"),
-    };
-    let both = rules.has("admin.token") && rules.has("admin.token-file");
-    rules.require(!both, "admin.token-file", &["admin.token"], || {
-        "no token-file beside admin.token".to_owned()
-    });
-    let token = match token_file {
-        Some(path) => read_token(rules, &absolute(home, &path)),
-        None => token,
-    };
-    let token_named = rules.has("admin.token") || rules.has("admin.token-file");
-    rules.require(listen.is_none() || token_named, "admin.listen", &[], || {
-        "admin.token-file or admin.token with it: over TCP a token is required".to_owned()
-    });
-    AdminSpec {
-        socket,
-        listen,
-        token,
-    }
-}
-
-fn read_token(rules: &mut Rules<'_, '_>, path: &Path) -> Option<String> {
-    match crate::load::read_text(path) {
-        Ok(text) => {
-            let token = text.trim();
-            rules.require(rules::is_token(token), "admin.token-file", &[], || {
-                format!("a file that holds {}", rules::TOKEN)
-            });
-            Some(token.to_owned())
-        }
-        Err(problem) => {
-            rules.require(false, "admin.token-file", &[], || {
-                format!(
-                    "a file that can be read; {} cannot: {problem}",
-                    path.display()
-                )
-            });
-            None
-        }
-    }
-}
-
 fn check_listeners(
     rules: &mut Rules<'_, '_>,
     listeners: &[(String, ListenerSpec)],
@@ -238,7 +173,7 @@ fn check_listeners(
     });
 }
 
-fn check_socket(rules: &mut Rules<'_, '_>, key: &str, path: &Path) {
+pub(crate) fn check_socket(rules: &mut Rules<'_, '_>, key: &str, path: &Path) {
     let length = path.as_os_str().len();
     rules.require(length <= SOCKET_PATH_MAX, key, &[], || {
         format!(

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod admin;
 mod certificate;
 mod change;
 mod draft;

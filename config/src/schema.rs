@@ -2,6 +2,7 @@
 //! checking, suggestions and the reference are all made from it, so they cannot disagree.
 
 mod access;
+mod admin;
 mod check;
 mod freeze;
 pub(crate) mod gateway;

@@ -2,6 +2,7 @@
 
 mod access;
 mod address;
+mod admin;
 mod callers;
 mod isolation;
 mod listener;
@@ -20,10 +21,11 @@ pub use access::{
     AccessLevel, AccessSettings, AccessSpec, CorsSpec, IssuerKeys, IssuerSpec, JwtRuleSpec,
     RateLimitSpec, RateSubject,
 };
+pub use admin::{AdminRole, AdminSpec, AdminTokenSpec};
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
-pub use operation::{AdminSpec, AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
+pub use operation::{AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;

@@ -10,6 +10,7 @@ mod gateway;
 mod keys;
 mod listen;
 mod logs;
+mod openapi;
 mod pieces;
 mod policy;
 mod prepared;
@@ -17,6 +18,7 @@ mod problem;
 mod query;
 mod readiness;
 mod record;
+mod route;
 mod routes;
 mod scale;
 mod server;
@@ -37,6 +39,7 @@ use crate::takeover::Takeover;
 use problem::{Kind, Problem};
 
 pub use listen::{AdminListeners, BindError, SharedListeners};
+pub use openapi::document as openapi_document;
 pub use readiness::Readiness;
 pub use server::serve;
 

@@ -6,6 +6,7 @@ mod record;
 mod starts;
 mod stats;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use explain::{Counterfactual, ExplainedInstance, Explanation, Outcome, ShadowInfo};
@@ -15,7 +16,7 @@ pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
 
 /// A function in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FunctionSummary {
     /// Its name.
     pub name: String,
@@ -62,7 +63,7 @@ impl FunctionSummary {
 }
 
 /// Instances by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct States {
     /// On their way.
     pub starting: u32,
@@ -81,7 +82,7 @@ pub struct States {
 }
 
 /// Starts that wait.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldStarts {
     /// How many.
     pub count: u32,
@@ -90,7 +91,7 @@ pub struct HeldStarts {
 }
 
 /// Failed starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// `not-executable`, `exited`, `never-listened` or `resources`.
     pub kind: String,
@@ -101,7 +102,7 @@ pub struct Failure {
 }
 
 /// All about a function.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FunctionDetail {
     /// What a list shows.
     #[serde(flatten)]
@@ -123,7 +124,7 @@ pub struct FunctionDetail {
 }
 
 /// One route to a function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
     /// `null` for any.
     pub host: Option<String>,
@@ -136,7 +137,7 @@ pub struct Route {
 }
 
 /// Why there are as many instances as there are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionInfo {
     /// Instances wanted.
     pub desired: u32,
@@ -152,7 +153,7 @@ pub struct DecisionInfo {
 }
 
 /// One instance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceInfo {
     /// `12-3`.
     pub id: String,
@@ -186,7 +187,7 @@ pub struct InstanceInfo {
 }
 
 /// A process that is kept ready for the next starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PreparedInfo {
     /// `parent` forks; a `spare` or a `cell` waits to become an instance.
     pub kind: String,
@@ -205,7 +206,7 @@ pub struct PreparedInfo {
 }
 
 /// Instances, and what is kept ready for more.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Processes {
     /// Oldest first.
     pub instances: Vec<InstanceInfo>,
@@ -214,7 +215,7 @@ pub struct Processes {
 }
 
 /// The answer to an eviction.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evicted {
     /// Instances that were told to go.
     pub evicted: u32,
@@ -223,7 +224,7 @@ pub struct Evicted {
 }
 
 /// What a reload changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reloaded {
     /// New functions.
     pub added: Vec<String>,
@@ -239,8 +240,24 @@ pub struct Reloaded {
     pub needs_restart: Vec<String>,
 }
 
+/// Whether all is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Health {
+    /// `alive` or `ready`.
+    pub status: String,
+}
+
+/// How many instances are wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleRequest {
+    /// At most the function's `max_scale`; `null` for what the policy wants.
+    #[schemars(required, extend("type" = ["integer", "null"]))]
+    pub desired: Option<u32>,
+}
+
 /// Who is to take over.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Upgrade {
     /// The program, absolute; by default the path that the gateway was started from.
@@ -248,14 +265,14 @@ pub struct Upgrade {
 }
 
 /// Another gateway has taken over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Upgraded {
     /// Its process.
     pub pid: u32,
 }
 
 /// The gateway itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GatewayInfo {
     /// Of the program.
     pub version: String,
@@ -270,7 +287,7 @@ pub struct GatewayInfo {
 }
 
 /// The configuration in the files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigurationInfo {
     /// The gateway's file.
     pub file: String,
@@ -279,7 +296,7 @@ pub struct ConfigurationInfo {
 }
 
 /// A key, without what would open anything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeySummary {
     /// The key begins with `stk_` and this.
     pub id: String,
@@ -298,7 +315,7 @@ pub struct KeySummary {
 }
 
 /// A key that was just made.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedKey {
     /// What it is.
     #[serde(flatten)]
@@ -317,7 +334,7 @@ impl std::fmt::Debug for CreatedKey {
 }
 
 /// What a new key is to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRequest {
     /// `function`, `host` or `master`.
@@ -334,7 +351,7 @@ pub struct KeyRequest {
 }
 
 /// How a key is to be replaced.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotationRequest {
     /// Seconds that the old key stays valid; a day if it is left out.
@@ -343,7 +360,7 @@ pub struct RotationRequest {
 }
 
 /// A problem document (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemDocument {
     /// `urn:stoker:problem:…`.
     #[serde(rename = "type")]

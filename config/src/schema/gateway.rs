@@ -1,6 +1,6 @@
 //! The keys of the gateway file.
 
-use super::Field::{Flag, List as Texts, Secret, Size, Span, Text, Whole};
+use super::Field::{Flag, List as Texts, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
 use super::{Content, Key, List, Name, Section, Table, access, http2, key, rules, telemetry, tls};
 use crate::draft::GatewayDraft;
@@ -62,12 +62,8 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         meaning: "How callers may speak HTTP/2: by prior knowledge in clear, by ALPN over TLS.",
         content: Content::Keys(http2::KEYS),
     },
-    Section {
-        name: "admin",
-        meaning: "The administrators' listener. Over the Unix socket its permissions decide who \
-            may; over TCP a bearer token does.",
-        content: Content::Keys(ADMIN),
-    },
+    super::admin::ADMIN,
+    super::admin::TOKENS,
     Section {
         name: "adoption",
         meaning: "What happens to the instances when the gateway dies without stopping them.",
@@ -295,46 +291,6 @@ const TIMEOUTS: &[Key<Draft>] = &[
         Span(ZERO, HOUR, |d, v| d.timeouts.stream_grace = v),
         "After SIGTERM, or when its instance drains, for a stream (see a function's \
          `stream-idle`) to come to its end; WebSocket callers are sent a close frame.",
-    ),
-];
-
-const ADMIN: &[Key<Draft>] = &[
-    key(
-        "socket",
-        Else("`admin.sock` in `state-dir`"),
-        Text(rules::PATH, |d, v| {
-            rules::put(&mut d.admin.socket, rules::path(v).map(Some))
-        }),
-        "The Unix socket, relative to this file; its absolute path has at most 107 bytes.",
-    ),
-    key(
-        "listen",
-        Else("none"),
-        Text(
-            "an IP address with a port, such as \"127.0.0.1:9090\"",
-            |d, v| rules::put(&mut d.admin.listen, v.parse().ok().map(Some)),
-        ),
-        "An additional TCP listener; it needs a token.",
-    ),
-    key(
-        "token",
-        Else("none"),
-        Secret(rules::TOKEN, |d, v| {
-            rules::put(
-                &mut d.admin.token,
-                rules::is_token(v).then(|| Some(v.to_owned())),
-            )
-        }),
-        "What callers over TCP present as a bearer token. Better in a file of its own.",
-    ),
-    key(
-        "token-file",
-        Else("none"),
-        Text(rules::PATH, |d, v| {
-            rules::put(&mut d.admin.token_file, rules::path(v).map(Some))
-        }),
-        "A file that holds the token instead, relative to this file; white space around it is \
-         left out.",
     ),
 ];
 

@@ -31,6 +31,8 @@ pub(crate) const NETWORK: &str =
 
 pub(crate) const TOKEN: &str = "a token of at least 16 characters: visible ASCII without spaces";
 
+pub(crate) const DIGEST: &str = "\"sha256:\" and the SHA-256 of a token, 64 hexadecimal digits";
+
 pub(crate) const PATH: &str = "a path";
 
 pub(crate) const ALGORITHM: &str = "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, \
@@ -97,6 +99,20 @@ pub(crate) fn is_user(text: &str) -> bool {
 /// What a bearer token can be.
 pub(crate) fn is_token(text: &str) -> bool {
     text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// `sha256:` and 64 hexadecimal digits.
+pub(crate) fn digest(text: &str) -> Option<[u8; 32]> {
+    let digits = text.strip_prefix("sha256:")?.as_bytes();
+    let mut digest = [0; 32];
+    if digits.len() != 2 * digest.len() {
+        return None;
+    }
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::try_from(value(pair[0])? * 16 + value(pair[1])?).ok()?;
+    }
+    Some(digest)
 }
 
 /// An HTTP method: a token of RFC 9110, of sane length.

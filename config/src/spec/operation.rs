@@ -1,31 +1,6 @@
-//! How the gateway is run: administered, taken over, its output kept, memory given back.
+//! How the gateway is run: taken over, its output kept, memory given back.
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// The administrators' listener.
-#[derive(Clone, PartialEq)]
-pub struct AdminSpec {
-    /// The Unix socket; absolute.
-    pub socket: PathBuf,
-    /// An additional TCP listener.
-    pub listen: Option<SocketAddr>,
-    /// What callers over TCP must present as a bearer token; set if `listen` is.
-    pub token: Option<String>,
-}
-
-/// Without the token, so that no log ever shows it.
-impl fmt::Debug for AdminSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdminSpec")
-            .field("socket", &self.socket)
-            .field("listen", &self.listen)
-            .field("token", &self.token.as_ref().map(|_| "***"))
-            .finish()
-    }
-}
 
 /// What happens to the workers when the gateway dies without stopping them.
 #[derive(Clone, Debug, PartialEq)]

@@ -25,7 +25,10 @@ fn defaults() {
     assert_eq!(gateway.function_prefix, "/function");
     assert_eq!(gateway.state_dir, tree.path(".stoker"));
     assert_eq!(gateway.admin.socket, tree.path(".stoker/admin.sock"));
-    assert_eq!((gateway.admin.listen, &gateway.admin.token), (None, &None));
+    assert_eq!(
+        (gateway.admin.listen, &*gateway.admin.tokens),
+        (None, &[][..])
+    );
     assert_eq!(gateway.ports, (20_000, 29_999));
     assert_eq!(
         (gateway.limits.connections, gateway.limits.header_bytes),
@@ -52,52 +55,6 @@ fn defaults() {
     assert!(gateway.starts.evict_idle);
     assert_eq!((gateway.logs.file_bytes, gateway.logs.files), (10 << 20, 3));
     assert_eq!(gateway.logs.line_bytes, 16 << 10);
-}
-
-#[test]
-fn the_admin_token() {
-    let tree = Tree::new();
-    tree.write("token", " 0123456789abcdef\n");
-    tree.write("short", "0123456789");
-    let admin = |text: &str| {
-        tree.load(&format!("[admin]\n{text}"))
-            .map(|config| config.gateway.admin)
-    };
-    let read = admin("listen = \"127.0.0.1:9090\"\ntoken-file = \"token\"").unwrap();
-    assert_eq!(read.token.as_deref(), Some("0123456789abcdef"));
-    assert!(!format!("{read:?}").contains("0123456789"));
-    assert!(admin("listen = \"127.0.0.1:9090\"\ntoken = \"0123456789abcdef\"").is_ok());
-    let fails = |text: &str, key: &str| {
-        let errors = tree.errors(&format!("[admin]\n{text}"));
-        assert_eq!(errors.len(), 1, "{errors:#?}");
-        assert!(
-            errors[0].contains(key) && !errors[0].contains("0123456789"),
-            "{}",
-            errors[0]
-        );
-    };
-    fails(
-        "listen = \"127.0.0.1:9090\"",
-        "admin.listen: got \"127.0.0.1:9090\", expected admin.token",
-    );
-    fails(
-        "token = \"0123456789\"",
-        "admin.token: got ***, expected a token of at least 16",
-    );
-    fails(
-        "token-file = \"short\"",
-        "admin.token-file: got \"short\", expected a file that holds",
-    );
-    fails(
-        "token-file = \"none\"",
-        "admin.token-file: got \"none\", expected a file that can be read",
-    );
-    fails(
-        "token = \"0123456789abcdef\"\ntoken-file = \"token\"",
-        "admin.token-file: got \"token\"",
-    );
-    let config = tree.load("[admin]\ntoken-file = \"token\"").unwrap();
-    assert!(config.watched.contains(&tree.path("token")));
 }
 
 #[test]

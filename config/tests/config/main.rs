@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod admin;
 mod errors;
 mod gateway;
 mod isolation;

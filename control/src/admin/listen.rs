@@ -34,12 +34,12 @@ pub struct SharedListeners {
     file: Arc<SocketFile>,
 }
 
-/// A TCP listener and the token that its callers must present.
+/// A TCP listener, whose callers must present a token.
+#[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) listener: TcpListener,
     /// The address as the configuration has it.
     wanted: SocketAddr,
-    pub(super) token: Arc<str>,
 }
 
 /// An address of the admin API could not be bound.
@@ -90,8 +90,8 @@ impl AdminListeners {
                     source,
                 };
                 let had = take(Address::Tcp(address)).map(TcpListener::from);
-                let token = spec.token.as_deref();
-                Some(Guarded::new(address, had, token, deadline).map_err(fail)?)
+                let guarded = !spec.tokens.is_empty();
+                Some(Guarded::new(address, had, guarded, deadline).map_err(fail)?)
             }
         };
         Ok(AdminListeners {
@@ -164,12 +164,13 @@ impl Guarded {
     fn new(
         address: SocketAddr,
         had: Option<TcpListener>,
-        token: Option<&str>,
+        has_token: bool,
         deadline: Instant,
     ) -> io::Result<Self> {
-        let token = token.filter(|token| !token.is_empty()).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "a TCP listener needs a token")
-        })?;
+        if !has_token {
+            let problem = "a TCP listener needs a token";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
         let listener = match had {
             Some(listener) => listener,
             None => patiently(deadline, || TcpListener::bind(address))?,
@@ -178,7 +179,6 @@ impl Guarded {
         Ok(Guarded {
             listener,
             wanted: address,
-            token: Arc::from(token),
         })
     }
 }
@@ -192,15 +192,6 @@ fn patiently<T>(deadline: Instant, bind: impl Fn() -> io::Result<T>) -> io::Resu
             }
             result => return result,
         }
-    }
-}
-
-/// Without the token, so that no log ever shows it.
-impl fmt::Debug for Guarded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guarded")
-            .field("listener", &self.listener)
-            .finish_non_exhaustive()
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Problem {
 pub(super) enum Kind {
     BadRequest,
     Unauthorized,
+    Forbidden,
     UnknownRoute,
     UnknownFunction,
     UnknownKey,
@@ -88,6 +89,16 @@ pub(super) fn find<'s>(
 }
 
 impl Kind {
+    /// Of the response.
+    pub(super) fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
+    /// In words.
+    pub(super) fn title(self) -> &'static str {
+        self.facts().2
+    }
+
     /// The last part of `type`, the status and the title.
     fn facts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
@@ -100,6 +111,11 @@ impl Kind {
                 "unauthorized",
                 StatusCode::UNAUTHORIZED,
                 "The admin token is missing or wrong",
+            ),
+            Kind::Forbidden => (
+                "forbidden",
+                StatusCode::FORBIDDEN,
+                "The token's role does not allow it",
             ),
             Kind::UnknownRoute => (
                 "not-found",
@@ -220,6 +236,7 @@ mod tests {
         let kinds = [
             Kind::BadRequest,
             Kind::Unauthorized,
+            Kind::Forbidden,
             Kind::UnknownRoute,
             Kind::UnknownFunction,
             Kind::UnknownKey,

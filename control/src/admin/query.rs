@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use stoker_config::parse_duration;
 
@@ -19,42 +20,60 @@ const LINES_MOST: usize = 10_000;
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
 const WAIT_MOST: Duration = Duration::from_secs(300);
 
+/// A duration as people write it.
+const DURATION: &str = r"^[0-9]+(us|ms|s|m|h)$";
+
 /// Of a request for logs, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogsQuery {
+    /// So many of the last lines; 100 if left out.
+    #[schemars(with = "Option<u32>", range(max = 10_000))]
     lines: Option<String>,
+    /// Go on with what comes.
+    #[schemars(with = "Option<bool>")]
     follow: Option<String>,
 }
 
 /// Of an eviction, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EvictQuery {
+    /// How long to wait until they are gone, such as `5s`; at most five minutes, ten seconds if left
+    /// out.
+    #[schemars(regex(pattern = DURATION))]
     wait: Option<String>,
 }
 
 /// Of a request for starts, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StartsQuery {
+    /// Only those of this function.
     pub(super) function: Option<String>,
 }
 
 /// Of a request for an explanation, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExplainQuery {
+    /// As it was then: how long ago, such as `10m`, or a time such as `2026-11-21T19:30:00Z`.
     pub(super) at: Option<String>,
+    /// Also what other settings would have given in the last hour: `KEY=VALUE`, more after commas.
     pub(super) counterfactual: Option<String>,
 }
 
 /// Of a request for the record, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordQuery {
+    /// Only what happened to this function.
     pub(super) function: Option<String>,
+    /// Only what happened within this time, such as `1h`; all if left out.
+    #[schemars(regex(pattern = DURATION))]
     since: Option<String>,
+    /// `csv` or `jsonl`; `csv` if left out.
+    #[schemars(extend("enum" = ["csv", "jsonl"]))]
     format: Option<String>,
 }
 

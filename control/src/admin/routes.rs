@@ -1,108 +1,122 @@
-//! Which path is answered by what.
+//! Which path is answered by what, and who may.
+
+mod functions;
+mod gateway;
+mod keys;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
-use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{Method, Uri};
+use axum::extract::{Extension, MatchedPath, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post};
-use serde_json::json;
+use stoker_config::AdminRole;
 
+use super::App;
 use super::problem::{Kind, Problem};
-use super::{
-    App, aside, evict, explain, functions, gateway, keys, logs, policy, prepared, record, scale,
-    starts, stats, upgrade,
-};
+use super::route::Route;
+use super::token::Caller;
 
-/// What Prometheus expects of the text format.
-const METRICS_TYPE: &str = "text/plain; version=0.0.4";
+/// Every route.
+const TABLES: &[&[Route]] = &[gateway::ROUTES, functions::ROUTES, keys::ROUTES];
 
-/// All routes, without any question who asks.
+/// What an answer that says what went wrong has at most, if it is none of ours.
+const FOREIGN_BYTES: usize = 4096;
+
+/// Every route.
+pub(super) fn all() -> impl Iterator<Item = &'static Route> {
+    TABLES.iter().copied().flatten()
+}
+
+/// All routes, each with its check of roles; who calls is to be added.
 pub(super) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/v1/gateway", get(gateway::show))
-        .route("/v1/reload", post(gateway::reload))
-        .route("/v1/upgrade", post(upgrade::upgrade))
-        .route("/v1/functions", get(functions::list))
-        .route("/v1/functions/{name}", get(functions::show))
-        .route("/v1/functions/{name}/explain", get(explain::show))
-        .route("/v1/functions/{name}/logs", get(logs::read))
-        .route("/v1/functions/{name}/policy", get(policy::history))
-        .route("/v1/functions/{name}/policy/promote", post(policy::promote))
-        .route(
-            "/v1/functions/{name}/policy/rollback",
-            post(policy::roll_back),
-        )
-        .route("/v1/functions/{name}/scale", post(scale::scale))
-        .route("/v1/functions/{name}/evict", post(evict::one))
-        .route("/v1/evict", post(evict::all))
-        .route("/v1/instances", get(functions::instances))
-        .route("/v1/prepared", get(prepared::list))
-        .route("/v1/keys", get(keys::list).post(keys::create))
-        .route("/v1/keys/{id}", delete(keys::revoke))
-        .route("/v1/keys/{id}/rotate", post(keys::rotate))
-        .route("/v1/record", get(record::export))
-        .route("/v1/starts", get(starts::list))
-        .route("/v1/stats", get(stats::show))
+    let mut router = Router::new();
+    for route in all() {
+        let guard = middleware::from_fn_with_state(route, guard);
+        let handler = (route.handler)(route.method.filter());
+        router = router.route(route.path, handler.route_layer(guard));
+    }
+    router
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .with_state(app)
 }
 
-/// The process lives.
-async fn healthz() -> Response {
-    (
-        [(CACHE_CONTROL, "no-store")],
-        Json(json!({"status": "alive"})),
-    )
-        .into_response()
-}
-
-/// The gateway takes requests.
-async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    match app.state.readiness.hindrance() {
-        Some(hindrance) => Err(Problem::new(Kind::NotReady, hindrance)),
-        None => {
-            let ready = Json(json!({"status": "ready"}));
-            Ok(([(CACHE_CONTROL, "no-store")], ready).into_response())
-        }
+/// Lets those pass who may.
+async fn guard(
+    State(route): State<&'static Route>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match refusal(route.role, &caller) {
+        Some(refusal) => refusal.into_response(),
+        None => ours(next.run(request).await).await,
     }
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    match aside(move || app.state.gateway.encode_metrics()).await? {
-        Ok(text) => Ok(([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()),
-        Err(error) => Err(Problem::new(
-            Kind::Internal,
-            format!("the metrics cannot be encoded: {error}"),
-        )),
-    }
+/// Why the caller may not, if so.
+fn refusal(needed: Option<AdminRole>, caller: &Caller) -> Option<Problem> {
+    let needed = needed?;
+    let Some(role) = caller.role else {
+        let detail =
+            "present a token of the admin API in the header \"authorization: bearer TOKEN\"";
+        return Some(Problem::new(Kind::Unauthorized, detail));
+    };
+    (role < needed).then(|| {
+        let (needed, role) = (needed.name(), role.name());
+        let detail = format!(
+            "this takes the role {needed:?}, and the token {:?} has {role:?}",
+            &*caller.name
+        );
+        Problem::new(Kind::Forbidden, detail)
+    })
 }
 
-async fn unknown(uri: Uri) -> Problem {
+/// What axum refuses by itself says so in plain text: of it a problem is made too.
+async fn ours(response: Response) -> Response {
+    let kind = match response.status() {
+        StatusCode::BAD_REQUEST => Kind::BadRequest,
+        StatusCode::INTERNAL_SERVER_ERROR => Kind::Internal,
+        _ => return response,
+    };
+    let content = response.headers().get(CONTENT_TYPE);
+    if content.is_some_and(|content| content.as_bytes().starts_with(b"application/")) {
+        return response;
+    }
+    let body = axum::body::to_bytes(response.into_body(), FOREIGN_BYTES).await;
+    let text = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+    Problem::new(kind, format!("the request is not valid: {text}")).into_response()
+}
+
+async fn unknown(Extension(caller): Extension<Caller>, uri: Uri) -> Problem {
+    if let Some(refusal) = refusal(Some(AdminRole::Reader), &caller) {
+        return refusal;
+    }
     let path: String = uri.path().chars().take(100).collect();
     let detail = format!(
-        "there is no {path:?} here; the admin API is /healthz, /readyz, /metrics, /v1/gateway, \
-         /v1/functions, /v1/functions/NAME, its /logs, /scale and /evict, /v1/instances, /v1/starts, \
-         /v1/stats, /v1/keys, /v1/evict, /v1/reload and /v1/upgrade"
+        "there is no {path:?} here; GET /v1/openapi.json tells all that the admin API has, and \
+         /v1/functions is a good beginning"
     );
     Problem::new(Kind::UnknownRoute, detail)
 }
 
-async fn not_allowed(method: Method) -> Problem {
-    let right = match method {
-        Method::POST => "send GET",
-        Method::GET | Method::HEAD => "send POST",
-        _ => "the header \"allow\" names what does",
-    };
-    Problem::new(
-        Kind::MethodNotAllowed,
-        format!("{method} means nothing here; {right}"),
-    )
+async fn not_allowed(
+    Extension(caller): Extension<Caller>,
+    matched: Option<MatchedPath>,
+    method: Method,
+) -> Problem {
+    let path = matched.as_ref().map_or("", MatchedPath::as_str);
+    let here = || all().filter(|route| route.path == path);
+    let open = here().any(|route| route.role.is_none());
+    if let Some(refusal) = refusal(Some(AdminRole::Reader), &caller).filter(|_| !open) {
+        return refusal;
+    }
+    let right: Vec<_> = here()
+        .map(|route| route.method.name().to_ascii_uppercase())
+        .collect();
+    let detail = format!("{method} means nothing here; send {}", right.join(" or "));
+    Problem::new(Kind::MethodNotAllowed, detail)
 }

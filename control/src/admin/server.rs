@@ -46,20 +46,18 @@ pub async fn serve(
     let unix = Listener::Unix(UnixListener::from_std(unix)?);
     let tcp = match tcp {
         None => None,
-        Some(tcp) => Some((
-            Listener::Tcp(TcpListener::from_std(tcp.listener)?),
-            tcp.token,
-        )),
+        Some(tcp) => Some(Listener::Tcp(TcpListener::from_std(tcp.listener)?)),
     };
     file.claim();
     tokio::spawn(shadow::watch(Arc::clone(&state.gateway), ending.clone()));
     let app = App::new(state, ending.clone());
     let accepting = app.accepting.subscribe();
-    let router = routes::router(app);
-    if let Some((listener, expected)) = tcp {
-        let router = token::guard(router.clone(), expected);
+    let router = routes::router(Arc::clone(&app));
+    if let Some(listener) = tcp {
+        let router = token::by_token(router.clone(), app);
         tokio::spawn(accept(listener, router, ending.clone(), accepting.clone()));
     }
+    let router = token::by_socket(router);
     tokio::spawn(accept(unix, router, ending, accepting));
     shutdown.await;
     end.send_replace(true);

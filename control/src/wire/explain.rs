@@ -1,11 +1,12 @@
 //! Why a function has the instances that it has, and what other settings would give.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DecisionInfo;
 
 /// Why a function has, or had, as many instances as it has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
     /// Its name.
     pub function: String,
@@ -26,7 +27,7 @@ pub struct Explanation {
 }
 
 /// One instance, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainedInstance {
     /// `12-3`.
     pub id: String,
@@ -37,7 +38,7 @@ pub struct ExplainedInstance {
 }
 
 /// The last hour, or what is recorded of it, under other settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counterfactual {
     /// The settings that differ, as on the command line.
     pub changes: String,
@@ -52,7 +53,7 @@ pub struct Counterfactual {
 }
 
 /// How requests fared and what that cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// Requests.
     pub requests: u64,
@@ -73,7 +74,7 @@ pub struct Outcome {
 }
 
 /// A policy in the shadow, beside the one in force, over the same requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShadowInfo {
     /// `goal`, for example.
     pub policy: String,

@@ -1,9 +1,10 @@
 //! The policies that a function had.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The policies that a function had, apart from the versions of its program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyHistory {
     /// Its name.
     pub function: String,
@@ -12,7 +13,7 @@ pub struct PolicyHistory {
 }
 
 /// One policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyVersion {
     /// From 1.
     pub number: u32,

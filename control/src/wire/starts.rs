@@ -1,9 +1,10 @@
 //! Starts of instances, and where their time went.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where the time of a start went; each part follows the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StartInfo {
     /// From the decision that the instance is needed until the start began.
     #[serde(default)]
@@ -28,7 +29,7 @@ pub struct StartInfo {
 }
 
 /// A start that has ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StartedInfo {
     /// `12-3`.
     pub instance: String,

@@ -8,10 +8,7 @@ use crate::world::{World, problem};
 async fn world() -> World {
     let tree = Tree::new();
     tree.function("hello", "[access]\nlevel = \"function\"");
-    tree.write(
-        "stoker.toml",
-        "functions = [\"functions/*\"]\nlisten = [\"127.0.0.1:0\"]\n[access]\nkeys = 3\n",
-    );
+    tree.append("stoker.toml", "[access]\nkeys = 3\n");
     World::start(tree).await
 }
 

@@ -57,7 +57,7 @@ fn tcp_needs_a_token_and_a_free_port() {
     spec.listen = Some(taken.local_addr().unwrap());
     assert!(AdminListeners::bind(&spec).is_err());
     spec.listen = Some("127.0.0.1:0".parse().unwrap());
-    spec.token = None;
+    spec.tokens.clear();
     let error = AdminListeners::bind(&spec).unwrap_err().to_string();
     assert!(error.ends_with("a TCP listener needs a token"), "{error}");
 }

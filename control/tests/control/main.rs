@@ -14,5 +14,6 @@ mod listeners;
 mod logs;
 mod operate;
 mod reload;
+mod roles;
 mod tree;
 mod world;

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Of the role `admin`.
+pub(crate) const TOKEN: &str = "a-token-of-the-tests";
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// Removed when dropped.
@@ -18,7 +21,10 @@ impl Tree {
         let tree = Tree(std::fs::canonicalize(root).unwrap());
         tree.write(
             "stoker.toml",
-            "functions = [\"functions/*\"]\nlisten = [\"127.0.0.1:0\"]\n",
+            &format!(
+                "functions = [\"functions/*\"]\nlisten = [\"127.0.0.1:0\"]\n\
+                 [admin]\nsocket = \"a.sock\"\nlisten = \"127.0.0.1:0\"\ntoken = \"{TOKEN}\"\n"
+            ),
         );
         tree
     }
@@ -36,6 +42,11 @@ impl Tree {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    pub(crate) fn append(&self, below: &str, text: &str) {
+        let before = std::fs::read_to_string(self.path(below)).unwrap();
+        self.write(below, &(before + text));
     }
 
     /// A manifest in `functions/<name>`, with more lines after the least.

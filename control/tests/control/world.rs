@@ -18,11 +18,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::driver::FakeDriver;
+pub(crate) use crate::tree::TOKEN;
 use crate::tree::Tree;
 
 /// Waiting longer than this is a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-pub(crate) const TOKEN: &str = "a-token-of-the-tests";
 
 pub(crate) struct World {
     pub(crate) driver: Arc<FakeDriver>,
@@ -201,10 +201,11 @@ impl World {
 }
 
 pub(crate) fn spec(tree: &Tree) -> AdminSpec {
+    let config = load(&tree.path("stoker.toml")).unwrap();
     AdminSpec {
         socket: tree.path("a.sock"),
         listen: Some("127.0.0.1:0".parse().unwrap()),
-        token: Some(TOKEN.to_owned()),
+        ..config.gateway.admin
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'stati
         ("threads", old.threads != new.threads),
         ("state-dir", old.state_dir != new.state_dir),
         ("ports", old.ports != new.ports),
-        ("admin", old.admin != new.admin),
+        ("admin", old.admin.listens_elsewhere(&new.admin)),
         ("adoption", old.adoption != new.adoption),
         ("freeze", old.freeze != new.freeze),
         ("cgroups", old.cgroups != new.cgroups),

@@ -3,12 +3,13 @@
 
 use prometheus::Histogram;
 use prometheus::core::Metric;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::series::{Series, Warmth};
 
 /// What one revision of a function has counted since the gateway started.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FunctionStats {
     /// The function's name; `_other` for all without series of their own.
     pub function: String,
@@ -33,7 +34,7 @@ pub struct FunctionStats {
 }
 
 /// A histogram of durations.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latencies {
     /// How many were measured.
     pub count: u64,
