@@ -13,10 +13,11 @@ use std::time::Duration;
 use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec};
 
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, CgroupsSpec,
-    Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, Network, PathPattern,
-    RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BudgetSpec,
+    CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
+    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MeteringSpec, MetricsSpec, Network,
+    PathPattern, PricesSpec, RateSubject, RecordSpec, ResourcesSpec, RetrySpec, TracesSpec,
+    ZoneSpec,
 };
 
 use admin::AdminDraft;
@@ -54,6 +55,8 @@ pub(crate) struct GatewayDraft {
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
+    pub(crate) metering: MeteringSpec,
+    pub(crate) prices: PricesSpec,
 }
 
 /// When another gateway takes over.
@@ -116,6 +119,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) max_starting: Option<u32>,
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
+    pub(crate) budget: BudgetSpec,
     pub(crate) limits: FunctionLimits,
     pub(crate) resources: ResourcesSpec,
     pub(crate) isolation: IsolationSpec,
@@ -204,6 +208,8 @@ impl GatewayDraft {
                 starts: 0,
             },
             record: RecordSpec::default(),
+            metering: MeteringSpec::default(),
+            prices: PricesSpec::default(),
         }
     }
 }
@@ -269,6 +275,7 @@ impl FunctionDraft {
             target: None,
             max_starting: None,
             server_errors_fail: false,
+            budget: BudgetSpec::default(),
             retry: RetrySpec {
                 idempotent: false,
                 attempts: 0,

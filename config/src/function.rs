@@ -14,7 +14,7 @@ use crate::page::{Page, Rules, locate};
 use crate::runtime;
 use crate::schedule;
 use crate::schema::{self, manifest, rules};
-use crate::spec::{AccessSpec, FunctionSpec, RouteSpec, ScheduleSpec};
+use crate::spec::{AccessSpec, BudgetSpec, FunctionSpec, RouteSpec, ScheduleSpec};
 use crate::units::format_duration;
 
 /// A function and where its manifest says what other manifests may contradict.
@@ -284,6 +284,7 @@ fn finish(
         access: shared(draft.access),
         server_errors_fail: draft.server_errors_fail,
         retry: draft.retry,
+        budget: Some(draft.budget).filter(BudgetSpec::limits_anything),
     }
 }
 

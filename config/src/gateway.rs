@@ -117,6 +117,8 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
+        metering: draft.metering,
+        prices: draft.prices,
     };
     (spec, tls.files, tls.warnings)
 }

@@ -10,6 +10,7 @@ mod http2;
 mod isolation;
 mod load;
 pub(crate) mod manifest;
+mod metering;
 mod record;
 mod rows;
 pub(crate) mod rules;

@@ -6,6 +6,7 @@ mod admin;
 mod callers;
 mod isolation;
 mod listener;
+mod metering;
 mod operation;
 mod pattern;
 mod record;
@@ -25,6 +26,7 @@ pub use admin::{AdminRole, AdminSpec, AdminTokenSpec};
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
+pub use metering::{BudgetPeriod, BudgetSpec, MeteringSpec, PricesSpec};
 pub use operation::{AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
@@ -116,6 +118,10 @@ pub struct GatewaySpec {
     pub metrics: MetricsSpec,
     /// The record of what happens.
     pub record: RecordSpec,
+    /// How usage is measured and kept.
+    pub metering: MeteringSpec,
+    /// What it costs.
+    pub prices: PricesSpec,
 }
 
 /// Where to listen.
@@ -181,6 +187,8 @@ pub struct FunctionSpec {
     pub server_errors_fail: bool,
     /// Requests that are sent again.
     pub retry: RetrySpec,
+    /// How much it may use; none if that is not limited.
+    pub budget: Option<BudgetSpec>,
 }
 
 /// Requests that are sent again.

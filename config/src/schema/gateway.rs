@@ -110,6 +110,8 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(telemetry::METRICS),
     },
     super::record::SECTION,
+    super::metering::METERING,
+    super::metering::PRICES,
 ];
 
 /// For suggestions.
