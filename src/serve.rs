@@ -15,6 +15,7 @@ use stoker_control::cli::advertise;
 use stoker_control::reload::Reloader;
 use stoker_control::takeover::{Holdings, Takeover};
 use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
+use stoker_meter::Ledger;
 use stoker_scaler::driver::Driver;
 use stoker_scaler::logs::{LogSettings, Logs};
 use stoker_scaler::process::{ProcessDriver, ProcessSettings};
@@ -108,6 +109,7 @@ struct Base {
     driver: Arc<ProcessDriver>,
     logs: Arc<Logs>,
     metrics: Arc<Metrics>,
+    ledger: Arc<Ledger>,
 }
 
 impl Base {
@@ -123,6 +125,7 @@ impl Base {
             driver: Arc::new(driver),
             logs,
             metrics: Arc::new(Metrics::new()?),
+            ledger: stoker_control::metering::ledger(&spec.state_dir),
         })
     }
 
@@ -132,6 +135,7 @@ impl Base {
             runtime: tokio::runtime::Handle::current(),
             notices: notices(&self.logs, &self.metrics),
             stop_grace: STOP_GRACE,
+            ledger: Some(Arc::clone(&self.ledger)),
         }
     }
 }
@@ -163,6 +167,7 @@ impl Parts {
             driver,
             logs,
             metrics,
+            ..
         } = base;
         let runtime = tokio::runtime::Handle::current();
         let telemetry = Telemetry::start(&config.gateway, &metrics, &runtime)?;

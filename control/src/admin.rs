@@ -26,6 +26,7 @@ mod starts;
 mod stats;
 mod token;
 mod upgrade;
+mod usage;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use stoker_gateway::Gateway;
 use stoker_scaler::logs::Logs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::metering::Metering;
 use crate::reload::Reloader;
 use crate::takeover::Takeover;
 use problem::{Kind, Problem};
@@ -72,6 +74,8 @@ struct App {
     followers: Arc<Semaphore>,
     /// Whoever reads the whole record, for that takes memory and time.
     exports: Arc<Semaphore>,
+    /// The account of usage.
+    metering: Arc<Metering>,
     /// Held by whoever changes what is remembered of policies.
     policies: tokio::sync::Mutex<()>,
     /// When the counters began, in milliseconds since 1970.
@@ -86,6 +90,7 @@ impl App {
     fn new(state: AdminState, ending: watch::Receiver<bool>) -> Arc<Self> {
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         Arc::new(App {
+            metering: Metering::open(&state.gateway),
             state,
             followers,
             exports: Arc::new(Semaphore::new(EXPORTS)),

@@ -18,6 +18,7 @@ mod starts;
 mod table;
 mod top;
 mod upgrade;
+mod usage;
 
 use std::error::Error;
 use std::io;
@@ -37,6 +38,7 @@ pub use invoke::listener;
 pub use keys::{KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs, KeysRotateArgs};
 pub use policy::PolicyCommand;
 pub use record::RecordCommand;
+pub use usage::UsageArgs;
 
 /// What can be asked of, or told to, a running gateway.
 #[derive(Clone, Debug, Subcommand)]
@@ -70,6 +72,8 @@ pub enum Command {
     Record(RecordCommand),
     /// Have a new process of the gateway take over, without a failed request
     Upgrade(UpgradeArgs),
+    /// What functions used: calls, time, CPU, memory, bytes and money
+    Usage(UsageArgs),
 }
 
 /// Runs a command to its end: answers and tables go to the standard output, all else to the
@@ -114,6 +118,7 @@ impl Command {
             Command::Explain(arguments) => explain::explain(arguments, &mut output).await,
             Command::Policy(command) => policy::run(command, &mut output).await,
             Command::Record(command) => record::run(command, &mut output).await,
+            Command::Usage(arguments) => usage::show(arguments, &mut output).await,
             Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;
         output.flush()?;

@@ -8,6 +8,7 @@ pub mod client;
 mod counterfactual;
 mod explain;
 mod io;
+pub mod metering;
 mod near;
 pub mod policies;
 pub mod reload;

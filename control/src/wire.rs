@@ -5,6 +5,7 @@ mod policy;
 mod record;
 mod starts;
 mod stats;
+mod usage;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use policy::{PolicyHistory, PolicyVersion};
 pub use record::{RecordEvent, RecordLine};
 pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
+pub use usage::{Budget, BudgetInfo, Usage, UsageInfo};
 
 /// A function in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

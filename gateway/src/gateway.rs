@@ -2,7 +2,7 @@
 
 mod changes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +12,7 @@ use stoker_scaler::FunctionView;
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
+use crate::budget::{BudgetStatus, Budgets};
 use crate::launch::{launch_spec, record_settings, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Name, Now, Series};
@@ -38,6 +39,7 @@ pub struct Gateway {
     room: OnceLock<Room>,
     /// How policies fare that are tried.
     shadows: ArcSwap<Shadows>,
+    pub(crate) budgets: Budgets,
 }
 
 /// Routes and functions that belong together; replaced as a whole, so that they never disagree.
@@ -106,6 +108,7 @@ impl Gateway {
             pressure: Pressure::default(),
             room: OnceLock::new(),
             shadows: ArcSwap::default(),
+            budgets: Budgets::default(),
         }
     }
 
@@ -177,6 +180,7 @@ impl Gateway {
             waiting: self.commons.waiters.level().0,
             wait_buffer: self.commons.buffer.level(),
             shadows: &self.shadows.load(),
+            budgets: self.budgets.get(),
             certificates: &snapshot.gateway.tls.certificates,
         })
     }
@@ -189,6 +193,16 @@ impl Gateway {
     /// Has the metrics show these.
     pub fn set_shadows(&self, shadows: Shadows) {
         self.shadows.store(Arc::new(shadows));
+    }
+
+    /// The budgets of the functions that have one, by name.
+    pub fn budgets(&self) -> Arc<HashMap<Arc<str>, BudgetStatus>> {
+        self.budgets.get()
+    }
+
+    /// These hold from now on, and the metrics show them.
+    pub fn set_budgets(&self, budgets: HashMap<Arc<str>, BudgetStatus>) {
+        self.budgets.set(budgets);
     }
 
     /// What every revision with requests or instances has counted so far.

@@ -1,6 +1,7 @@
 //! What Prometheus sees.
 
 mod board;
+mod budget;
 mod families;
 mod frost;
 mod gauges;
@@ -13,7 +14,7 @@ mod stats;
 mod tests;
 mod wide;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -22,10 +23,12 @@ use stoker_config::CertificateSpec;
 use stoker_scaler::driver::{LaunchSpec, Prepared};
 use stoker_scaler::{FunctionView, Notice};
 
+use crate::budget::BudgetStatus;
 use crate::overload::Shed;
 use crate::problem::ProblemKind;
 use crate::shadow::Shadows;
 use board::Board;
+use budget::BudgetGauges;
 use families::{Families, PerRevision};
 use gauges::Gauges;
 use process::Process;
@@ -50,6 +53,7 @@ pub struct Metrics {
     shed: Shed,
     gauges: Gauges,
     shadows: ShadowGauges,
+    budgets: BudgetGauges,
     wide: Wide,
     process: Process,
     /// One exposition at a time, for gauges are set anew for each.
@@ -70,6 +74,8 @@ pub(crate) struct Now<'a> {
     pub(crate) wait_buffer: (usize, usize),
     /// Policies that are tried.
     pub(crate) shadows: &'a Shadows,
+    /// How much of their budgets functions have used.
+    pub(crate) budgets: Arc<HashMap<Arc<str>, BudgetStatus>>,
     /// The certificates that are in force.
     pub(crate) certificates: &'a [CertificateSpec],
 }
@@ -86,6 +92,7 @@ impl Metrics {
             shed: Shed::default(),
             gauges: Gauges::new(&families)?,
             shadows: ShadowGauges::new(&families)?,
+            budgets: BudgetGauges::new(&families)?,
             wide: Wide::new(&families)?,
             process: Process::new(&families)?,
             encoding: Mutex::new(()),
@@ -134,6 +141,7 @@ impl Metrics {
         self.wide.wait_buffer.set(count(now.wait_buffer.0));
         self.wide.wait_buffer_limit.set(count(now.wait_buffer.1));
         self.shadows.set(now.shadows);
+        self.budgets.set(&now.budgets);
         self.wide.note_certificates(now.certificates);
         self.wide.shed.reset();
         for (reason, count) in self.shed.read() {

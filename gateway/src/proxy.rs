@@ -255,6 +255,13 @@ fn prepare(
     let path = route::path(parts)?;
     let routed = route::route(&snapshot, host, &path, parts)?;
     let entry = Arc::clone(routed.target);
+    gateway
+        .budgets
+        .check(&entry.spec.name)
+        .map_err(|problem| Stop {
+            entry: Some(Arc::clone(&entry)),
+            ..Stop::from(problem)
+        })?;
     let admission = admit::access(gateway, &snapshot, &entry, (caller, parts))?;
     let announced = admit::length(
         parts,

@@ -54,6 +54,7 @@ const OWNER: usize = 2;
 const LENGTHS: usize = 3;
 const FUNCTION: usize = 4;
 const REVISION: usize = 12;
+const STAMP: usize = 20;
 const VALUES: usize = 24;
 
 /// Longest names, bytes.
@@ -69,9 +70,25 @@ const CLOSED: u64 = 3;
 /// The counters of all revisions that are used, in memory that outlives this process.
 #[derive(Debug)]
 pub struct Ledger {
-    map: Map,
+    map: Words,
     /// Where the instances that this process knows have their records.
     instances: Mutex<HashMap<u64, usize>>,
+}
+
+/// Where they are.
+#[derive(Debug)]
+enum Words {
+    Shared(Map),
+    Own(Box<[AtomicU64]>),
+}
+
+impl Words {
+    fn words(&self) -> &[AtomicU64] {
+        match self {
+            Words::Shared(map) => map.words(),
+            Words::Own(words) => words,
+        }
+    }
 }
 
 /// The counters of one revision of one function. Its slot is taken with the first thing that is
@@ -120,18 +137,15 @@ impl Ledger {
         }
         // All of it, for a page that the disk has no room for would kill whoever writes to it.
         rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes)?;
-        Ok(Ledger::begin(Map::of_file(&file, LENGTH)?))
+        Ok(Ledger::begin(Words::Shared(Map::of_file(&file, LENGTH)?)))
     }
 
     /// One that goes with this process.
-    ///
-    /// # Errors
-    /// If there is no memory.
-    pub fn in_memory() -> io::Result<Arc<Ledger>> {
-        Ok(Ledger::begin(Map::anonymous(LENGTH)?))
+    pub fn in_memory() -> Arc<Ledger> {
+        Ledger::begin(Words::Own((0..LENGTH).map(|_| AtomicU64::new(0)).collect()))
     }
 
-    fn begin(map: Map) -> Arc<Ledger> {
+    fn begin(map: Words) -> Arc<Ledger> {
         let ledger = Ledger {
             map,
             instances: Mutex::default(),
@@ -142,6 +156,9 @@ impl Ledger {
             // Another life of the machine: its processes and its clock are gone.
             for slot in (0..SLOTS).map(|place| ledger.slot(place)) {
                 slot[OWNER].store(0, Ordering::Release);
+            }
+            for slot in (0..SLOTS).map(|place| ledger.slot(place)) {
+                slot[STAMP].store(0, Ordering::Release);
             }
             ledger.clear_instances();
             header[AT_BEAT].store(0, Ordering::Release);
@@ -194,6 +211,15 @@ impl Ledger {
         let header = self.map.words();
         header[AT_BEAT].store(monotonic_nanos, Ordering::Release);
         header[AT_BEAT_WALL].store(second, Ordering::Release);
+    }
+
+    /// Up to when the time of this revision's instances is counted, as [`Meter::stamp`] said last,
+    /// whoever said it; zero if nobody did.
+    pub fn last_stamp(&self, function: &str, revision: &str) -> u64 {
+        let readings = self.readings().into_iter();
+        let its = readings.filter(|it| it.function == function && it.revision == revision);
+        let stamp = |it: Reading| self.slot(it.place)[STAMP].load(Ordering::Acquire);
+        its.map(stamp).max().unwrap_or(0)
     }
 
     /// What was last noted; zeros if nothing was since the machine started.
@@ -267,6 +293,7 @@ impl Ledger {
         slot[SERIAL].store(serial, Ordering::Relaxed);
         let lengths = function.len() as u64 | (revision.len() as u64) << 8;
         slot[LENGTHS].store(lengths, Ordering::Relaxed);
+        slot[STAMP].store(0, Ordering::Relaxed);
         write(&slot[FUNCTION..], function);
         write(&slot[REVISION..], revision);
         slot[STATE].store(USED, Ordering::Release);
@@ -284,6 +311,20 @@ impl Meter {
         if value > 0 {
             self.values()[counter as usize].fetch_add(value, Ordering::Relaxed);
         }
+    }
+
+    /// Up to when the time of instances is counted, in nanoseconds of CLOCK_MONOTONIC. Nothing if
+    /// nothing was counted so far.
+    pub fn stamp(&self, monotonic_nanos: u64) {
+        if let Some(place) = self.slot.get() {
+            self.ledger.slot(*place)[STAMP].store(monotonic_nanos, Ordering::Release);
+        }
+    }
+
+    /// Counts an invocation.
+    pub fn invoked(&self, cold: bool) {
+        self.add(Counter::Invocations, 1);
+        self.add(Counter::Cold, cold.into());
     }
 
     /// The function's name.

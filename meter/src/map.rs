@@ -5,7 +5,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// A mapping of a whole number of words, zero at first.
 #[derive(Debug)]
@@ -34,21 +34,6 @@ impl Map {
                 MapFlags::SHARED,
                 file,
                 0,
-            )?
-        };
-        Map::at(address, length)
-    }
-
-    /// Memory of this process alone.
-    pub(crate) fn anonymous(length: usize) -> io::Result<Map> {
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: as in `of_file`.
-        let address = unsafe {
-            mmap_anonymous(
-                std::ptr::null_mut(),
-                length * size_of::<AtomicU64>(),
-                protection,
-                MapFlags::PRIVATE,
             )?
         };
         Map::at(address, length)

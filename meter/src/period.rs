@@ -1,7 +1,7 @@
 //! Minutes, hours, days and months of the calendar, in UTC, as seconds since 1970.
 
 /// A part of the calendar. Leap seconds do not exist, as in POSIX time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Period {
     /// 60 seconds.
     Minute,

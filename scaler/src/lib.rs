@@ -14,12 +14,15 @@ mod history;
 mod instance;
 mod lease;
 pub mod logs;
+
+mod metering;
 mod notice;
 pub mod process;
 pub mod record;
 mod renewal;
 mod scaler;
 pub mod spawner;
+mod spending;
 mod starts;
 mod timer;
 
@@ -28,6 +31,7 @@ pub use function::{Explained, Function, FunctionView};
 pub use history::{FirstAnswer, StartCause, StartRecord};
 pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};
+pub use metering::Unheard;
 pub use notice::{Notice, Notices};
 pub use renewal::Renewal;
 pub use scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};

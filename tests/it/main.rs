@@ -28,6 +28,7 @@ mod jwt;
 mod keys;
 mod many;
 mod memory;
+mod metering;
 mod overload;
 mod policies;
 mod preload;

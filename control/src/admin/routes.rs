@@ -3,6 +3,7 @@
 mod functions;
 mod gateway;
 mod keys;
+mod usage;
 
 use std::sync::Arc;
 
@@ -20,7 +21,12 @@ use super::route::Route;
 use super::token::Caller;
 
 /// Every route.
-const TABLES: &[&[Route]] = &[gateway::ROUTES, functions::ROUTES, keys::ROUTES];
+const TABLES: &[&[Route]] = &[
+    gateway::ROUTES,
+    functions::ROUTES,
+    keys::ROUTES,
+    usage::ROUTES,
+];
 
 /// What an answer that says what went wrong has at most, if it is none of ours.
 const FOREIGN_BYTES: usize = 4096;

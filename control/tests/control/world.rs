@@ -64,6 +64,7 @@ impl World {
             runtime: tokio::runtime::Handle::current(),
             notices: Arc::new(notices),
             stop_grace: Duration::from_secs(1),
+            ledger: None,
         });
         let gateway = Arc::new(Gateway::new(config, scaler.await, metrics));
         let logs = Logs::new(LogSettings::new(tree.path("logs"))).unwrap();

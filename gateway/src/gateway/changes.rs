@@ -50,6 +50,10 @@ pub(super) fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'stati
             old.spare_networks != new.spare_networks,
         ),
         ("logs", old.logs != new.logs),
+        (
+            "metering.enabled",
+            old.metering.enabled != new.metering.enabled,
+        ),
         ("access-log", old.access_log != new.access_log),
         ("traces", old.traces != new.traces),
         (

@@ -89,8 +89,26 @@ fn it_is_there_after_the_process() {
 }
 
 #[test]
+fn the_last_word_on_time_is_that_of_any_gateway() {
+    let ledger = Ledger::in_memory();
+    let (function, revision) = names("f");
+    let (one, other) = (
+        ledger.meter(&function, &revision),
+        ledger.meter(&function, &revision),
+    );
+    one.stamp(5);
+    assert_eq!(ledger.last_stamp("f", &revision), 0, "nothing was counted");
+    one.add(Counter::IdleMicros, 1);
+    other.add(Counter::IdleMicros, 1);
+    one.stamp(7);
+    other.stamp(6);
+    assert_eq!(ledger.last_stamp("f", &revision), 7);
+    assert_eq!(ledger.last_stamp("f", "other"), 0);
+}
+
+#[test]
 fn a_slot_is_used_again_only_when_it_is_in_the_books() {
-    let ledger = Ledger::in_memory().unwrap();
+    let ledger = Ledger::in_memory();
     let (function, revision) = names("f");
     let meter = ledger.meter(&function, &revision);
     meter.add(Counter::Invocations, 1);
@@ -116,7 +134,7 @@ fn a_slot_is_used_again_only_when_it_is_in_the_books() {
 
 #[test]
 fn what_has_no_room_is_counted_together() {
-    let ledger = Ledger::in_memory().unwrap();
+    let ledger = Ledger::in_memory();
     let (_, revision) = names("");
     let meters: Vec<Meter> = (0..SLOTS + 5)
         .map(|number| ledger.meter(&Arc::from(format!("f{number}")), &revision))
@@ -175,4 +193,26 @@ fn cpu_time_is_counted_once_whoever_looks() {
     assert_eq!(heir.spent(1, 4), 4);
     heir.keep_instances(&HashSet::from([8]));
     assert_eq!(heir.spent(1, 4), 4);
+}
+
+/// On request: `cargo test --release -p stoker-meter -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures"]
+fn what_a_request_pays() {
+    const ROUNDS: u32 = 10_000_000;
+    let file = Scratch::new("cost");
+    let ledger = Ledger::open(&file.0).unwrap();
+    let (function, revision) = names("f");
+    let meter = Arc::new(ledger.meter(&function, &revision));
+    let begun = std::time::Instant::now();
+    for round in 0..ROUNDS {
+        let held = Arc::clone(&meter);
+        held.invoked(false);
+        held.add(Counter::WallMicros, 1 + u64::from(round & 1));
+        held.add(Counter::RequestBytes, 10);
+        held.add(Counter::ResponseBytes, 20);
+        std::hint::black_box(held);
+    }
+    println!("{:?} for each request", begun.elapsed() / ROUNDS);
+    assert_eq!(meter.totals()[Counter::Invocations], ROUNDS.into());
 }
