@@ -72,6 +72,7 @@ fn gateway(runtime: &tokio::runtime::Runtime, functions: usize) -> Gateway {
         runtime: runtime.handle().clone(),
         notices: Arc::new(|_, _| {}),
         stop_grace: Duration::from_secs(1),
+        ledger: None,
     }));
     let gateway = Gateway::new(
         config,

@@ -18,6 +18,7 @@ use stoker_control::publish::Publisher;
 use stoker_control::reload::Reloader;
 use stoker_control::takeover::{Holdings, Takeover};
 use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
+use stoker_meter::Ledger;
 use stoker_scaler::driver::Driver;
 use stoker_scaler::logs::{LogSettings, Logs};
 use stoker_scaler::process::{ProcessDriver, ProcessSettings};
@@ -124,6 +125,7 @@ struct Base {
     driver: Arc<ProcessDriver>,
     logs: Arc<Logs>,
     metrics: Arc<Metrics>,
+    ledger: Arc<Ledger>,
 }
 
 impl Base {
@@ -139,6 +141,7 @@ impl Base {
             driver: Arc::new(driver),
             logs,
             metrics: Arc::new(Metrics::new()?),
+            ledger: stoker_control::metering::ledger(&spec.state_dir),
         })
     }
 
@@ -148,6 +151,7 @@ impl Base {
             runtime: tokio::runtime::Handle::current(),
             notices: notices(&self.logs, &self.metrics),
             stop_grace: STOP_GRACE,
+            ledger: Some(Arc::clone(&self.ledger)),
         }
     }
 }
@@ -179,6 +183,7 @@ impl Parts {
             driver,
             logs,
             metrics,
+            ..
         } = base;
         let runtime = tokio::runtime::Handle::current();
         let telemetry = Telemetry::start(&config.gateway, &metrics, &runtime)?;

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may use whom among the crates of the workspace.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     (
         "stoker-bench",
         &[
@@ -27,14 +27,20 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "stoker-traces",
         ],
     ),
+    ("stoker-meter", &[]),
     ("stoker-package", &[]),
-    ("stoker-registry", &[]),
-    ("stoker-scaler", &["stoker-core"]),
+    ("stoker-registry", &["stoker-meter"]),
+    ("stoker-scaler", &["stoker-core", "stoker-meter"]),
     ("stoker-show", &[]),
     ("stoker-traces", &[]),
     (
         "stoker-gateway",
-        &["stoker-config", "stoker-core", "stoker-scaler"],
+        &[
+            "stoker-config",
+            "stoker-core",
+            "stoker-meter",
+            "stoker-scaler",
+        ],
     ),
     (
         "stoker-fuzz",
@@ -54,6 +60,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-meter",
             "stoker-package",
             "stoker-registry",
             "stoker-scaler",
@@ -69,6 +76,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "stoker-core",
             "stoker-gateway",
             "stoker-lab",
+            "stoker-meter",
             "stoker-package",
             "stoker-registry",
             "stoker-scaler",

@@ -14,11 +14,11 @@ use stoker_core::{Admission, Aggregation, Backoff, Freeze, Health, Policy, Scale
 
 use crate::build::BuildDraft;
 use crate::spec::{
-    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BuildsSpec,
-    CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts, GatewayLimits,
-    GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MetricsSpec, MirrorSpec, Network,
-    PackagesSpec, PathPattern, RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec,
-    TracesSpec, ZoneSpec,
+    AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BudgetSpec,
+    BuildsSpec, CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts,
+    GatewayLimits, GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MeteringSpec,
+    MetricsSpec, MirrorSpec, Network, PackagesSpec, PathPattern, PricesSpec, RateSubject,
+    RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
 };
 
 use admin::AdminDraft;
@@ -60,6 +60,8 @@ pub(crate) struct GatewayDraft {
     pub(crate) build: BuildsSpec,
     pub(crate) mirror: MirrorSpec,
     pub(crate) registry: RegistrySpec,
+    pub(crate) metering: MeteringSpec,
+    pub(crate) prices: PricesSpec,
 }
 
 /// When another gateway takes over.
@@ -123,6 +125,7 @@ pub(crate) struct FunctionDraft {
     pub(crate) max_starting: Option<u32>,
     pub(crate) server_errors_fail: bool,
     pub(crate) retry: RetrySpec,
+    pub(crate) budget: BudgetSpec,
     pub(crate) limits: FunctionLimits,
     pub(crate) resources: ResourcesSpec,
     pub(crate) isolation: IsolationSpec,
@@ -215,6 +218,8 @@ impl GatewayDraft {
             build: BuildsSpec::default(),
             mirror: MirrorSpec::default(),
             registry: RegistrySpec::default(),
+            metering: MeteringSpec::default(),
+            prices: PricesSpec::default(),
         }
     }
 }
@@ -281,6 +286,7 @@ impl FunctionDraft {
             target: None,
             max_starting: None,
             server_errors_fail: false,
+            budget: BudgetSpec::default(),
             retry: RetrySpec {
                 idempotent: false,
                 attempts: 0,

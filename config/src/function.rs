@@ -15,7 +15,7 @@ use crate::page::{Page, Rules, locate};
 use crate::runtime;
 use crate::schedule;
 use crate::schema::{self, manifest, rules};
-use crate::spec::{AccessSpec, BuildSpec, FunctionSpec, RouteSpec, ScheduleSpec};
+use crate::spec::{AccessSpec, BudgetSpec, BuildSpec, FunctionSpec, RouteSpec, ScheduleSpec};
 use crate::units::format_duration;
 
 /// A function and where its manifest says what other manifests may contradict.
@@ -302,6 +302,7 @@ fn finish(
         access: shared(draft.access),
         server_errors_fail: draft.server_errors_fail,
         retry: draft.retry,
+        budget: Some(draft.budget).filter(BudgetSpec::limits_anything),
     }
 }
 

@@ -123,6 +123,8 @@ fn finish(
         build: draft.build,
         mirror: draft.mirror,
         registry,
+        metering: draft.metering,
+        prices: draft.prices,
     };
     (spec, tls.files, tls.warnings)
 }

@@ -11,6 +11,7 @@ mod http2;
 mod isolation;
 mod load;
 pub(crate) mod manifest;
+mod metering;
 mod mirror;
 mod packages;
 mod record;

@@ -6,6 +6,7 @@ mod admin;
 mod callers;
 mod isolation;
 mod listener;
+mod metering;
 mod mirror;
 mod operation;
 mod packages;
@@ -29,6 +30,7 @@ pub use admin::{AdminRole, AdminSpec, AdminTokenSpec};
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
+pub use metering::{BudgetPeriod, BudgetSpec, MeteringSpec, PricesSpec};
 pub use mirror::MirrorSpec;
 pub use operation::{AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
 pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
@@ -132,6 +134,10 @@ pub struct GatewaySpec {
     pub mirror: MirrorSpec,
     /// What is published.
     pub registry: RegistrySpec,
+    /// How usage is measured and kept.
+    pub metering: MeteringSpec,
+    /// What it costs.
+    pub prices: PricesSpec,
 }
 
 /// Where to listen.
@@ -201,6 +207,8 @@ pub struct FunctionSpec {
     pub server_errors_fail: bool,
     /// Requests that are sent again.
     pub retry: RetrySpec,
+    /// How much it may use; none if that is not limited.
+    pub budget: Option<BudgetSpec>,
 }
 
 /// Requests that are sent again.

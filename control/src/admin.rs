@@ -32,6 +32,7 @@ mod starts;
 mod stats;
 mod token;
 mod upgrade;
+mod usage;
 mod zipdeploy;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use stoker_scaler::logs::Logs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::canary::Canaries;
+use crate::metering::Metering;
 use crate::publish::Publisher;
 use crate::reload::Reloader;
 use crate::takeover::Takeover;
@@ -97,6 +99,8 @@ struct App {
     canaries: Option<Canaries>,
     /// Zip pushes of late.
     pushes: zipdeploy::Pushes,
+    /// The account of usage.
+    metering: Arc<Metering>,
     /// Held by whoever changes what is remembered of policies.
     policies: tokio::sync::Mutex<()>,
     /// When the counters began, in milliseconds since 1970.
@@ -116,6 +120,7 @@ impl App {
             Canaries::spawn(Arc::clone(registry), gateway, reloader)
         });
         Arc::new(App {
+            metering: Metering::open(&state.gateway),
             state,
             canaries,
             followers,

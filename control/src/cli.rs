@@ -24,6 +24,7 @@ mod table;
 mod top;
 mod traffic;
 mod upgrade;
+mod usage;
 
 use std::error::Error;
 use std::io;
@@ -50,6 +51,7 @@ pub use record::RecordCommand;
 pub use revisions::{AliasArgs, DeleteArgs, DiffArgs, RevisionsArgs, RollbackArgs};
 pub use settings::{SecretAction, SecretsArgs, SettingsArgs};
 pub use traffic::{StickyArgs, TrafficArgs};
+pub use usage::UsageArgs;
 
 /// What can be asked of, or told to, a running gateway.
 #[derive(Clone, Debug, Subcommand)]
@@ -105,6 +107,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Have a new process of the gateway take over, without a failed request
     Upgrade(UpgradeArgs),
+    /// What functions used: calls, time, CPU, memory, bytes and money
+    Usage(UsageArgs),
 }
 
 /// Runs a command to its end: answers and tables go to the standard output, all else to the
@@ -160,6 +164,7 @@ impl Command {
             Command::Secrets(arguments) => settings::secrets(arguments, &mut output).await,
             Command::Delete(arguments) => revisions::delete(arguments, &mut output).await,
             Command::Audit(arguments) => audit::list(arguments, &mut output).await,
+            Command::Usage(arguments) => usage::show(arguments, &mut output).await,
             Command::Upgrade(arguments) => upgrade::upgrade(arguments, &mut output).await,
         }?;
         output.flush()?;

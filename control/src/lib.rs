@@ -11,6 +11,7 @@ mod counterfactual;
 pub mod deployments;
 mod explain;
 mod io;
+pub mod metering;
 mod near;
 pub mod policies;
 pub mod publish;

@@ -6,6 +6,7 @@ mod record;
 mod registry;
 mod starts;
 mod stats;
+mod usage;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub use registry::{
 };
 pub use starts::{StartInfo, StartedInfo};
 pub use stats::{FunctionStats, Latencies, Stats};
+pub use usage::{Budget, BudgetInfo, Usage, UsageInfo};
 
 /// A function in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 mod changes;
 mod entries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +13,7 @@ use stoker_config::{Config, Deployment, FunctionSpec, GatewaySpec};
 
 use crate::access::keys::KeyStore;
 use crate::access::{Access, Guardian, Issuers};
+use crate::budget::{BudgetStatus, Budgets};
 use crate::launch::{launch_spec, record_settings, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{FunctionStats, Now, Registered, Series};
@@ -43,6 +44,7 @@ pub struct Gateway {
     /// How policies fare that are tried.
     shadows: ArcSwap<Shadows>,
     mirrors: Mirrors,
+    pub(crate) budgets: Budgets,
 }
 
 /// Routes and functions that belong together; replaced as a whole, so that they never disagree.
@@ -122,6 +124,7 @@ impl Gateway {
             room: OnceLock::new(),
             shadows: ArcSwap::default(),
             mirrors: Mirrors::default(),
+            budgets: Budgets::default(),
         }
     }
 
@@ -208,6 +211,7 @@ impl Gateway {
             waiting: self.commons.waiters.level().0,
             wait_buffer: self.commons.buffer.level(),
             shadows: &self.shadows.load(),
+            budgets: self.budgets.get(),
             certificates: &snapshot.gateway.tls.certificates,
         })
     }
@@ -220,6 +224,16 @@ impl Gateway {
     /// Has the metrics show these.
     pub fn set_shadows(&self, shadows: Shadows) {
         self.shadows.store(Arc::new(shadows));
+    }
+
+    /// The budgets of the functions that have one, by name.
+    pub fn budgets(&self) -> Arc<HashMap<Arc<str>, BudgetStatus>> {
+        self.budgets.get()
+    }
+
+    /// These hold from now on, and the metrics show them.
+    pub fn set_budgets(&self, budgets: HashMap<Arc<str>, BudgetStatus>) {
+        self.budgets.set(budgets);
     }
 
     /// What every revision with requests or instances has counted so far.

@@ -6,6 +6,7 @@
 mod accept;
 mod access;
 mod body;
+mod budget;
 mod caller;
 mod client_address;
 mod drain;
@@ -46,6 +47,7 @@ mod upstream;
 mod watchdog;
 
 pub use access::keys::{KeyError, KeyInfo, KeyScope, KeyStore, NewKey};
+pub use budget::BudgetStatus;
 pub use gateway::{Applied, Entry, Gateway, Snapshot};
 pub use listeners::{BindError, Bound, Listeners};
 pub use metrics::{FunctionStats, Latencies, Metrics};

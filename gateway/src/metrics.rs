@@ -1,6 +1,7 @@
 //! What Prometheus sees.
 
 mod board;
+mod budget;
 mod families;
 mod frost;
 mod gauges;
@@ -14,7 +15,7 @@ mod tests;
 mod traffic;
 mod wide;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -23,11 +24,13 @@ use stoker_config::CertificateSpec;
 use stoker_scaler::driver::{LaunchSpec, Prepared};
 use stoker_scaler::{FunctionView, Notice};
 
+use crate::budget::BudgetStatus;
 use crate::gateway::Entry;
 use crate::overload::Shed;
 use crate::problem::ProblemKind;
 use crate::shadow::Shadows;
 use board::Board;
+use budget::BudgetGauges;
 use families::{Families, PerRevision};
 use gauges::Gauges;
 use process::Process;
@@ -54,6 +57,7 @@ pub struct Metrics {
     gauges: Gauges,
     shadows: ShadowGauges,
     traffic: TrafficMetrics,
+    budgets: BudgetGauges,
     wide: Wide,
     process: Process,
     /// One exposition at a time, for gauges are set anew for each.
@@ -83,6 +87,8 @@ pub(crate) struct Now<'a> {
     pub(crate) wait_buffer: (usize, usize),
     /// Policies that are tried.
     pub(crate) shadows: &'a Shadows,
+    /// How much of their budgets functions have used.
+    pub(crate) budgets: Arc<HashMap<Arc<str>, BudgetStatus>>,
     /// The certificates that are in force.
     pub(crate) certificates: &'a [CertificateSpec],
 }
@@ -100,6 +106,7 @@ impl Metrics {
             gauges: Gauges::new(&families)?,
             shadows: ShadowGauges::new(&families)?,
             traffic: TrafficMetrics::new(&families)?,
+            budgets: BudgetGauges::new(&families)?,
             wide: Wide::new(&families)?,
             process: Process::new(&families)?,
             encoding: Mutex::new(()),
@@ -151,6 +158,7 @@ impl Metrics {
         self.wide.wait_buffer.set(count(now.wait_buffer.0));
         self.wide.wait_buffer_limit.set(count(now.wait_buffer.1));
         self.shadows.set(now.shadows);
+        self.budgets.set(&now.budgets);
         self.wide.note_certificates(now.certificates);
         self.wide.shed.reset();
         for (reason, count) in self.shed.read() {

@@ -46,6 +46,7 @@ pub(crate) enum ProblemKind {
     BodyTooLarge,
     HeadTooLarge,
     TooManyRequests,
+    BudgetSpent,
     KeysUnavailable,
     QueueFull,
     TooLate,
@@ -74,6 +75,7 @@ impl ProblemKind {
             ProblemKind::BodyTooLarge => "body-too-large",
             ProblemKind::HeadTooLarge => "head-too-large",
             ProblemKind::TooManyRequests => "too-many-requests",
+            ProblemKind::BudgetSpent => "budget-spent",
             ProblemKind::KeysUnavailable => "keys-unavailable",
             ProblemKind::QueueFull => "queue-full",
             ProblemKind::TooLate => "too-late",
@@ -101,7 +103,9 @@ impl ProblemKind {
             ProblemKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             ProblemKind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemKind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            ProblemKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            ProblemKind::TooManyRequests | ProblemKind::BudgetSpent => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             ProblemKind::QueueFull
             | ProblemKind::TooLate
             | ProblemKind::Overloaded
@@ -129,6 +133,7 @@ impl ProblemKind {
             ProblemKind::BodyTooLarge => "The request's body is too long",
             ProblemKind::HeadTooLarge => "The request's line and headers are too long",
             ProblemKind::TooManyRequests => "Too many requests",
+            ProblemKind::BudgetSpent => "The function has used up its budget",
             ProblemKind::KeysUnavailable => "Tokens cannot be checked now",
             ProblemKind::QueueFull => "Too many requests are waiting",
             ProblemKind::TooLate => "No instance will come free in time",

@@ -279,6 +279,13 @@ fn prepare(
     let mut routed = route::route(&snapshot, host, &path, parts)?;
     let (split, cookie) = route::choose(&mut routed, (caller, parts));
     let entry = Arc::clone(routed.target);
+    gateway
+        .budgets
+        .check(&entry.spec.name)
+        .map_err(|problem| Stop {
+            entry: Some(Arc::clone(&entry)),
+            ..Stop::from(problem)
+        })?;
     let admission = admit::access(gateway, &snapshot, &entry, (caller, parts))?;
     let both = caller.link().has_both();
     let announced = admit::length(parts, entry.spec.limits.body_bytes, both)

@@ -18,6 +18,7 @@ mod secret;
 mod sqlite;
 mod store;
 mod traffic;
+mod usage;
 
 pub use audit::{AuditEntry, AuditRow};
 pub use error::StoreError;
@@ -33,3 +34,4 @@ pub use secret::{Place, Secret, SecretInfo, SecretValue};
 pub use sqlite::Sqlite;
 pub use store::Store;
 pub use traffic::{Mirror, Sticky, Traffic, Weight};
+pub use usage::{Books, Keep, UsageQuery, UsageRow};

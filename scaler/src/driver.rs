@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use stoker_core::{FailureKind, InstanceId, StartFailure};
 
+use crate::Unheard;
+
 mod isolation;
 
 pub use isolation::{Isolation, Namespace, Resources};
@@ -107,6 +109,16 @@ pub trait Driver: Send + Sync + 'static {
 
     /// What is kept ready now.
     fn prepared(&self) -> Vec<Prepared> {
+        Vec::new()
+    }
+
+    /// What each instance uses that runs and that this gateway may ask about.
+    fn measure(&self) -> BoxFuture<'_, Vec<Measured>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
+    /// Instances that ended while no gateway was there to hear of it, each reported once.
+    fn ended_unheard(&self) -> Vec<Unheard> {
         Vec::new()
     }
 
@@ -318,6 +330,28 @@ pub struct Exit {
     pub id: InstanceId,
     /// How it ended, in words.
     pub failure: StartFailure,
+    /// What it used in its life, if that is known.
+    pub spent: Option<Spent>,
+}
+
+/// What an instance used in its whole life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// CPU time of all of its processes, microseconds.
+    pub cpu_micros: u64,
+    /// The most memory that its first process had at once, KiB; zero if that is not known.
+    pub peak_kib: u64,
+}
+
+/// What an instance uses now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Which.
+    pub id: InstanceId,
+    /// CPU time of all of its processes since it began, microseconds.
+    pub cpu_micros: Option<u64>,
+    /// Memory of all of them, bytes.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Exit {

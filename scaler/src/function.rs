@@ -17,9 +17,11 @@ use stoker_core::{
     Effect, Effects, Event, FloorStep, InstanceId, Pool, PoolView, RejectCause, ScaleSpec,
     Timestamp, WaiterId,
 };
+use stoker_meter::Meter;
 use tokio::sync::oneshot;
 
 use crate::driver::LaunchSpec;
+use crate::metering::Spans;
 use crate::record::{Chunk, Recorder, Seen};
 use crate::scaler::{Registry, Shared};
 use crate::starts::Footprint;
@@ -34,15 +36,18 @@ pub struct Function<C: Send + 'static> {
     shared: Arc<Shared<C>>,
     myself: Weak<Function<C>>,
     footprint: Footprint,
+    pub(crate) meter: Arc<Meter>,
     /// Starts that the gate holds.
     held: AtomicU32,
     state: Mutex<State<C>>,
 }
 
 /// What the function's one lock guards.
-struct State<C: Send + 'static> {
+pub(crate) struct State<C: Send + 'static> {
     pool: Pool,
     recorder: Recorder,
+    pub(crate) spans: Spans,
+    meter: Arc<Meter>,
     instances: BTreeMap<InstanceId, Arc<Instance<C>>>,
     waiting: BTreeMap<WaiterId, oneshot::Sender<Answer<C>>>,
     last_waiter: u64,
@@ -57,8 +62,17 @@ impl<C: Send + 'static> State<C> {
     fn step(&mut self, event: Event, now: Timestamp) -> Effects {
         let seen = Seen::of(&event);
         let effects = self.pool.apply(event, now);
-        self.recorder.note(seen, &effects, self.pool.now());
+        let now = self.pool.now();
+        self.recorder.note(seen, &effects, now);
+        if self.spans.note(self.pool.census(), now) {
+            self.spans.publish(&self.meter);
+        }
         effects
+    }
+
+    /// The pool beside this decides about the instances.
+    pub(crate) fn decides(&self) -> bool {
+        matches!(self.rule, Rule::Here)
     }
 
     /// The instance of a grant.
@@ -85,16 +99,23 @@ impl<C: Send + 'static> Function<C> {
         let pool = Pool::new(scaling, number, shared.clock.now());
         let store = Arc::clone(&shared.record);
         let recorder = Recorder::new(store, &launch.function, &launch.label());
+        let meter = shared.ledger.meter(&launch.function, &launch.label());
+        let meter = Arc::new(meter);
+        let reserved = launch.resources.memory_bytes;
+        let spans = Spans::new(reserved, shared.clock.origin_nanos());
         Arc::new_cyclic(|myself| Function {
             number,
             launch: Arc::new(launch),
             shared,
             myself: myself.clone(),
             footprint: Footprint::default(),
+            meter: Arc::clone(&meter),
             held: AtomicU32::new(0),
             state: Mutex::new(State {
                 pool,
                 recorder,
+                spans,
+                meter,
                 instances: BTreeMap::new(),
                 waiting: BTreeMap::new(),
                 last_waiter: 0,
@@ -318,7 +339,7 @@ impl<C: Send + 'static> Function<C> {
         self.myself.upgrade().expect("a function lives in its Arc")
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<C>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<C>> {
         // A panic in the core leaves a pool whose invariants are void, yet serving what can be
         // served beats failing every later request of the function.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -14,6 +14,8 @@ mod history;
 mod instance;
 mod lease;
 pub mod logs;
+
+mod metering;
 mod notice;
 pub mod pages;
 pub mod process;
@@ -21,6 +23,7 @@ pub mod record;
 mod renewal;
 mod scaler;
 pub mod spawner;
+mod spending;
 mod starts;
 mod timer;
 
@@ -29,6 +32,7 @@ pub use function::{Explained, Function, FunctionView};
 pub use history::{FirstAnswer, StartCause, StartRecord};
 pub use instance::{Instance, InstanceStatus};
 pub use lease::{AcquireError, Lease};
+pub use metering::Unheard;
 pub use notice::{Notice, Notices};
 pub use renewal::Renewal;
 pub use scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};

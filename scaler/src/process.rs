@@ -18,14 +18,18 @@ use stoker_core::{InstanceId, StartFailure};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::Unheard;
 use crate::driver::{
-    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Observed, Prepared, StartEnd, Started, Stop,
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Measured, Observed, Prepared, StartEnd, Started,
+    Stop,
 };
 use crate::spawner::Connection;
 use crate::spawner::lock::StateLock;
 use crate::spawner::protocol::Request;
+use crate::spawner::unheard;
 
 mod accept;
+mod accounts;
 #[allow(
     unsafe_code,
     reason = "tokio's registration of descriptors, behind a safe function"
@@ -48,6 +52,7 @@ mod supervise;
 mod table;
 mod words;
 
+use accounts::Accounts;
 use client::Client;
 use ports::Ports;
 use prepare::Preparations;
@@ -136,6 +141,7 @@ struct Shared {
     table: Table,
     client: Client,
     preparations: Preparations,
+    accounts: Accounts,
     output: OutputHook,
     /// One message for each instance that ended: as many as instances, so bounded by them.
     exits: mpsc::UnboundedSender<Exit>,
@@ -178,6 +184,7 @@ impl ProcessDriver {
             table: Table::default(),
             client: Client::default(),
             preparations: Preparations::default(),
+            accounts: Accounts::default(),
             output,
             exits,
             late,
@@ -313,6 +320,14 @@ impl Driver for ProcessDriver {
 
     fn prepared(&self) -> Vec<Prepared> {
         self.shared.preparations.kept()
+    }
+
+    fn measure(&self) -> BoxFuture<'_, Vec<Measured>> {
+        Box::pin(accounts::measure(&self.shared))
+    }
+
+    fn ended_unheard(&self) -> Vec<Unheard> {
+        unheard::take(&self.shared.state_dir)
     }
 
     fn give(&self, id: InstanceId) {

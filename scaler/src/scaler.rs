@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use stoker_core::{Event, InstanceId, ScaleSpec};
+use stoker_core::{Event, InstanceId, ScaleSpec, Timestamp};
+use stoker_meter::Ledger;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -19,14 +20,14 @@ use crate::history::History;
 use crate::record::Store;
 use crate::starts::Gate;
 use crate::timer::Timer;
-use crate::{Clock, Function, Notices, Renewal, StartRecord};
+use crate::{Clock, Function, Notices, Renewal, StartRecord, metering};
 use begins::Begins;
 pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
 
 /// Registers functions and keeps their pools going.
 pub struct Scaler<C: Send + 'static> {
-    shared: Arc<Shared<C>>,
+    pub(crate) shared: Arc<Shared<C>>,
 }
 
 /// What a scaler needs.
@@ -39,6 +40,8 @@ pub struct ScalerSettings {
     pub notices: Notices,
     /// SIGTERM to SIGKILL for instances of the former gateway that no function claims.
     pub stop_grace: Duration,
+    /// What usage is counted in; memory of this process if there is none.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 /// What the functions share.
@@ -55,6 +58,9 @@ pub(crate) struct Shared<C: Send + 'static> {
     pub(crate) record: Arc<Store>,
     /// Starts that were begun on the thread that asked for them.
     pub(crate) begins: Arc<Begins>,
+    pub(crate) ledger: Arc<Ledger>,
+    /// When spares were last measured.
+    pub(crate) spares_measured: Mutex<Timestamp>,
     stop_grace: Duration,
     reclaim: OnceLock<Reclaim>,
     renewal: OnceLock<Renewal<C>>,
@@ -86,6 +92,10 @@ impl<C: Send + 'static> Scaler<C> {
     /// Asks the driver what the former gateway left and begins to watch.
     pub async fn new(settings: ScalerSettings) -> Arc<Self> {
         let unclaimed = settings.driver.adopt().await;
+        if let Some(ledger) = &settings.ledger {
+            let living = unclaimed.iter().map(|observed| observed.id);
+            metering::settle_unheard(ledger, settings.driver.ended_unheard(), living);
+        }
         let last = unclaimed
             .iter()
             .map(|observed| observed.id.pool())
@@ -100,8 +110,11 @@ impl<C: Send + 'static> Scaler<C> {
     }
 
     fn begin(settings: ScalerSettings, clock: Clock, registry: Registry<C>) -> Arc<Self> {
+        let ledger = settings.ledger.unwrap_or_else(Ledger::in_memory);
         let shared = Arc::new(Shared {
             clock,
+            spares_measured: Mutex::new(clock.now()),
+            ledger,
             driver: settings.driver,
             notices: settings.notices,
             runtime: settings.runtime.clone(),
@@ -322,6 +335,16 @@ impl<C: Send + 'static> Default for Registry<C> {
 }
 
 impl<C: Send + 'static> Registry<C> {
+    /// The number of the function that has this instance.
+    pub(crate) fn number_of(&self, id: InstanceId) -> u32 {
+        self.adopted.get(&id).copied().unwrap_or_else(|| id.pool())
+    }
+
+    /// Without those that are finished.
+    pub(crate) fn all(&self) -> Vec<Arc<Function<C>>> {
+        self.functions.values().cloned().collect()
+    }
+
     /// Nothing may start any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended

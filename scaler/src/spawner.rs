@@ -41,6 +41,7 @@ mod stubs;
     reason = "signals, waits and seccomp notifications that rustix does not offer"
 )]
 pub(crate) mod sys;
+pub(crate) mod unheard;
 mod user;
 mod worker;
 

@@ -31,6 +31,8 @@ mod measuring;
 mod preload;
 #[path = "process/ready.rs"]
 mod ready;
+#[path = "process/spending.rs"]
+mod spending;
 #[path = "process/stubs.rs"]
 mod stubs;
 #[path = "process/succeeding.rs"]

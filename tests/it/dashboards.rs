@@ -80,12 +80,15 @@ def handler(request):
 /// Of a function for which another policy is tried.
 const SHADOW: &str = "[scaling.shadow]\npolicy = \"kpa\"";
 
+/// Of a function that may not be called without end.
+const BUDGET: &str = "[budget]\ninvocations = 1000000";
+
 /// A gateway that was asked all that makes series appear, with its admin API on TCP.
 fn gateway() -> (Gateway, SocketAddr, Client) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let lines = format!(
         "[admin]\nlisten = \"{admin}\"\ntoken = \"{TOKEN}\"\n[access-log]\npath = \"access.log\"\n\
-         [timeouts]\nbody = \"100ms\"\n\
+         [timeouts]\nbody = \"100ms\"\n[metering]\ninterval = \"1s\"\n\
          [freeze]\navailable-percentage = 100\ninterval = \"20ms\"\n\
          [[listeners]]\naddress = \"127.0.0.1:0\"\ntls = true\n\
          [[certificates]]\ncertificate = \"a.pem\"\nkey = \"a.key\""
@@ -95,7 +98,12 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
     let freezing = "idle-timeout = \"2h\"\nfreeze-after = \"1h\"";
     let rests = Function::fixture("inherit").scaling(1, 1, freezing);
     let site = Site::new(&lines)
-        .function("f", &Function::fixture("inherit").scaling(1, 2, SHADOW))
+        .function(
+            "f",
+            &Function::fixture("inherit")
+                .scaling(1, 2, SHADOW)
+                .with(BUDGET),
+        )
         .function("broken", &broken)
         .function("rests", &rests)
         .function(
@@ -147,11 +155,15 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
     caller
         .request("GET /function/python/long", "", b"")
         .expect("can be sent");
-    wait_until("spares, parents and the shadow are told of", || {
-        let text = exposition(admin);
-        let told = |name: &str| text.contains(&format!("\n{name}{{"));
-        told("stoker_spares") && told("stoker_parents") && told("stoker_shadow_instances")
-    });
+    wait_until(
+        "spares, parents, the shadow and the budget are told of",
+        || {
+            let text = exposition(admin);
+            let told = |name: &str| text.contains(&format!("\n{name}{{"));
+            let rare = ["stoker_spares", "stoker_parents", "stoker_shadow_instances"];
+            rare.into_iter().all(told) && told("stoker_budget_used_ratio")
+        },
+    );
     (gateway, admin, caller)
 }
 
@@ -310,7 +322,7 @@ fn queries(dashboard: &Value) -> Vec<String> {
 fn dashboard_and_rules_name_what_there_is() {
     let known: BTreeSet<String> = documented().into_iter().map(|(name, _)| name).collect();
     let queries = queries(&dashboard());
-    assert!(queries.len() > 30 && rules().len() == 20);
+    assert!(queries.len() > 30 && rules().len() == 21);
     let mut used = BTreeSet::new();
     for expression in queries.iter().chain(&rules()) {
         for name in metrics_in(expression) {

@@ -29,6 +29,7 @@ mod jwt;
 mod keys;
 mod many;
 mod memory;
+mod metering;
 mod overload;
 mod policies;
 mod portal;

@@ -115,6 +115,8 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     super::packages::ENVIRONMENT,
     super::mirror::SECTION,
     super::registry::SECTION,
+    super::metering::METERING,
+    super::metering::PRICES,
 ];
 
 /// For suggestions.

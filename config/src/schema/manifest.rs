@@ -112,6 +112,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
     access::ACCESS_CLAIMS,
     access::ACCESS_CORS,
     access::ACCESS_RATES,
+    super::metering::BUDGET,
 ];
 
 /// For suggestions.

@@ -39,6 +39,7 @@ impl FunctionSpec {
             access: _,
             server_errors_fail: _,
             retry: _,
+            budget: _,
             shadow: _,
         } = self;
         let mut hash = Fnv::new();

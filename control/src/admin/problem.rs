@@ -57,6 +57,8 @@ pub(super) enum Kind {
     NoAnswer,
     Unproven,
     Unavailable,
+    NoBooks,
+    InvalidBudget,
     Internal,
 }
 
@@ -211,6 +213,16 @@ impl Kind {
                 "busy",
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too much is asked at the same time",
+            ),
+            Kind::NoBooks => (
+                "no-books",
+                StatusCode::CONFLICT,
+                "No books of usage are kept",
+            ),
+            Kind::InvalidBudget => (
+                "invalid-budget",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "There cannot be such a budget",
             ),
             Kind::PolicyConflict => (
                 "policy-conflict",

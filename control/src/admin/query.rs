@@ -10,7 +10,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stoker_config::parse_duration;
 
+use stoker_meter::{Period, parse_time};
+
 use super::problem::{Kind, Problem};
+use crate::metering::Asked;
 
 /// No body of the admin API is longer by far.
 const BODY_BYTES: usize = 16 << 10;
@@ -76,6 +79,47 @@ pub(super) struct RecordQuery {
     /// `csv` or `jsonl`; `csv` if left out.
     #[schemars(extend("enum" = ["csv", "jsonl"]))]
     format: Option<String>,
+}
+
+/// Of a request for usage, as written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UsageQuery {
+    /// From when on: `2026-11-21`, `2026-11-21T19:30:00Z` or seconds since 1970, in UTC; 24 hours ago
+    /// if left out.
+    from: Option<String>,
+    /// Until when; now if left out.
+    to: Option<String>,
+    /// `minute`, `hour`, `day` or `month`; `hour` if left out.
+    by: Option<String>,
+    /// Only that of this function.
+    function: Option<String>,
+}
+
+impl UsageQuery {
+    /// What is asked for, `now` being seconds since 1970.
+    pub(super) fn asked(self, now: u64) -> Result<Asked, Problem> {
+        let time = |name: &str, text: Option<String>, default: u64| match text {
+            None => Ok(default),
+            Some(text) => parse_time(&text).ok_or_else(|| {
+                bad(format!(
+                    "{name} is a time such as \"2026-11-21T19:30:00Z\", not {text:?}"
+                ))
+            }),
+        };
+        let by = match self.by.as_deref() {
+            None => Period::Hour,
+            Some(text) => Period::parse(text)
+                .ok_or_else(|| bad(format!("by is minute, hour, day or month, not {text:?}")))?,
+        };
+        let to = time("to", self.to, now + 1)?;
+        Ok(Asked {
+            from: time("from", self.from, to.saturating_sub(86_400))?,
+            to,
+            by,
+            function: self.function,
+        })
+    }
 }
 
 /// Which part of a log.

@@ -5,6 +5,7 @@ mod gateway;
 mod keys;
 mod publish;
 mod registry;
+mod usage;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ const TABLES: &[&[Route]] = &[
     keys::ROUTES,
     publish::ROUTES,
     registry::ROUTES,
+    usage::ROUTES,
 ];
 
 /// What an answer that says what went wrong has at most, if it is none of ours.

@@ -51,6 +51,7 @@ pub async fn serve(
     file.claim();
     tokio::spawn(shadow::watch(Arc::clone(&state.gateway), ending.clone()));
     let app = App::new(state, ending.clone());
+    tokio::spawn(Arc::clone(&app.metering).watch(ending.clone()));
     let accepting = app.accepting.subscribe();
     let router = routes::router(Arc::clone(&app));
     if let Some(listener) = tcp {

@@ -59,6 +59,7 @@ impl FakeDriver {
             .send(Exit {
                 id,
                 failure: failure("it was stopped"),
+                spent: None,
             })
             .ok();
     }

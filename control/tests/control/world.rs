@@ -60,6 +60,7 @@ async fn scaler(driver: Arc<FakeDriver>) -> (Arc<Scaler>, watch::Receiver<(u32, 
         runtime: tokio::runtime::Handle::current(),
         notices: Arc::new(notices),
         stop_grace: Duration::from_secs(1),
+        ledger: None,
     });
     (scaler.await, starts)
 }

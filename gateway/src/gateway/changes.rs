@@ -58,6 +58,10 @@ pub(super) fn needs_restart(old: &GatewaySpec, new: &GatewaySpec) -> Vec<&'stati
             "registry.audit-entries",
             old.registry.audit_entries != new.registry.audit_entries,
         ),
+        (
+            "metering.enabled",
+            old.metering.enabled != new.metering.enabled,
+        ),
         ("access-log", old.access_log != new.access_log),
         ("traces", old.traces != new.traces),
         (

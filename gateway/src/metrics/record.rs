@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use stoker_meter::{Counter, Meter};
 use stoker_scaler::Lease;
 
 use super::Series;
@@ -22,6 +23,12 @@ pub(crate) struct Record {
     series: Option<Arc<Series>>,
     /// For the access log and traces; none if neither wants this request.
     journal: Option<Box<Journal>>,
+    /// What it uses is added here, once it has a slot.
+    meter: Option<Arc<Meter>>,
+    /// It was sent to an instance.
+    reached: bool,
+    /// It is counted as an invocation.
+    invoked: bool,
     stage: Stage,
     cold: bool,
     request_bytes: u64,
@@ -54,6 +61,9 @@ impl Record {
             phases: Phases::new(arrived),
             series: None,
             journal: None,
+            meter: None,
+            reached: false,
+            invoked: false,
             stage: Stage::Silent,
             cold: false,
             request_bytes: 0,
@@ -82,6 +92,7 @@ impl Record {
     /// It has a slot.
     pub(crate) fn leased(&mut self, lease: &Lease<Connection>) {
         self.phases.queue = self.phases.arrived.elapsed();
+        self.meter = Some(Arc::clone(lease.meter()));
         self.take_lease(lease);
     }
 
@@ -89,6 +100,7 @@ impl Record {
     pub(crate) fn connected(&mut self) -> Instant {
         let now = Instant::now();
         self.phases.connect = (now - self.phases.arrived).saturating_sub(self.phases.queue);
+        self.reached = true;
         if let Some(journal) = &mut self.journal {
             journal.connected = true;
         }
@@ -121,6 +133,11 @@ impl Record {
         if let Some(series) = &self.series {
             let first_byte = phases.queue + phases.connect + phases.first_byte;
             series.answered(self.warmth(), phases.queue, first_byte);
+        }
+        if let Some(meter) = &self.meter {
+            // Before any of it is passed on: who has an answer is counted, come what may.
+            meter.invoked(self.cold);
+            self.invoked = true;
         }
         self.stage = Stage::Answered(status);
         let arrived = self.phases.arrived;
@@ -201,6 +218,26 @@ impl Record {
     }
 }
 
+impl Record {
+    /// What it used is the revision's. See [`Counter`] for what counts as what.
+    fn charge(&self, meter: &Meter, total: Duration) {
+        if !self.invoked {
+            meter.invoked(self.cold);
+        }
+        let failed = match self.stage {
+            Stage::Problem | Stage::CutShort(_) => true,
+            Stage::Complete(status) => status.is_server_error(),
+            Stage::Waiting | Stage::Answered(_) | Stage::Silent | Stage::Own(_) => false,
+        };
+        meter.add(Counter::Failures, failed.into());
+        let wall = total.saturating_sub(self.phases.queue);
+        let micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
+        meter.add(Counter::WallMicros, micros);
+        meter.add(Counter::RequestBytes, self.request_bytes);
+        meter.add(Counter::ResponseBytes, self.response_bytes);
+    }
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         if self.series.is_none() && self.journal.is_none() {
@@ -209,6 +246,9 @@ impl Drop for Record {
         let total = self.phases.arrived.elapsed();
         if let Some(series) = &self.series {
             self.count(series, total);
+        }
+        if let Some(meter) = self.meter.as_deref().filter(|_| self.reached) {
+            self.charge(meter, total);
         }
         let Some(mut journal) = self.journal.take() else {
             return;

@@ -19,6 +19,7 @@ fn nothing(shadows: &Shadows) -> Now<'_> {
         waiting: 0,
         wait_buffer: (0, 0),
         shadows,
+        budgets: Arc::default(),
         certificates: &[],
     }
 }

@@ -57,9 +57,10 @@ fn status(kind: ProblemKind) -> u16 {
         | ProblemKind::TotalTimeout => DEADLINE_EXCEEDED,
         ProblemKind::Unauthorized => UNAUTHENTICATED,
         ProblemKind::Forbidden => PERMISSION_DENIED,
-        ProblemKind::BodyTooLarge | ProblemKind::HeadTooLarge | ProblemKind::TooManyRequests => {
-            RESOURCE_EXHAUSTED
-        }
+        ProblemKind::BodyTooLarge
+        | ProblemKind::HeadTooLarge
+        | ProblemKind::TooManyRequests
+        | ProblemKind::BudgetSpent => RESOURCE_EXHAUSTED,
         ProblemKind::InvalidResponse => INTERNAL,
         ProblemKind::Misdirected => FAILED_PRECONDITION,
         ProblemKind::QueueFull

@@ -27,8 +27,8 @@ pub use policy::{
     decide_spares,
 };
 pub use pool::{
-    FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments, Pool,
-    PoolView, Record, Standing, Violation,
+    Census, FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments,
+    Pool, PoolView, Record, Standing, Violation,
 };
 pub use spec::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 pub use starts::{Gate, HeldBy, HeldStarts, Look, NewStart, StartLimits};

@@ -117,6 +117,19 @@ pub enum InstanceState {
     Stopping,
 }
 
+/// How many instances are in which condition: what time costs by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Asked for and not ready.
+    pub starting: u32,
+    /// With a request, or draining, or set aside.
+    pub busy: u32,
+    /// Ready without a request, or told to end.
+    pub idle: u32,
+    /// Ready, without a request and without CPU.
+    pub frozen: u32,
+}
+
 /// One instance, for people and programs to look at.
 #[derive(Clone, Debug)]
 pub struct InstanceView {
@@ -299,6 +312,11 @@ impl Pool {
     /// never asked.
     pub fn decision(&self, now: Timestamp) -> Option<Decision> {
         self.present_decision(now)
+    }
+
+    /// How many instances are in which condition, in constant time.
+    pub fn census(&self) -> Census {
+        self.fleet.census()
     }
 
     /// The time of the last event.

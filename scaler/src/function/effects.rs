@@ -154,6 +154,7 @@ impl<C: Send + 'static> Function<C> {
             wanted,
             lifetime,
         });
+        self.note_spent(&exit);
         let failure = exit.failure.clone();
         self.remove(
             Event::Exited {

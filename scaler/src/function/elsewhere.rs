@@ -12,6 +12,7 @@ use super::effects::Todo;
 use super::{Entered, Function, State, Wait};
 use crate::driver::{Observed, Started};
 use crate::handover::{FunctionEstate, Granted, Heir, Inherited};
+use crate::metering::handed_over;
 use crate::{Instance, Lease, Notice};
 
 /// Who decides about the instances.
@@ -50,6 +51,8 @@ impl<C: Send + 'static> Function<C> {
             return None;
         }
         state.rule = Rule::Frozen(Vec::new());
+        state.spans.pass(self.shared.clock.now());
+        state.spans.publish(&self.meter);
         for instance in state.instances.values() {
             instance.give_frost(true);
         }
@@ -88,6 +91,7 @@ impl<C: Send + 'static> Function<C> {
     pub(crate) fn depart(&self, heir: &Arc<Heir>) {
         let mut state = self.lock();
         let rule = std::mem::replace(&mut state.rule, Rule::There(Arc::clone(heir)));
+        state.spans.leave();
         // An idle connection of ours would keep a slot of the heir's from being served.
         for instance in state.instances.values() {
             instance.set_lent();
@@ -230,6 +234,8 @@ impl<C: Send + 'static> Function<C> {
         }
         let event = Event::Inherited(Box::new(estate.legacy));
         let effects = state.step(event, now);
+        let handed = self.shared.clock.at(handed_over(&self.shared.ledger));
+        state.spans.credit(now.since(handed));
         self.conclude(state, effects);
         for observed in living.values() {
             let (id, pid) = (observed.id, observed.pid);

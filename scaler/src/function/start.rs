@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use stoker_core::{Event, FailureKind, StartFailure};
+use stoker_meter::Counter;
 
 use super::Function;
 use crate::driver::{FailedStart, Observed, StartEnd, StartTimings, Started, Stop};
+use crate::metering::gap_until_now;
 use crate::starts::{Entry, Permit};
 use crate::{Instance, Notice};
 
@@ -58,8 +60,14 @@ impl<C: Send + 'static> Function<C> {
             id,
             pid: observed.pid,
         });
+        let gap = gap_until_now(&self.shared.ledger, &self.launch);
         self.apply_if(Event::Adopted { instance: id }, |state| {
-            state.instances.contains_key(&id)
+            let lives = state.instances.contains_key(&id);
+            if lives {
+                // It was there when nobody counted.
+                state.spans.credit_idle(gap, self.shared.clock.now());
+            }
+            lives
         });
     }
 
@@ -112,6 +120,9 @@ impl<C: Send + 'static> Function<C> {
         let kind = started.kind.unwrap_or_default();
         let record = instance.start_record(&self.launch, (timings, timings.total()), Ok(pid));
         self.shared.history.add(record);
+        self.meter.add(Counter::Starts, 1);
+        let took = u64::try_from(timings.total().as_micros()).unwrap_or(u64::MAX);
+        self.meter.add(Counter::StartMicros, took);
         instance.set_started(started);
         let id = instance.id();
         let up = self.shared.clock.now();

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::table::{Entry, Phase, Report};
 use super::words::{ending, failure, fault};
 use super::{Output, OutputStream, Shared, begin};
-use crate::driver::{Exit, FailedStart, Observed, StartKind};
+use crate::driver::{Exit, FailedStart, Observed, Spent, StartKind};
 use crate::spawner::protocol::{Ending, Event, StartTimes};
 
 /// Handles one event.
@@ -45,7 +45,8 @@ pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<Owne
                 None => shared.table.report(id, Report::Elsewhere(at)),
             }
         }
-        Event::Exited { id, ending } => exited(shared, InstanceId::from_raw(id), ending),
+        Event::Exited { id, ending, spent } => exited(shared, id, (ending, spent)),
+        Event::Account { id, account } => shared.accounts.settle(id, account),
         Event::Listed {
             id,
             pid,
@@ -95,6 +96,7 @@ fn executed(
     report: Report,
     descriptors: Vec<OwnedFd>,
 ) {
+    shared.accounts.add(id, pid);
     let Some((function, inherited)) = shared.table.describe(id) else {
         // Asked for before a former spawner died, and given up then.
         shared.signal(id, true);
@@ -139,13 +141,15 @@ pub(super) fn lose(shared: &Shared, id: InstanceId, entry: Entry, why: &StartFai
         Phase::Running | Phase::Expected => drop(shared.exits.send(Exit {
             id,
             failure: why.clone(),
+            spent: None,
         })),
         Phase::Abandoned => {}
     }
 }
 
 /// An instance and its whole process group are gone.
-fn exited(shared: &Shared, id: InstanceId, how: Ending) {
+fn exited(shared: &Shared, id: u64, (how, spent): (Ending, Option<Spent>)) {
+    let id = InstanceId::from_raw(id);
     let Some(entry) = shared.table.remove(id) else {
         return;
     };
@@ -168,7 +172,7 @@ fn exited(shared: &Shared, id: InstanceId, how: Ending) {
         Phase::Running | Phase::Expected => {
             let failure = verdict.unwrap_or_else(|| failure(FailureKind::Exited, ending(how)));
             // The driver, which holds the receiver, may be about to go.
-            shared.exits.send(Exit { id, failure }).ok();
+            shared.exits.send(Exit { id, failure, spent }).ok();
         }
         Phase::Abandoned => {}
     }
@@ -200,6 +204,9 @@ fn adopt(shared: &Shared, observed: Observed, ready: bool, pipes: Vec<OwnedFd>) 
         }
         return;
     }
+    if let Some(pid) = observed.pid {
+        shared.accounts.add(id, pid);
+    }
     if shared.table.begin_reading(id) {
         hand_out(shared, &observed.function, id, pipes);
     }
@@ -214,7 +221,8 @@ fn adopt(shared: &Shared, observed: Observed, ready: bool, pipes: Vec<OwnedFd>) 
     if expected {
         let detail = "the gateway that started it is gone, and it was killed";
         let failure = failure(FailureKind::Resources, detail);
-        shared.exits.send(Exit { id, failure }).ok();
+        let spent = None;
+        shared.exits.send(Exit { id, failure, spent }).ok();
     }
 }
 

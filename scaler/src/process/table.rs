@@ -264,6 +264,11 @@ impl Table {
         true
     }
 
+    /// Whether it is known.
+    pub(super) fn knows(&self, id: InstanceId) -> bool {
+        self.lock().entries.contains_key(&id)
+    }
+
     /// It was asked to end; false if it is unknown.
     pub(super) fn note_stop(&self, id: InstanceId) -> bool {
         self.lock()

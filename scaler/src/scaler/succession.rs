@@ -8,6 +8,7 @@ use stoker_core::InstanceId;
 use super::{Registry, Scaler, ScalerSettings, Shared};
 use crate::driver::Observed;
 use crate::handover::{Estate, FunctionEstate, Heir, Sender, Session};
+use crate::metering::hand_over;
 use crate::{Clock, Function};
 
 /// What a living gateway left.
@@ -35,6 +36,7 @@ impl<C: Send + 'static> Scaler<C> {
             let functions: Vec<_> = registry.functions.values().cloned().collect();
             (functions, registry.next_number)
         };
+        hand_over(&self.shared.ledger);
         let frozen = functions.iter().filter_map(|function| function.freeze());
         Estate {
             functions: frozen.collect(),

@@ -181,17 +181,23 @@ impl Cgroups {
     }
 
     /// A group whose instance is gone, or never was.
-    pub(super) fn give_back(&mut self, group: Cgroup) {
+    pub(super) fn give_back(&mut self, mut group: Cgroup) {
         let most = self.settings.as_ref().map_or(0, |settings| settings.pool);
         if self.pool.len() < most
             && self.home.is_usable()
             && group.is_reusable()
             && let Ok(entry) = group.entry()
         {
+            group.close_account();
             return self.pool.push_back((group, entry));
         }
         // What cannot be emptied stays; the next spawner tries again.
         group.remove();
+    }
+
+    /// Whose groups they are.
+    pub(super) fn state_dir(&self) -> &Path {
+        &self.state_dir
     }
 
     /// Why there are none.

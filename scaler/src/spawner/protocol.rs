@@ -7,10 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::CgroupSettings;
-use crate::driver::{Endpoint, Isolation, Prepared, Resources, Rlimit, RuntimeLaunch, StartKind};
+use crate::driver::{
+    Endpoint, Isolation, Prepared, Resources, Rlimit, RuntimeLaunch, Spent, StartKind,
+};
+use crate::spending::Account;
 
 /// Spoken by both sides; another number on the other side means another release.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// The largest message. The kernel refuses packets above the socket's send buffer, 208 KiB unless
 /// an administrator changed it.
@@ -74,6 +77,11 @@ pub(crate) enum Request {
     },
     /// Thaws a worker of which the gateway has no `Freezer`.
     Thaw {
+        /// The instance.
+        id: u64,
+    },
+    /// Asks where it can be read what a worker uses: an `Account`, or nothing if it is gone.
+    Account {
         /// The instance.
         id: u64,
     },
@@ -214,6 +222,16 @@ pub(crate) enum Event {
         id: u64,
         /// How its first process ended.
         ending: Ending,
+        /// What it used in its life, if that is known.
+        #[serde(default)]
+        spent: Option<Spent>,
+    },
+    /// Where it can be read what a worker uses.
+    Account {
+        /// The instance.
+        id: u64,
+        /// Where.
+        account: Account,
     },
     /// One worker that is this gateway's from now on; both output pipes come beside it.
     Listed {

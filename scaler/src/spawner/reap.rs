@@ -7,11 +7,12 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal};
 
 use super::proc::{self, INSTANCE};
 use super::protocol::{Ending, Event};
 use super::sys;
+use super::unheard::Name;
 use super::worker::Workers;
 
 /// How long the end of a worker may be held back for killed processes that do not go, being stuck
@@ -56,7 +57,8 @@ impl Workers {
                     self.give_back(cgroup);
                 }
             }
-            if let Some(id) = self.leaders.remove(&raw) {
+            let led = self.leaders.remove(&raw);
+            if let Some(id) = led {
                 // While its first process is unreaped, the group cannot be another's.
                 rustix::process::kill_process_group(pid, Signal::KILL).ok();
                 if let Some(worker) = self.table.get_mut(&id) {
@@ -64,14 +66,17 @@ impl Workers {
                     self.dying.insert(id);
                 }
             }
-            rustix::process::waitpid(Some(pid), WaitOptions::NOHANG).ok();
+            let spent = sys::reap(raw);
+            if let Some(worker) = led.and_then(|id| self.table.get_mut(&id)) {
+                worker.spent = spent;
+            }
         }
         true
     }
 
     /// Kills the descendants that left the group of a worker that is gone, and returns the news of
     /// the workers of which nothing is left, each with its owner.
-    pub(super) fn bury(&mut self, now: Instant) -> Vec<(Option<u32>, Event)> {
+    pub(super) fn bury(&mut self, now: Instant) -> Vec<(Option<u32>, Event, Name)> {
         self.look_at = self.looked.map(|looked| looked + LOOKS);
         if self.look_at.is_some_and(|at| now < at) {
             return Vec::new();
@@ -110,10 +115,12 @@ impl Workers {
             let Some(worker) = self.table.remove(&id) else {
                 continue;
             };
+            let spent = worker.spent();
             if let Some(cgroup) = worker.cgroup {
                 self.cgroups.give_back(cgroup);
             }
-            news.push((worker.owner, Event::Exited { id, ending }));
+            let name = (worker.function, worker.revision);
+            news.push((worker.owner, Event::Exited { id, ending, spent }, name));
         }
         news
     }

@@ -18,6 +18,7 @@ use super::packet::Inbox;
 use super::preload::Preload;
 use super::protocol::{Event, Fault, Request, StartRequest};
 use super::sys;
+use super::unheard;
 use super::worker::{Worker, Workers};
 use crate::clock::monotonic_nanos;
 use preload::is_instance;
@@ -161,7 +162,10 @@ impl Server {
     }
 
     fn bury(&mut self) {
-        for (owner, event) in self.workers.bury(Instant::now()) {
+        for (owner, event, name) in self.workers.bury(Instant::now()) {
+            if owner.is_none() && self.leader.is_none() {
+                unheard::note(self.workers.cgroups.state_dir(), &event, &name);
+            }
             // Whoever leads may have been told of it by its owner.
             for link in [owner, self.leader.filter(|_| owner != self.leader)] {
                 self.tell(link, &event, Vec::new());
@@ -215,6 +219,11 @@ impl Server {
             Request::Freezer { id } => {
                 if let Some((event, files)) = self.workers.freezer(id) {
                     self.tell(Some(from), &event, files);
+                }
+            }
+            Request::Account { id } => {
+                if let Some(event) = self.workers.account(id) {
+                    self.tell(Some(from), &event, Vec::new());
                 }
             }
             Request::Thaw { id } => self.workers.thaw(id),

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal};
 use rustix::thread::UnshareFlags;
 
 use super::protocol::Ending;
+use crate::driver::Spent;
 
 /// A call of `listen` that waits for an answer.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +150,26 @@ pub(super) fn next_ended() -> io::Result<Option<(i32, Ending)>> {
         Ending::Signal(status)
     };
     Ok((pid != 0).then_some((pid, ending)))
+}
+
+/// Reaps a child that has ended; what it and the children that it reaped itself have used.
+pub(super) fn reap(pid: i32) -> Option<Spent> {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    let mut status = 0;
+    // SAFETY: wait4 writes one status and one record, which was zeroed and thus is initialised in any
+    // case.
+    let (reaped, usage) = unsafe {
+        let reaped = libc::wait4(pid, &raw mut status, libc::WNOHANG, usage.as_mut_ptr());
+        (reaped, usage.assume_init())
+    };
+    let micros = |time: libc::timeval| {
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        seconds * 1_000_000 + u64::try_from(time.tv_usec).unwrap_or(0)
+    };
+    (reaped == pid).then(|| Spent {
+        cpu_micros: micros(usage.ru_utime) + micros(usage.ru_stime),
+        peak_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+    })
 }
 
 /// The next notification; none if its caller is gone again.

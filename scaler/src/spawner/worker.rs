@@ -15,7 +15,8 @@ use super::pipes::{Pipes, duplicate};
 use super::protocol::{Ending, Event, Fault, Readiness, StartRequest, StartTimes};
 use super::stubs::{Launched, Stubs};
 use crate::clock::monotonic_nanos;
-use crate::driver::{Endpoint, StartKind};
+use crate::driver::{Endpoint, Spent, StartKind};
+use crate::spending::Account;
 
 mod launching;
 mod prepared;
@@ -33,8 +34,8 @@ pub(super) struct Worker {
     pub(super) pid: Pid,
     /// The value of `STOKER_INSTANCE`.
     pub(super) name: String,
-    function: Arc<str>,
-    revision: Arc<str>,
+    pub(super) function: Arc<str>,
+    pub(super) revision: Arc<str>,
     endpoint: Endpoint,
     ready: bool,
     /// The link of the gateway whose it is.
@@ -50,6 +51,8 @@ pub(super) struct Worker {
     pub(super) cgroup: Option<Cgroup>,
     /// Its first process is gone; how, and until when its group is waited for.
     pub(super) ending: Option<(Ending, Instant)>,
+    /// What its first process and those that it reaped have used, once it is gone.
+    pub(super) spent: Option<Spent>,
     /// What it is.
     pub(super) role: Role,
 }
@@ -175,6 +178,7 @@ impl Workers {
             reports: 0,
             cgroup,
             ending: None,
+            spent: None,
             role: Role::Instance,
         };
         self.table.insert(request.id, worker);
@@ -250,13 +254,6 @@ impl Workers {
         }
     }
 
-    #[allow(dead_code, reason = "for whoever shows it")]
-    /// Bytes of memory that all processes of a worker take, as the kernel accounts it or, where it
-    /// does not, what they have in memory.
-    pub(super) fn memory_bytes(&self, id: u64) -> Option<u64> {
-        self.table.get(&id)?.cgroup.as_ref()?.memory_bytes()
-    }
-
     /// Signals the group of one whose first process was not reaped yet, so that the group is its
     /// own for certain.
     pub(super) fn signal(&mut self, id: u64, signal: Signal) {
@@ -317,7 +314,27 @@ impl Workers {
     }
 }
 
+impl Workers {
+    /// Where it can be read what a worker uses.
+    pub(super) fn account(&self, id: u64) -> Option<Event> {
+        let worker = self.table.get(&id)?;
+        let cgroup = worker.cgroup.as_ref();
+        let account = cgroup.map_or_else(Account::default, Cgroup::account);
+        Some(Event::Account { id, account })
+    }
+}
+
 impl Worker {
+    /// What all of its processes used: as the kernel accounts it, or as far as it was told.
+    pub(super) fn spent(&self) -> Option<Spent> {
+        let accounted = self.cgroup.as_ref().and_then(Cgroup::cpu_micros);
+        let told = self.spent.unwrap_or_default();
+        (accounted.is_some() || self.spent.is_some()).then(|| Spent {
+            cpu_micros: accounted.unwrap_or(told.cpu_micros),
+            ..told
+        })
+    }
+
     /// How it ended: the kernel itself does not say that it killed for memory.
     pub(super) fn verdict(&self, ending: Ending) -> Ending {
         if ending != Ending::Signal(Signal::KILL.as_raw()) {

@@ -101,6 +101,7 @@ async fn world(scaling: ScaleSpec) -> (Arc<Scaler>, Arc<Beginner>, Arc<Function>
         runtime: Handle::current(),
         notices: Arc::new(|_, _| {}),
         stop_grace: SOON,
+        ledger: None,
     })
     .await;
     let mut launch = launch("f", "one");

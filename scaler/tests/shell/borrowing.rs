@@ -38,6 +38,7 @@ fn hand_over_to(world: &World, scaling: ScaleSpec) -> (Arc<Scaler>, Arc<Function
         runtime: Handle::current(),
         notices: Arc::new(|_, _| {}),
         stop_grace: SOON,
+        ledger: None,
     };
     let clock = world.scaler.clock();
     let (scaler, session) = Scaler::succeed(settings, clock, (estate, living), to_former);
@@ -101,6 +102,7 @@ async fn an_instance_that_was_inherited_is_not_adopted_too() {
         runtime: Handle::current(),
         notices: Arc::new(|_, _| {}),
         stop_grace: SOON,
+        ledger: None,
     };
     let living = vec![observed(id, "f", "one")];
     let clock = world.scaler.clock();

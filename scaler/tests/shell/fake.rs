@@ -129,7 +129,8 @@ impl Fake {
     /// The program ended before its start was answered, and this news comes first.
     pub(crate) fn report(&self, id: InstanceId, detail: &str) {
         let failure = failure(detail);
-        self.exits.send(Exit { id, failure }).unwrap();
+        let spent = None;
+        self.exits.send(Exit { id, failure, spent }).unwrap();
     }
 
     /// A former gateway left this instance after all others.

@@ -92,6 +92,7 @@ impl World {
             runtime: Handle::current(),
             notices,
             stop_grace: SOON,
+            ledger: None,
         })
         .await;
         World {

@@ -93,7 +93,7 @@ fn a_real_prometheus_scrapes_and_takes_the_rules_and_queries() {
         .filter_map(|group| group["rules"].as_array())
         .flatten()
         .collect();
-    assert_eq!(rules.len(), 20);
+    assert_eq!(rules.len(), 21);
     wait_until("every rule was evaluated", || {
         let rules = prometheus.ask("/api/v1/rules");
         let groups = rules["data"]["groups"].as_array().expect("groups");

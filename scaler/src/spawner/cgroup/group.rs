@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal};
 use super::hierarchy::Controller;
 use super::limits::{self, Version};
 use crate::driver::Resources;
+use crate::spending::Account;
 pub(in crate::spawner) use freezer::Freezer;
 
 /// Rounds of killing a group of v1, whose processes may start others meanwhile unless it could be
@@ -32,6 +33,8 @@ pub(in crate::spawner) struct Cgroup {
     limits: Resources,
     /// Processes that were killed for the group's memory before it was this instance's.
     former_kills: u64,
+    /// CPU time that was used in it before it was this instance's, microseconds.
+    before_micros: u64,
     /// Somebody else may still write to its freezer.
     shared: bool,
     /// Somebody else may still put processes into it.
@@ -68,6 +71,7 @@ impl Cgroup {
             joined: Vec::new(),
             limits: Resources::default(),
             former_kills: 0,
+            before_micros: 0,
             shared: false,
             handed_out: false,
             killed: false,
@@ -224,27 +228,32 @@ impl Cgroup {
         self.processes().is_empty()
     }
 
-    /// Bytes of memory that its processes take: as the kernel accounts it where it does, with the
-    /// files that it holds in memory for them, else what they have in memory, of which they may
-    /// share some.
-    #[allow(dead_code, reason = "for whoever shows it")]
-    pub(in crate::spawner) fn memory_bytes(&self) -> Option<u64> {
-        let accounted = self
-            .place(Controller::Memory)
-            .and_then(|(directory, version)| {
-                let file = match version {
-                    Version::Legacy if !self.joined.contains(&Controller::Memory) => return None,
-                    Version::Legacy => "memory.usage_in_bytes",
-                    Version::Unified => "memory.current",
-                };
-                let text = fs::read_to_string(directory.join(file)).ok()?;
-                text.trim().parse().ok()
-            });
-        accounted.or_else(|| {
-            let resident = |pid: &Pid| resident_bytes(*pid).unwrap_or(0);
-            (!self.joined.is_empty() || self.unified.is_some())
-                .then(|| self.processes().iter().map(resident).sum())
-        })
+    /// Where it can be read what the instance uses.
+    pub(in crate::spawner) fn account(&self) -> Account {
+        let joined = |controller| {
+            let own = self.legacy.iter().find(|(own, _)| *own == controller);
+            let own = own.filter(|_| self.joined.contains(&controller));
+            own.map(|(_, directory)| directory.clone())
+        };
+        Account {
+            unified: self.unified.clone(),
+            freezer: joined(Controller::Freezer),
+            cpu: joined(Controller::Cpu),
+            memory: joined(Controller::Memory),
+            before_micros: self.before_micros,
+        }
+    }
+
+    /// CPU time of all processes that were in it for this instance, in microseconds.
+    pub(in crate::spawner) fn cpu_micros(&self) -> Option<u64> {
+        self.account().group_cpu_micros()
+    }
+
+    /// It is another instance's from now on, or nobody's: what was used until now is not the next
+    /// one's.
+    pub(super) fn close_account(&mut self) {
+        self.before_micros = 0;
+        self.before_micros = self.cpu_micros().unwrap_or(0);
     }
 
     /// The limit of memory, if the kernel killed a process of this instance for it.
@@ -318,14 +327,6 @@ fn value(text: &str, key: &str) -> Option<u64> {
         let (word, number) = line.split_once(' ')?;
         (word == key).then(|| number.trim().parse().ok())?
     })
-}
-
-/// What a process has in memory.
-fn resident_bytes(pid: Pid) -> Option<u64> {
-    let path = format!("/proc/{}/statm", pid.as_raw_nonzero());
-    let statm = fs::read_to_string(path).ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }
 
 fn open_to_write(directory: &Path, file: &str) -> io::Result<OwnedFd> {

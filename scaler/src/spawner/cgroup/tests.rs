@@ -136,10 +136,12 @@ fn v1_is_frozen_by_words() {
 fn v2_says_what_it_holds() {
     let tree = Tree::new(&["cgroup.kill"]);
     tree.put("cgroup.events", "populated 1\nfrozen 0\n");
-    tree.put("memory.current", "4096\n");
     let mut group = group(&tree);
     assert!(!group.is_empty());
-    assert_eq!(group.memory_bytes(), Some(4096));
+    tree.put("cpu.stat", "usage_usec 500\n");
+    group.close_account();
+    tree.put("cpu.stat", "usage_usec 750\n");
+    assert_eq!(group.cpu_micros(), Some(250), "what the next instance uses");
     group.kill();
     assert_eq!(read(tree.path(), "cgroup.kill"), "1");
     tree.put("cgroup.events", "populated 0\nfrozen 0\n");

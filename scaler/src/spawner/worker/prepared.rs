@@ -146,6 +146,7 @@ impl Workers {
             reports: 0,
             cgroup,
             ending: None,
+            spent: None,
             role: Role::Parent { loaded: false },
         };
         self.table.insert(id, worker);
@@ -176,6 +177,7 @@ impl Workers {
             reports: 0,
             cgroup,
             ending: None,
+            spent: None,
             role: Role::Instance,
         };
         let beside = worker.duplicates();

@@ -2,6 +2,7 @@
 
 use super::{Counts, Fleet, Place, Shelf, Stack};
 use crate::Timestamp;
+use crate::pool::{Census, InstanceState};
 
 impl Fleet {
     /// Counts everything anew, and walks both shelves; for the invariants.
@@ -34,6 +35,9 @@ impl Fleet {
         if count != self.count {
             return Err("a count is wrong");
         }
+        if self.recount() != self.census() {
+            return Err("the census is wrong");
+        }
         let partial = self.walk(&self.partial)?;
         let mut idle = self.walk(&self.idle)?;
         // What is frozen was idle for longer than what is not.
@@ -50,6 +54,23 @@ impl Fleet {
             return Err("idle instances are out of order");
         }
         Ok(())
+    }
+
+    /// The census, one by one.
+    fn recount(&self) -> Census {
+        let mut census = Census::default();
+        for (_, instance) in self.iter() {
+            let idle = instance.idle_since.is_some();
+            let place = match instance.state {
+                InstanceState::Starting => &mut census.starting,
+                InstanceState::Ready if instance.frozen.is_some() => &mut census.frozen,
+                InstanceState::Ready if idle => &mut census.idle,
+                InstanceState::Ready | InstanceState::Draining => &mut census.busy,
+                InstanceState::Stopping => &mut census.idle,
+            };
+            *place += 1;
+        }
+        census
     }
 
     fn walk(&self, stack: &Stack) -> Result<Vec<Place>, &'static str> {

@@ -1,10 +1,21 @@
 //! The shelf of frozen instances, below that of the idle ones.
 
 use super::{Fleet, Place, Shelf};
-use crate::pool::Frozen;
+use crate::pool::{Census, Frozen};
 use crate::{InstanceId, Timestamp};
 
 impl Fleet {
+    /// How many instances are in which condition: whoever lies on no shelf of idle ones is busy.
+    pub(in crate::pool) fn census(&self) -> Census {
+        let (idle, frozen) = (self.idle.len, self.frozen.len);
+        Census {
+            starting: self.count.starting,
+            busy: self.count.ready - idle - frozen + self.count.draining,
+            idle: idle + self.count.stopping,
+            frozen,
+        }
+    }
+
     /// How many idle instances are not frozen, and since when the idlest of them is idle.
     pub(in crate::pool) fn idlest_hot(&self) -> Option<(u32, Timestamp)> {
         let since = self.at(self.idle.bottom?).idle_since?;
