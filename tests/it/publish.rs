@@ -1,5 +1,7 @@
 //! Functions are published while the gateway serves, and whatever is acknowledged outlives it.
 
+mod secrets;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -142,6 +144,10 @@ impl Publisher {
                 // The gateway was killed.
                 continue;
             };
+            // One that ends says so.
+            if answer.status == 503 {
+                continue;
+            }
             assert_eq!(answer.status, 201, "{answer}");
             let mut acknowledged = self.acknowledged.lock().expect("nobody panicked");
             acknowledged.insert(number(&answer), version);
@@ -190,6 +196,36 @@ fn a_gateway_that_is_killed_while_it_publishes_loses_nothing() {
     }
     let acknowledged = publisher.acknowledged.lock().expect("whole").len();
     assert!(acknowledged > 0, "no publish ever ended");
+}
+
+#[test]
+fn what_is_published_during_an_upgrade_is_served_after_it() {
+    let mut gateway = Site::new("[registry]\nkeep-revisions = 1000\naddressable = 100").start();
+    published(&gateway, &fixture("0"));
+    let publisher = Publisher {
+        socket: socket(&gateway),
+        acknowledged: Mutex::default(),
+        ends: AtomicBool::new(false),
+    };
+    let count = || publisher.acknowledged.lock().expect("whole").len();
+    std::thread::scope(|scope| {
+        let task = scope.spawn(|| publisher.run(1));
+        for _ in 0..2 {
+            let before = count();
+            wait_until("more is published", || count() > before + 2);
+            gateway.upgrade();
+        }
+        let before = count();
+        wait_until("the last one publishes", || count() > before + 2);
+        publisher.ends.store(true, Ordering::Relaxed);
+        task.join().expect("nothing was refused");
+    });
+    let acknowledged = publisher.acknowledged.lock().expect("whole");
+    let (_, newest) = acknowledged.last_key_value().expect("one at least");
+    wait_until("the newest serves", || {
+        variable(&gateway, "f", "VERSION") == **newest
+    });
+    examine(&gateway, &acknowledged);
 }
 
 /// Every acknowledged revision is there with its code, and the newest serves.
