@@ -167,12 +167,13 @@ fn a_gateway_that_is_killed_while_it_publishes_loses_nothing() {
         acknowledged: Mutex::default(),
         ends: AtomicBool::new(false),
     };
+    let publisher = &publisher;
     for round in 0..kills {
         std::thread::scope(|scope| {
             publisher.ends.store(false, Ordering::Relaxed);
             let first = 1 + round * 1_000_000;
             let before = publisher.acknowledged.lock().expect("whole").len();
-            let task = scope.spawn(|| publisher.run(first));
+            let task = scope.spawn(move || publisher.run(first));
             // Some are killed while they publish for the first time.
             let acknowledged = || publisher.acknowledged.lock().expect("whole").len() - before;
             let least = chance(3) as usize;
