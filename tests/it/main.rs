@@ -37,6 +37,7 @@ mod preload;
 mod protocols;
 mod proxy_protocol;
 mod publish;
+mod publish_directory;
 mod rates;
 mod record;
 mod reload;
