@@ -136,11 +136,6 @@ impl Kind {
                 StatusCode::UNAUTHORIZED,
                 "The admin token is missing or wrong",
             ),
-            Kind::Forbidden => (
-                "forbidden",
-                StatusCode::FORBIDDEN,
-                "The token's role does not allow it",
-            ),
             Kind::UnknownRoute => (
                 "not-found",
                 StatusCode::NOT_FOUND,
@@ -200,7 +195,7 @@ impl Kind {
         }
     }
 
-    /// The same of those about keys and the record.
+    /// The same of those about roles, keys and the record.
     fn further_facts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Kind::UnknownKey => ("unknown-key", StatusCode::NOT_FOUND, "There is no such key"),
@@ -208,6 +203,11 @@ impl Kind {
                 "key-conflict",
                 StatusCode::CONFLICT,
                 "The keys that there are do not allow it",
+            ),
+            Kind::Forbidden => (
+                "forbidden",
+                StatusCode::FORBIDDEN,
+                "The token's role does not allow it",
             ),
             Kind::Busy => (
                 "busy",

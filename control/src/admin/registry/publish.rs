@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, Query, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -50,13 +49,13 @@ pub(in crate::admin) async fn put(
     Path(name): Path<String>,
     asked: Result<Query<PublishQuery>, QueryRejection>,
     Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
+    let (head, body) = request.into_parts();
     let mut options = query(asked)?.options()?;
     own(&app, &name)?;
-    let received = receive(&app, &headers, body).await?;
+    let received = receive(&app, &head.headers, body).await?;
     if let (true, Some(message)) = (options.message.is_empty(), &received.message) {
         options.message.clone_from(message);
     }
