@@ -74,7 +74,7 @@ pub fn load_function(manifest: &Path) -> Result<FunctionSpec, Errors> {
 }
 
 /// Reads the text of a manifest as that of a function with this name, at a place that is absolute
-/// and has the function's files; what other functions have is not known ([`conflicts`]).
+/// and has the function's files; what other functions have is not known ([`conflicts()`]).
 ///
 /// # Errors
 /// All that is wrong in it.
