@@ -215,15 +215,7 @@ impl Parts {
             state_dir,
             program: origin.program.clone(),
         });
-        let publisher = Publisher::spawn(
-            Arc::clone(&origin.deployments),
-            Arc::clone(&gateway),
-            reloader.clone(),
-            Arc::clone(&logs),
-        );
-        let registry = origin.deployments.registry().ok().map(Arc::clone);
-        let canaries = registry
-            .map(|registry| Canaries::spawn(registry, Arc::clone(&gateway), reloader.clone()));
+        let (publisher, canaries) = publishing(origin, &gateway, &reloader, &logs);
         let readiness = Readiness::new();
         readiness.set_ready();
         let admin = AdminState {
@@ -301,6 +293,25 @@ impl Parts {
         self.driver.shutdown().await?;
         Ok(())
     }
+}
+
+/// What publishes functions and tries their revisions; the latter not without a registry.
+fn publishing(
+    origin: &Origin<'_>,
+    gateway: &Arc<Gateway>,
+    reloader: &Reloader,
+    logs: &Arc<Logs>,
+) -> (Arc<Publisher>, Option<Canaries>) {
+    let publisher = Publisher::spawn(
+        Arc::clone(&origin.deployments),
+        Arc::clone(gateway),
+        reloader.clone(),
+        Arc::clone(logs),
+    );
+    let registry = origin.deployments.registry().ok().map(Arc::clone);
+    let canaries =
+        registry.map(|registry| Canaries::spawn(registry, Arc::clone(gateway), reloader.clone()));
+    (publisher, canaries)
 }
 
 /// What is left at the end.

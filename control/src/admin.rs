@@ -95,8 +95,6 @@ struct App {
     calls: Arc<Semaphore>,
     /// Whoever sends a package.
     uploads: Semaphore,
-    /// Revisions that are tried step by step; none without a registry.
-    canaries: Option<Canaries>,
     /// Zip pushes of late.
     pushes: zipdeploy::Pushes,
     /// The account of usage.
@@ -115,14 +113,9 @@ impl App {
     fn new(state: AdminState, ending: watch::Receiver<bool>) -> Arc<Self> {
         let followers = Arc::new(Semaphore::new(FOLLOWERS));
         let publishing = state.gateway.snapshot().gateway.registry.publishing;
-        let canaries = state.publisher.registry().ok().map(|registry| {
-            let (gateway, reloader) = (Arc::clone(&state.gateway), state.reloader.clone());
-            Canaries::spawn(Arc::clone(registry), gateway, reloader)
-        });
         Arc::new(App {
             metering: Metering::open(&state.gateway),
             state,
-            canaries,
             followers,
             exports: Arc::new(Semaphore::new(EXPORTS)),
             calls: Arc::new(Semaphore::new(CALLS)),

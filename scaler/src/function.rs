@@ -99,7 +99,7 @@ impl<C: Send + 'static> Function<C> {
         let pool = Pool::new(scaling, number, shared.clock.now());
         let store = Arc::clone(&shared.record);
         let recorder = Recorder::new(store, &launch.function, &launch.label());
-        let meter = shared.ledger.meter(&launch.function, &launch.label());
+        let meter = shared.ledger.meter(&launch.function, &launch.revision);
         let meter = Arc::new(meter);
         let reserved = launch.resources.memory_bytes;
         let spans = Spans::new(reserved, shared.clock.origin_nanos());

@@ -83,9 +83,8 @@ const SHADOW: &str = "[scaling.shadow]\npolicy = \"kpa\"";
 /// Of a function that may not be called without end.
 const BUDGET: &str = "[budget]\ninvocations = 1000000";
 
-/// A gateway that was asked all that makes series appear, with its admin API on TCP.
-fn gateway() -> (Gateway, SocketAddr, Client) {
-    let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+/// Functions that have everything of which metrics tell.
+fn site(admin: SocketAddr) -> Site {
     let lines = format!(
         "[admin]\nlisten = \"{admin}\"\ntoken = \"{TOKEN}\"\n[access-log]\npath = \"access.log\"\n\
          [timeouts]\nbody = \"100ms\"\n[metering]\ninterval = \"1s\"\n\
@@ -97,7 +96,7 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
     // Memory is always short.
     let freezing = "idle-timeout = \"2h\"\nfreeze-after = \"1h\"";
     let rests = Function::fixture("inherit").scaling(1, 1, freezing);
-    let site = Site::new(&lines)
+    Site::new(&lines)
         .function(
             "f",
             &Function::fixture("inherit")
@@ -109,7 +108,13 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
         .function(
             "python",
             &Function::handler("python", HANDLER).with("[timeouts]\nstop = '10ms'\n"),
-        );
+        )
+}
+
+/// A gateway that was asked all that makes series appear, with its admin API on TCP.
+fn gateway() -> (Gateway, SocketAddr, Client) {
+    let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let site = site(admin);
     let authority = Authority::new(site.directory(), "ca");
     authority.issue(site.directory(), "a", ("a.test", &["a.test"]));
     let gateway = site.start();

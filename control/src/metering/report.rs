@@ -101,8 +101,7 @@ fn by_month(rows: Vec<UsageRow>) -> Vec<UsageRow> {
 /// The numbers of published revisions, by function and hash.
 fn numbers(gateway: &Gateway) -> HashMap<(String, String), u32> {
     let snapshot = gateway.snapshot();
-    let entries = snapshot.functions.values();
-    let numbers = entries.filter_map(|entry| {
+    let numbers = snapshot.revisions().filter_map(|entry| {
         let launch = entry.function.launch();
         let key = (launch.function.to_string(), launch.revision.to_string());
         Some((key, entry.spec.number?))

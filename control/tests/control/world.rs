@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use stoker_config::{Address, AdminSpec, ListenerSpec, load};
 use stoker_control::admin::{self, AdminListeners, AdminState, Readiness};
+use stoker_control::canary::Canaries;
 use stoker_control::client::{Client, ClientError};
 use stoker_control::deployments::Deployments;
 use stoker_control::publish::Publisher;
@@ -65,6 +66,11 @@ async fn scaler(driver: Arc<FakeDriver>) -> (Arc<Scaler>, watch::Receiver<(u32, 
     (scaler.await, starts)
 }
 
+fn plain(listeners: &Listeners) -> Vec<ListenerSpec> {
+    let addresses = listeners.addresses().cloned();
+    addresses.map(ListenerSpec::plain).collect()
+}
+
 impl World {
     /// A running gateway with what is in the tree.
     pub(crate) async fn start(tree: Tree) -> World {
@@ -85,16 +91,15 @@ impl World {
             (Arc::clone(&gateway), Arc::clone(&deployments)),
         );
         let listeners = Listeners::bind(&gateway.snapshot().gateway.addresses()).unwrap();
+        let registry = deployments.registry().ok().map(Arc::clone);
+        let canaries = registry
+            .map(|registry| Canaries::spawn(registry, Arc::clone(&gateway), reloader.clone()));
         let state = AdminState {
             gateway: Arc::clone(&gateway),
             logs: Arc::clone(&logs),
             reloader: reloader.clone(),
             readiness: Readiness::new(),
-            listen: listeners
-                .addresses()
-                .cloned()
-                .map(ListenerSpec::plain)
-                .collect(),
+            listen: plain(&listeners),
             takeover: None,
             publisher: Publisher::spawn(
                 deployments,
@@ -102,7 +107,7 @@ impl World {
                 reloader.clone(),
                 Arc::clone(&logs),
             ),
-            canaries: None,
+            canaries,
         };
         let readiness = state.readiness.clone();
         let admin = AdminListeners::bind(&spec(&tree)).unwrap();

@@ -67,7 +67,7 @@ async fn ask<T: Send + 'static>(
     question: impl FnOnce(&Canaries, &str) -> Result<T, CanaryError> + Send + 'static,
 ) -> Result<T, Problem> {
     app.registry()?;
-    let canaries = app.canaries.clone().ok_or_else(|| {
+    let canaries = app.state.canaries.clone().ok_or_else(|| {
         let detail = "the registry could not be opened when the gateway started";
         Problem::new(Kind::Unavailable, detail)
     })?;
