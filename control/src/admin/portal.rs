@@ -150,7 +150,8 @@ mod tests {
             let text = str::from_utf8(file.content).unwrap();
             let quoted = text.split(['"', '\'']);
             let named = quoted.filter_map(|part| {
-                let name = part.strip_prefix("/portal/").or(part.strip_prefix("./"))?;
+                let below = part.strip_prefix("/portal/");
+                let name = below.or_else(|| part.strip_prefix("./"))?;
                 let plain = |it: char| it.is_ascii_lowercase() || it == '.';
                 (name.contains('.') && name.chars().all(plain)).then_some(name)
             });
