@@ -139,19 +139,21 @@ fn gateway() -> (Gateway, SocketAddr, Client) {
     gateway.get("/function/rests/pid").good();
     let told = gateway.wait_for_error(0, &["rests: "]);
     if told.contains("memory is short") {
-        let series = [
-            "stoker_memory_releases_total{function=\"rests\"",
-            "stoker_freezes_total{function=\"rests\"",
-            "stoker_thaw_duration_seconds_count{function=\"rests\"",
-        ];
-        wait_until("it is frozen, thawed and released", || {
+        let all_told = |names: &[&str]| {
             let text = exposition(admin);
-            let told = series.iter().all(|series| text.contains(series));
+            let told = |name: &&str| text.contains(&format!("\n{name}{{function=\"rests\""));
+            names.iter().all(told)
+        };
+        wait_until("it is frozen and thawed", || {
+            let told = all_told(&["stoker_freezes_total", "stoker_thaw_duration_seconds_count"]);
             if !told {
-                // One that is released before it stands still is neither frozen nor thawed.
+                // One that is released before it stands still is neither.
                 gateway.get("/function/rests/pid").good();
             }
             told
+        });
+        wait_until("it is released", || {
+            all_told(&["stoker_memory_releases_total"])
         });
     }
     // While memory is short, spares are kept only for functions that are in use.
