@@ -74,11 +74,12 @@ struct Prepared {
 /// Everything that may fail for a reason of its own. It may block for a moment: nobody is served.
 fn prepare(claim: &mut Claim, file: &Path) -> Result<(Prepared, Arc<Deployments>), Box<dyn Error>> {
     let mut config = stoker_config::load(file)?;
+    // Before anything is made in it.
+    claim.check_state_dir(&config.gateway.state_dir)?;
     let deployments = Deployments::open(&mut config);
     deployments.apply(&mut config);
     warn(&config);
     let spec = &config.gateway;
-    claim.check_state_dir(&spec.state_dir)?;
     let lock = claim
         .lock
         .take()

@@ -130,6 +130,8 @@ pub(crate) struct Memory {
     pub(crate) resident: u64,
     /// The most that was resident so far.
     pub(crate) peak: u64,
+    /// Pages of files among what is resident: of programs, mostly.
+    pub(crate) files: u64,
 }
 
 /// What a process holds now.
@@ -146,5 +148,6 @@ pub(crate) fn memory(pid: u32) -> Memory {
     Memory {
         resident: kilobytes("VmRSS:"),
         peak: kilobytes("VmHWM:"),
+        files: kilobytes("RssFile:"),
     }
 }
