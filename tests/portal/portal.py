@@ -10,11 +10,12 @@ but the gateway.
 import asyncio
 import json
 import pathlib
+import shutil
 import sys
 import tempfile
 import zipfile
 
-from browser import Browser
+from browser import PATIENCE, Browser
 
 MANIFEST = """\
 name = "greeter"
@@ -200,9 +201,17 @@ def clean(page, url):
     print(f"the page has {len(files)} files of {sum(files.values()):.0f} bytes as sent")
 
 
+async def remove(directory):
+    """Removes it, once the browser's other processes, which end after it, write there no more."""
+    async with asyncio.timeout(PATIENCE):
+        while directory.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            await asyncio.sleep(0.05)
+
+
 async def main(url, token, pictures):
-    with tempfile.TemporaryDirectory() as scratch:
-        scratch = pathlib.Path(scratch)
+    scratch = pathlib.Path(tempfile.mkdtemp())
+    try:
         page = await Browser.start(scratch / "profile")
         try:
             await page.size(1280, 860)
@@ -223,6 +232,8 @@ async def main(url, token, pictures):
             clean(page, url)
         finally:
             await page.stop()
+    finally:
+        await remove(scratch)
     print("done")
 
 

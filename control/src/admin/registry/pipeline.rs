@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use stoker_config::format_size;
 use stoker_package::PackageError;
 use stoker_registry::{Author, Revision};
 
@@ -38,9 +37,9 @@ pub(super) async fn run(
 }
 
 fn notes(published: &Published) -> Vec<String> {
-    let (files, size) = (published.files, format_size(published.total_bytes));
+    let (files, bytes) = (published.files, published.total_bytes);
     let noun = if files == 1 { "file" } else { "files" };
-    let unpacked = format!("{files} {noun} with {size}");
+    let unpacked = format!("{files} {noun} of {bytes} bytes together");
     let proved = published
         .proved
         .map(|took| format!("started once, and answered within {}", span(took)));
