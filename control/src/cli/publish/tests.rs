@@ -21,7 +21,7 @@ fn what_was_published_is_told_in_words() {
         "shop: revision 4 gets 12.5 % of the requests to http://127.0.0.1:8080/function/shop\n\
          this revision alone: http://127.0.0.1:8080/function/shop:r4\n\
          built in 2 s\n\
-         1.5 KiB of 3 files were sent; it took 1s\n"
+         1.5 KiB of 3 files were sent; it took 1.0s\n"
     );
     let revision: Revision = serde_json::from_str(r#"{"number":1,"url":"/function/a"}"#).unwrap();
     let text = summary("a", &revision, "", (&packed(), Duration::from_millis(250)));
