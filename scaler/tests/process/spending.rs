@@ -35,8 +35,7 @@ async fn the_account_is_right(groups: CgroupUse) {
         let started = bench.start(count, python(SocketKind::Inherit, BURN)).await;
         started.expect("it runs");
         bench.outputs.wait_for(count).await;
-        // It has said nothing before it has burnt all of it. /proc tells user and system time of each
-        // process in whole hundredths of a second.
+        // /proc tells user and system time of each process in whole hundredths of a second.
         let mut last = 0;
         tokio::time::timeout(PATIENCE, async {
             while last < 350_000 {
@@ -50,6 +49,7 @@ async fn the_account_is_right(groups: CgroupUse) {
         })
         .await
         .expect("it uses CPU time");
+        assert_eq!(bench.outputs.line(count), "ready");
         bench.driver.stop(id(count), Stop::Terminate);
         let spent = bench.exit().await.spent.expect("it is known");
         let all = bench.outputs.all(count);
