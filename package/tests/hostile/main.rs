@@ -3,14 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
-#[path = "support/raw.rs"]
+mod links;
+#[path = "../support/raw.rs"]
 mod raw;
-#[path = "support/scratch.rs"]
+#[path = "../support/scratch.rs"]
 mod scratch;
+mod sizes;
 
 use std::fs;
 use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -64,6 +66,10 @@ fn words(archive: &[u8]) -> String {
 
 fn named(name: impl AsRef<[u8]>) -> ZipEntry {
     ZipEntry::file(name, b"x")
+}
+
+fn link(name: &str, target: &str) -> ZipEntry {
+    ZipEntry::special(name, 0o120_777, target.as_bytes())
 }
 
 #[test]
@@ -151,199 +157,6 @@ fn one_name_is_there_once() {
         ZipEntry::special("d/", 0o040_755, b""),
     ]);
     assert_eq!(unpack(&scratch, &many).unwrap().files, 4);
-}
-
-fn link(name: &str, target: &str) -> ZipEntry {
-    ZipEntry::special(name, 0o120_777, target.as_bytes())
-}
-
-#[test]
-fn links_that_leave_are_refused() {
-    for target in [
-        "/etc/passwd",
-        "..",
-        "../victim",
-        "d/../../victim",
-        "../into/a",
-    ] {
-        let linked = zip(&[named("a"), named("d/b"), link("l", target)]);
-        assert_eq!(reason(&linked), Reason::LinkLeaves, "{target}");
-        let tar = tar_gz(&[
-            tar_entry("d/b", b'0', b"x", ""),
-            tar_entry("l", b'2', b"", target),
-        ]);
-        assert_eq!(reason(&tar), Reason::LinkLeaves, "{target} in tar");
-    }
-    // By text this stays inside, but `here` is another place than it seems.
-    let crooked = zip(&[
-        named("x/y/z"),
-        link("here", "x/y"),
-        link("x/up", "../here/../../.."),
-    ]);
-    assert_eq!(reason(&crooked), Reason::LinkLeaves);
-    for (name, target) in [("l", "absent"), ("l", "l"), ("l", "a/b"), ("l", "")] {
-        let dangling = zip(&[named("a"), link(name, target)]);
-        assert_eq!(reason(&dangling), Reason::LinkDangles, "{target:?}");
-    }
-    let circle = zip(&[link("one", "two"), link("two", "one")]);
-    assert_eq!(reason(&circle), Reason::LinkDangles);
-    let odd = zip(&[named("a"), link("l", "a\nb")]);
-    assert_eq!(reason(&odd), Reason::Character('\n'));
-    let long = zip(&[named("a"), link("l", &"./".repeat(150))]);
-    assert_eq!(reason(&long), Reason::PathTooLong(200));
-}
-
-#[test]
-fn nothing_is_written_through_a_link() {
-    // The order is the classic attack: first the link, then a file below it.
-    for target in ["..", "../..", "d"] {
-        let through = zip(&[named("d/a"), link("l", target), named("l/victim")]);
-        assert_eq!(reason(&through), Reason::Duplicate, "{target}");
-        let over = zip(&[named("d/a"), link("l", target), named("l")]);
-        assert_eq!(reason(&over), Reason::Duplicate, "{target}");
-    }
-    let tar = tar_gz(&[
-        tar_entry("l", b'2', b"", "../victim"),
-        tar_entry("l", b'0', b"broken", ""),
-    ]);
-    assert_eq!(reason(&tar), Reason::Duplicate);
-    // A hard link to a link, or to anything that is not a file here.
-    for target in ["l", "d", "absent", "l/b", "."] {
-        let tar = tar_gz(&[
-            tar_entry("d/b", b'0', b"x", ""),
-            tar_entry("l", b'2', b"", "d"),
-            tar_entry("h", b'1', b"", target),
-        ]);
-        assert_eq!(reason(&tar), Reason::LinkDangles, "{target}");
-    }
-    for (target, expected) in [
-        ("../victim", Reason::Parent),
-        ("/etc/passwd", Reason::Absolute),
-    ] {
-        let tar = tar_gz(&[tar_entry("h", b'1', b"", target)]);
-        assert_eq!(reason(&tar), expected, "{target}");
-    }
-    let over = tar_gz(&[
-        tar_entry("a", b'0', b"x", ""),
-        tar_entry("h", b'1', b"", "a"),
-        tar_entry("h", b'0', b"broken", ""),
-    ]);
-    assert_eq!(reason(&over), Reason::Duplicate);
-}
-
-#[test]
-fn links_that_stay_are_kept() {
-    let scratch = Scratch::new();
-    let archive = tar_gz(&[
-        // Before what they point to, as tar may have them.
-        tar_entry("l", b'2', b"", "d/../d/a"),
-        tar_entry("again", b'2', b"", "./l"),
-        tar_entry("d/a", b'0', b"x", ""),
-        tar_entry("d/up", b'2', b"", "../d"),
-        tar_entry("h", b'1', b"", "./d/a"),
-    ]);
-    let summary = unpack(&scratch, &archive).unwrap();
-    assert_eq!((summary.files, summary.links), (1, 4));
-    let into = scratch.path("inner/into");
-    assert_eq!(fs::read(into.join("again")).unwrap(), b"x");
-    assert_eq!(fs::read(into.join("d/up/a")).unwrap(), b"x");
-    assert_eq!(fs::metadata(into.join("h")).unwrap().nlink(), 2);
-}
-
-#[test]
-fn devices_and_their_like_are_refused() {
-    for mode in [0o020_666, 0o060_666, 0o010_666, 0o140_777, 0o070_000] {
-        let device = zip(&[ZipEntry::special("dev", mode, b"")]);
-        assert_eq!(reason(&device), Reason::Special, "{mode:o}");
-    }
-    for kind in [b'3', b'4', b'6'] {
-        let device = tar_gz(&[tar_entry("dev", kind, b"", "")]);
-        assert_eq!(reason(&device), Reason::Special);
-    }
-    for (kind, expected) in [
-        (b'S', Reason::Sparse),
-        (b'V', Reason::EntryKind('V')),
-        (b'M', Reason::EntryKind('M')),
-        (b'D', Reason::EntryKind('D')),
-        (0xff, Reason::EntryKind('\u{ff}')),
-    ] {
-        assert_eq!(reason(&tar_gz(&[tar_entry("a", kind, b"", "")])), expected);
-    }
-    let sparse = tar_gz(&[
-        tar_entry("pax", b'x', b"22 GNU.sparse.major=1\n", ""),
-        tar_entry("a", b'0', b"x", ""),
-    ]);
-    assert_eq!(reason(&sparse), Reason::Sparse);
-}
-
-#[test]
-fn rights_beyond_execution_are_dropped() {
-    let scratch = Scratch::new();
-    let archive = zip(&[
-        ZipEntry::special("suid", 0o106_777, b"x"),
-        ZipEntry::special("secret", 0o100_600, b"x"),
-        ZipEntry::special("d/", 0o043_777, b""),
-    ]);
-    unpack(&scratch, &archive).unwrap();
-    let mode = |name: &str| {
-        let path = scratch.path("inner/into").join(name);
-        fs::metadata(path).unwrap().permissions().mode() & 0o7777
-    };
-    assert_eq!(mode("suid"), 0o755);
-    assert_eq!(mode("secret"), 0o644);
-    assert_eq!(mode("d"), 0o755);
-    let scratch = Scratch::new();
-    unpack(&scratch, &tar_gz(&[tar_entry("suid", b'0', b"x", "")])).unwrap();
-    let suid = fs::metadata(scratch.path("inner/into/suid")).unwrap();
-    assert_eq!(suid.permissions().mode() & 0o7777, 0o755);
-}
-
-#[test]
-fn bombs_are_refused() {
-    let zeros = vec![0; 20 << 20];
-    let one = ZipEntry::file("zeros", &zeros);
-    assert_eq!(reason(&zip(std::slice::from_ref(&one))), Reason::Ratio(100));
-    // It says that it is short: what comes counts.
-    let liar = ZipEntry {
-        length: 1,
-        ..one.clone()
-    };
-    assert_eq!(reason(&zip(&[liar])), Reason::Ratio(100));
-    let tar = tar_gz(&[tar_entry("zeros", b'0', &zeros, "")]);
-    assert_eq!(reason(&tar), Reason::Ratio(100));
-    // Gzip in gzip is one file, and is not unpacked further.
-    let nested = zip(&[ZipEntry::file("inner.gz", &gzip(&zeros))]);
-    assert_eq!(unpack(&Scratch::new(), &nested).unwrap().files, 1);
-    let long = ZipEntry::file("long", &vec![0; (30 << 20) + 1]);
-    assert_eq!(reason(&zip(&[long])), Reason::FileTooLong(30 << 20));
-    // Enough that does not compress for the ratio to be fine.
-    let noise = noise(1 << 20);
-    let both = zip(&[
-        ZipEntry::file("noise", &noise),
-        one.clone(),
-        ZipEntry {
-            name: b"more".to_vec(),
-            ..one
-        },
-    ]);
-    assert_eq!(reason(&both), Reason::TooLong(40 << 20));
-    let archive = vec![b'P'; (4 << 20) + 1];
-    assert_eq!(reason(&archive), Reason::ArchiveTooLong(4 << 20));
-    // Zeros between and after the files of a tar are nobody's, but take time.
-    let tail = gzip(&[tar_entry("a", b'0', b"x", ""), vec![0; 60 << 20]].concat());
-    assert!(matches!(reason(&tail), Reason::Damaged(_)));
-}
-
-/// Bytes that do not compress, the same ones each time.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    std::iter::repeat_with(next).take(length).collect()
 }
 
 #[test]
@@ -491,87 +304,6 @@ fn tar_that_lies_is_refused() {
     assert!(matches!(reason(&for_all), Reason::Damaged(_)));
     let headers = vec![tar_entry("pax", b'x', b"10 a=bcde\n", ""); 100_000];
     assert!(matches!(reason(&tar_gz(&headers)), Reason::Damaged(_)));
-}
-
-#[test]
-fn too_many_entries_are_refused() {
-    let files: Vec<ZipEntry> = (0..501).map(|number| named(number.to_string())).collect();
-    assert_eq!(reason(&zip(&files)), Reason::TooManyEntries(500));
-    // Few entries, many directories: those count too.
-    let deep: Vec<ZipEntry> = (0..100)
-        .map(|number| named(format!("{number}/2/3/4/5/6/7/8")))
-        .collect();
-    assert_eq!(reason(&zip(&deep)), Reason::TooManyEntries(500));
-    let tar: Vec<Vec<u8>> = (0..501)
-        .map(|number| tar_entry(&number.to_string(), b'0', b"", ""))
-        .collect();
-    assert_eq!(reason(&tar_gz(&tar)), Reason::TooManyEntries(500));
-    let again = vec![tar_entry("d/", b'5', b"", ""); 501];
-    assert_eq!(reason(&tar_gz(&again)), Reason::TooManyEntries(500));
-}
-
-/// Where the test below puts its archives, when it runs itself for their sake.
-const CHILD: &str = "STOKER_HOSTILE_ARCHIVES";
-
-#[test]
-fn a_million_entries_take_little_memory() {
-    if let Some(directory) = std::env::var_os(CHILD) {
-        return refuse_millions(Path::new(&directory));
-    }
-    let scratch = Scratch::new();
-    let million = 1_000_000;
-    let entry = zip(&[named("a")]);
-    // Local header and content, then what the directory says of it.
-    let (local, rest) = entry.split_at(30 + 1 + 3);
-    let central = &rest[..47];
-    for (name, count) in [("honest", million), ("lying", 50_000)] {
-        let file = fs::File::create(scratch.path(name)).unwrap();
-        let mut file = BufWriter::new(file);
-        file.write_all(local).unwrap();
-        for _ in 0..million {
-            file.write_all(central).unwrap();
-        }
-        let end = long_end(count, million * 47, local.len() as u64);
-        file.write_all(&end).unwrap();
-        file.into_inner().unwrap();
-    }
-    let block = tar_entry("d/", b'5', b"", "");
-    let many = gzip(&block.repeat(million as usize / 4));
-    fs::write(scratch.path("tar"), many.repeat(4)).unwrap();
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_million_entries_take_little_memory"])
-        .env(CHILD, &scratch.0)
-        .output()
-        .unwrap();
-    let output = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success(), "{output}");
-}
-
-fn refuse_millions(directory: &Path) {
-    let limits = Limits::default();
-    for (name, expected) in [
-        ("honest", Reason::TooManyEntries(50_000)),
-        ("lying", Reason::Damaged("the number of its entries")),
-        ("tar", Reason::TooManyEntries(50_000)),
-    ] {
-        let before = peak_kib();
-        let result = check_and_unpack(&directory.join(name), &directory.join("into"), &limits);
-        match result {
-            Err(PackageError::Refused(refusal)) => assert_eq!(refusal.reason, expected),
-            other => panic!("{name} is not refused: {other:?}"),
-        }
-        let more = peak_kib() - before;
-        assert!(more < 16 << 10, "{name} took {more} KiB");
-        assert!(!directory.join("into").exists());
-    }
-}
-
-/// Most memory that this process ever had.
-fn peak_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let digits = line.unwrap().trim().trim_end_matches(" kB");
-    digits.parse().unwrap()
 }
 
 /// Archives that are right, to be broken.
