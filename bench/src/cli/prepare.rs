@@ -58,6 +58,7 @@ pub(super) fn prepare(
         requests: targets.requests,
         cold_header: target.cold_header.clone(),
         keeps_connections: target.connection == Reuse::Kept,
+        streams: target.streams_at_once(),
         timeout: target.timeout,
         spin: target.spin,
     };
@@ -115,7 +116,7 @@ fn replayed(
     let targets = Targets::of_calls(&arrivals.requests, call, admin)?;
     let replay = Replay {
         calls: arrivals.calls.into(),
-        connections: arguments.connections,
+        in_flight: arguments.target.in_flight(arguments.connections)?,
     };
     Ok((targets, replay))
 }
@@ -150,6 +151,7 @@ fn call(target: &TargetArgs) -> Result<Call, Failure> {
         body,
         path: target.path.clone(),
         unix_socket: target.unix_socket.clone(),
+        http2: target.http2,
         trust: match (&target.ca, target.insecure) {
             (_, true) => Trust::Anybody,
             (Some(path), false) => Trust::File(path.clone()),

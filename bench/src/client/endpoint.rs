@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use super::{Fault, Trust, Url, connector};
+use super::{Alpn, Fault, Trust, Url, connector};
 
 /// What a connection can do, of whichever kind it is.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
@@ -22,6 +22,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 pub(crate) struct Endpoint {
     place: Place,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    alpn: Alpn,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Endpoint {
     pub(crate) fn resolve(
         url: &Url,
         unix: Option<PathBuf>,
-        trust: &Trust,
+        (trust, alpn): (&Trust, Alpn),
     ) -> Result<Endpoint, String> {
         let place = match unix {
             Some(path) => Place::Unix(path),
@@ -54,11 +55,11 @@ impl Endpoint {
             true => {
                 let name = ServerName::try_from(url.host.clone())
                     .map_err(|error| format!("{:?} is no name for TLS: {error}", url.host))?;
-                Some((connector(trust)?, name))
+                Some((connector(trust, alpn)?, name))
             }
             false => None,
         };
-        Ok(Endpoint { place, tls })
+        Ok(Endpoint { place, tls, alpn })
     }
 
     /// Whether both lead to the same server, so that they may share connections.
@@ -81,7 +82,13 @@ impl Endpoint {
             return Ok(stream);
         };
         let secured = connector.connect(name.clone(), stream).await;
-        Ok(Box::new(secured.map_err(Fault::Connect)?))
+        let secured = secured.map_err(Fault::Connect)?;
+        let agreed = secured.get_ref().1.alpn_protocol();
+        if self.alpn == Alpn::Http2 && agreed != Some(self.alpn.name()) {
+            let error = "the server does not agree to HTTP/2 (ALPN)";
+            return Err(Fault::Connect(io::Error::other(error)));
+        }
+        Ok(Box::new(secured))
     }
 
     /// Tries it once, so that a wrong address is told before anything is measured.
