@@ -4,6 +4,7 @@
 //! target that cannot be measured.
 
 mod arguments;
+mod behind;
 mod modes;
 mod prepare;
 mod settings;

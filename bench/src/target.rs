@@ -171,6 +171,11 @@ fn locate(function: &str, call: &Call, admin: &Admin) -> Result<Found, String> {
     })
 }
 
+/// A target for a call of no duration.
+pub(crate) fn without_duration(target: &str) -> String {
+    target.replace(DURATION, "0")
+}
+
 /// All targets that these words stand for.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! `stoker bench` against the gateway, and against a server that knows nothing of it.
 
+mod behind;
 mod http2;
 mod plain;
 

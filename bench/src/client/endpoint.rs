@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
 use rustls::pki_types::ServerName;
+use stoker_config::Address;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -68,6 +69,21 @@ impl Endpoint {
         self.place == other.place && name(self) == name(other)
     }
 
+    /// Whether one of a gateway's listeners is there. One for all addresses of a machine is taken to be
+    /// on this one.
+    pub(crate) fn is_of(&self, listeners: &[Address]) -> bool {
+        listeners
+            .iter()
+            .any(|listener| match (&self.place, listener) {
+                (Place::Unix(path), Address::Unix(known)) => path == known,
+                (Place::Tcp(addresses), Address::Tcp(known)) => addresses.iter().any(|address| {
+                    let everywhere = known.ip().is_unspecified() && address.ip().is_loopback();
+                    address.port() == known.port() && (everywhere || address.ip() == known.ip())
+                }),
+                _ => false,
+            })
+    }
+
     pub(super) async fn connect(&self) -> Result<Box<dyn Io>, Fault> {
         let stream: Box<dyn Io> = match &self.place {
             Place::Tcp(addresses) => {
@@ -118,5 +134,33 @@ impl fmt::Display for Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_is_known_by_where_it_listens() {
+        let endpoint = |url: &str, unix: Option<&str>| {
+            let url = Url::parse(url).unwrap();
+            let trust = (&Trust::Anybody, Alpn::Http1);
+            Endpoint::resolve(&url, unix.map(PathBuf::from), trust).unwrap()
+        };
+        let listener = |text: &str| text.parse::<Address>().unwrap();
+        let local = endpoint("http://127.0.0.1:8080/", None);
+        assert!(local.is_of(&[listener("[::1]:1"), listener("127.0.0.1:8080")]));
+        assert!(local.is_of(&[listener("0.0.0.0:8080")]));
+        assert!(!local.is_of(&[listener("0.0.0.0:8081")]));
+        let elsewhere = endpoint("http://192.0.2.1:8080/", None);
+        assert!(
+            !elsewhere.is_of(&[listener("0.0.0.0:8080")]),
+            "who knows whose that is"
+        );
+        assert!(elsewhere.is_of(&[listener("192.0.2.1:8080")]));
+        let socket = endpoint("http://localhost/", Some("/run/s"));
+        assert!(socket.is_of(&[listener("unix:/run/s")]));
+        assert!(!socket.is_of(&[listener("127.0.0.1:80")]));
     }
 }

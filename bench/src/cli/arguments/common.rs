@@ -73,13 +73,16 @@ pub(crate) struct TargetArgs {
     /// Believe every certificate
     #[arg(long, help_heading = "Request")]
     pub(crate) insecure: bool,
-    /// The gateway's admin socket or URL [default: as of the other commands, if a function is named]
+    /// The gateway's admin socket or URL [default: as of the other commands, if a function is named or
+    /// instances are to go: $STOKER_ADMIN, .stoker/admin.sock, the socket in stoker.toml,
+    /// $XDG_RUNTIME_DIR/stoker/admin.sock]
     #[arg(long, value_name = "ADDRESS", help_heading = "Gateway")]
     pub(crate) admin: Option<String>,
     /// File with the token for an admin URL [default: the token in $STOKER_ADMIN_TOKEN]
     #[arg(long, value_name = "FILE", help_heading = "Gateway")]
     pub(crate) token_file: Option<PathBuf>,
-    /// A function of the gateway that is behind the URLs; may be repeated
+    /// A function of the gateway that is behind the URLs; may be repeated [default: those whose default
+    /// routes the URLs are, if instances are to go]
     #[arg(long = "function", value_name = "NAME", help_heading = "Gateway")]
     pub(crate) functions: Vec<String>,
     /// How often to look at instances and queue; 0s for never
