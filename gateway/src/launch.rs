@@ -67,6 +67,7 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
             concurrency: spec.scaling.concurrency,
             preload: runtime.preload,
             fallback: runtime.fallback,
+            websocket_bytes: runtime.websocket_bytes,
         }),
         environment: spec
             .environment

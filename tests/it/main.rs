@@ -5,6 +5,7 @@ mod access;
 mod access_log;
 mod admission;
 mod api;
+mod asgi_websocket;
 mod bench;
 mod broken;
 mod burst;

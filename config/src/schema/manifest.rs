@@ -88,6 +88,11 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(runtime::PRELOAD),
     },
     Section {
+        name: "websocket",
+        meaning: "WebSockets of a function with the `runtime` for Python.",
+        content: Content::Keys(runtime::WEBSOCKET),
+    },
+    Section {
         name: "retry",
         meaning: "Requests that are sent again. One of which nothing was taken always may be; any \
             other one only where `idempotent` allows it.",

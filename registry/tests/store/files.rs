@@ -134,7 +134,6 @@ fn the_rule_gives_up_what_is_not_in_use() {
         revisions: 9,
         age: Duration::ZERO,
     };
-    std::thread::sleep(Duration::from_millis(2));
     let gone = registry.collect(rule).unwrap();
     assert_eq!(gone, [("f".to_owned(), 6)]);
     registry.clean_up().unwrap();
