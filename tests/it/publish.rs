@@ -1,5 +1,6 @@
 //! Functions are published while the gateway serves, and whatever is acknowledged outlives it.
 
+mod keep;
 mod secrets;
 
 use std::collections::BTreeMap;

@@ -59,7 +59,7 @@ fn problem(app: &App, name: &str, error: &PublishError) -> Problem {
         PublishError::Busy(_) => Kind::PublishConflict,
         PublishError::Taken(..) => Kind::FunctionConflict,
         PublishError::Name(_) => Kind::InvalidRevision,
-        PublishError::Full(_) => Kind::RegistryFull,
+        PublishError::Full(..) => Kind::RegistryFull,
         PublishError::Package(PackageError::Refused(_))
         | PublishError::NoManifest(_)
         | PublishError::Manifest(_)
