@@ -103,6 +103,7 @@ pub async fn build_by(
     if !gateway.build.enabled {
         return Err(BuildError::Disabled);
     }
+    has_what_it_needs(spec, directory).map_err(BuildError::NotStarted)?;
     let _turn = TURN.lock().await;
     let site = Site {
         program,
@@ -136,6 +137,22 @@ pub async fn build_by(
             output: report.output,
         }),
     }
+}
+
+/// What is missing is said in fewer words here than by what would miss it.
+fn has_what_it_needs(spec: &BuildSpec, directory: &Path) -> Result<(), String> {
+    let needs = spec.needs;
+    if needs.is_empty() || needs.iter().any(|name| directory.join(name).is_file()) {
+        return Ok(());
+    }
+    let advice = match needs.contains(&"package-lock.json") {
+        true => "; \"npm install --package-lock-only\" makes one",
+        false => "",
+    };
+    let names = needs.join(" or ");
+    Err(format!(
+        "there is no {names} beside function.toml, as build.kind wants{advice}"
+    ))
 }
 
 /// Where something is built.

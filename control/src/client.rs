@@ -117,7 +117,7 @@ impl Client {
         let response = self.send(Method::GET, path, Bytes::new()).await?;
         match response.status().is_success() {
             true => Ok(response.into_body()),
-            false => Err(problem(&read(response).await?)),
+            false => Err(self.problem(&read(response).await?)),
         }
     }
 
@@ -132,12 +132,26 @@ impl Client {
             let answer = read(self.send(method, path, body).await?).await?;
             match answer.status.is_success() {
                 true => Ok(answer),
-                false => Err(problem(&answer)),
+                false => Err(self.problem(&answer)),
             }
         };
         match tokio::time::timeout(patience, asking).await {
             Ok(result) => result,
             Err(_) => Err(ClientError::Slow(self.target.to_string(), patience)),
+        }
+    }
+
+    /// What an answer says that is no success.
+    fn problem(&self, answer: &Answer) -> ClientError {
+        if answer.status == StatusCode::UNAUTHORIZED {
+            return ClientError::Unauthorized {
+                place: self.target.to_string(),
+                was_given: self.token.is_some(),
+            };
+        }
+        match serde_json::from_slice::<ProblemDocument>(&answer.body) {
+            Ok(document) => ClientError::Problem(Box::new(document)),
+            Err(_) => ClientError::Status(answer.status),
         }
     }
 
@@ -242,11 +256,4 @@ async fn read(response: Response<Incoming>) -> Result<Answer, ClientError> {
         .await;
     let body = body.map_err(ClientError::Broken)?.to_bytes();
     Ok(Answer { status, body })
-}
-
-fn problem(answer: &Answer) -> ClientError {
-    match serde_json::from_slice::<ProblemDocument>(&answer.body) {
-        Ok(document) => ClientError::Problem(Box::new(document)),
-        Err(_) => ClientError::Status(answer.status),
-    }
 }

@@ -60,6 +60,8 @@ pub struct BuildsSpec {
 pub struct BuildSpec {
     /// The program and its arguments, executed in the manifest's directory; at least one.
     pub command: Vec<String>,
+    /// One of these files must be there; none of them if it is empty.
+    pub needs: &'static [&'static str],
 }
 
 impl GatewaySpec {

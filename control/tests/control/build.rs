@@ -103,6 +103,26 @@ async fn a_program_that_is_not_there_is_not_started() {
 }
 
 #[tokio::test]
+async fn a_build_says_what_it_lacks_before_it_begins() {
+    for (kind, parts) in [
+        ("python", &["no requirements.txt beside function.toml"][..]),
+        (
+            "node",
+            &["package-lock.json or npm-shrinkwrap.json", "npm install"],
+        ),
+    ] {
+        let mut world = World::new("", "");
+        let manifest = format!("command = [\"true\"]\n[build]\nkind = \"{kind}\"\n");
+        world.tree.write("functions/f/function.toml", &manifest);
+        world.config = stoker_config::load(&world.tree.path("stoker.toml")).unwrap();
+        let error = world.build().await.unwrap_err().to_string();
+        for part in parts {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_build_that_takes_too_long_is_killed_with_all_its_children() {
     let script = "sh -c 'echo child; exec sleep 1000' & echo waits; wait";
     let world = World::new(script, "[build]\ntimeout = \"2s\"\n");
@@ -290,8 +310,8 @@ async fn a_second_name_of_a_foreign_file_is_refused() {
     let function = world.tree.path("functions/f");
     // In the builder's place: nothing on this machine need let it do so.
     let mut launched = FunctionSpec::clone(world.function());
-    let command = format!("until test -e linked; do sleep 0.05; done");
-    launched.build.as_mut().unwrap().command = vec!["sh".into(), "-c".into(), command];
+    let command = ["sh", "-c", "until test -e linked; do sleep 0.05; done"];
+    launched.build.as_mut().unwrap().command = command.map(String::from).into();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_stoker-test-cli"));
     let gateway = world.config.gateway.clone();
     let directory = function.clone();
@@ -331,7 +351,7 @@ async fn a_build_that_forks_without_end_is_bounded() {
 async fn a_build_that_hides_what_it_writes_leaves_room_on_the_disk() {
     let script = "exec 3> hidden; rm hidden; while :; do head -c 4000000 /dev/zero >&3; done";
     let mut world = World::new(script, "[build]\ntimeout = \"60s\"\n");
-    let found = rustix::fs::statvfs(&world.tree.path("functions")).unwrap();
+    let found = rustix::fs::statvfs(world.tree.path("functions")).unwrap();
     let free_bytes = found.f_bavail * found.f_frsize;
     world.config.gateway.build.disk_reserve_bytes = free_bytes.saturating_sub(64 << 20);
     // Others may write, too, so that it does not even begin.
