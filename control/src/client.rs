@@ -143,16 +143,20 @@ impl Client {
 
     /// What an answer says that is no success.
     fn problem(&self, answer: &Answer) -> ClientError {
+        let Ok(mut document) = serde_json::from_slice::<ProblemDocument>(&answer.body) else {
+            return ClientError::Status(answer.status);
+        };
         if answer.status == StatusCode::UNAUTHORIZED {
-            return ClientError::Unauthorized {
-                place: self.target.to_string(),
-                was_given: self.token.is_some(),
+            // It can tell which header it misses, and not where this program gets that from.
+            let what = match self.token {
+                Some(_) => "does not know the token in",
+                None => "asks for a token of its [admin] in",
             };
+            let place = &self.target;
+            document.detail =
+                format!("the gateway on {place} {what} $STOKER_ADMIN_TOKEN or --token-file");
         }
-        match serde_json::from_slice::<ProblemDocument>(&answer.body) {
-            Ok(document) => ClientError::Problem(Box::new(document)),
-            Err(_) => ClientError::Status(answer.status),
-        }
+        ClientError::Problem(Box::new(document))
     }
 
     async fn send(

@@ -36,13 +36,6 @@ pub enum ClientError {
     Broken(Box<dyn Error + Send + Sync>),
     /// There was no answer in time.
     Slow(String, Duration),
-    /// The gateway asks for a token that it knows.
-    Unauthorized {
-        /// Where.
-        place: String,
-        /// There was one, which it does not know.
-        was_given: bool,
-    },
     /// The gateway said what is wrong.
     Problem(Box<ProblemDocument>),
     /// Somebody else answered: not the admin API.
@@ -90,16 +83,6 @@ impl fmt::Display for ClientError {
             ClientError::Broken(source) => write!(f, "the answer broke off: {source}"),
             ClientError::Slow(place, patience) => {
                 write!(f, "{place} did not answer within {} s", patience.as_secs())
-            }
-            ClientError::Unauthorized { place, was_given } => {
-                let what = match was_given {
-                    true => "does not know the token in",
-                    false => "asks for a token of its [admin] in",
-                };
-                write!(
-                    f,
-                    "the gateway on {place} {what} $STOKER_ADMIN_TOKEN or --token-file"
-                )
             }
             ClientError::Problem(document) => {
                 f.write_str(&document.detail)?;
