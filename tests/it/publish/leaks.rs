@@ -180,6 +180,9 @@ fn look(gateway: &Gateway, seen: &mut Seen) {
         let path = format!("{function}/{below}");
         seen.note(path.clone(), admin(gateway, &path).to_string());
     }
+}
+
+fn look_at_processes(gateway: &Gateway, seen: &mut Seen) {
     seen.note("standard error", gateway.errors());
     for process in gateway.processes() {
         for file in ["cmdline", "comm", "status"] {
@@ -208,13 +211,16 @@ fn a_secret_is_nowhere_in_what_is_written_or_said() {
     published(&gateway, &fixture("two"));
     fail(&gateway, &mut seen);
     look(&gateway, &mut seen);
+    look_at_processes(&gateway, &mut seen);
     seen.check();
     gateway.upgrade();
     variable(&gateway, "f", "TOKEN");
     look(&gateway, &mut seen);
+    look_at_processes(&gateway, &mut seen);
     gateway.kill();
     gateway.restart();
     variable(&gateway, "f", "TOKEN");
     look(&gateway, &mut seen);
+    look_at_processes(&gateway, &mut seen);
     seen.check();
 }
