@@ -188,7 +188,12 @@ impl Loader {
         self.watched.extend(files);
         self.warnings = warnings;
         for (directory, line) in functions {
-            if let Err(problem) = self.search(file, &home, &directory) {
+            let found = self.search(file, &home, &directory);
+            let missing = |problem: &io::Error| problem.kind() == io::ErrorKind::NotFound;
+            if line == 0 && found.as_ref().is_err_and(missing) {
+                // The default, of a gateway that may serve what is published only.
+                self.watched.push(absolute(&home, Path::new(&directory)));
+            } else if let Err(problem) = found {
                 self.errors.push(ConfigError {
                     file: file.to_owned(),
                     line,

@@ -33,7 +33,7 @@ pub use listener::ListenerSpec;
 pub use metering::{BudgetPeriod, BudgetSpec, MeteringSpec, PricesSpec};
 pub use mirror::MirrorSpec;
 pub use operation::{AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
-pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
+pub use packages::{BUILD_USER, BuildSpec, BuildsSpec, PackagesSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;

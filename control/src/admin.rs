@@ -96,7 +96,7 @@ struct App {
     /// Whoever sends a package.
     uploads: Semaphore,
     /// Zip pushes of late.
-    pushes: zipdeploy::Pushes,
+    pushes: Arc<zipdeploy::Pushes>,
     /// The account of usage.
     metering: Arc<Metering>,
     /// Held by whoever changes what is remembered of policies.
@@ -121,7 +121,7 @@ impl App {
             calls: Arc::new(Semaphore::new(CALLS)),
             // While some are taken in, others are unpacked.
             uploads: Semaphore::new(2 * publishing),
-            pushes: zipdeploy::Pushes::default(),
+            pushes: zipdeploy::Pushes::new(),
             policies: tokio::sync::Mutex::default(),
             since_ms: now_ms(),
             ending,

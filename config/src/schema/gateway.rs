@@ -158,7 +158,8 @@ const TOP: &[Key<Draft>] = &[
             },
         }),
         "Directories of functions: each has a `function.toml`, or its sub-directories do. A \
-         `*` as the last part means the same. Sub-directories that begin with a dot are left out.",
+         `*` as the last part means the same. Sub-directories that begin with a dot are left out. \
+         A directory that is named must exist; without this key it may be missing.",
     ),
     key(
         "function-prefix",

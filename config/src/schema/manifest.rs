@@ -185,10 +185,9 @@ const TOP: &[Key<Draft>] = &[
     key(
         "user",
         Else("the gateway's user"),
-        Text(
-            "a user's name of 1 to 32 letters, digits, \"_\", \"-\" and \".\"",
-            |d, v| rules::put(&mut d.user, rules::is_user(v).then(|| Some(v.to_owned()))),
-        ),
+        Text(rules::USER, |d, v| {
+            rules::put(&mut d.user, rules::is_user(v).then(|| Some(v.to_owned())))
+        }),
         "Whom the program runs as.",
     ),
 ];

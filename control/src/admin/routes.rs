@@ -82,7 +82,7 @@ fn refusal(needed: Option<AdminRole>, caller: &Caller) -> Option<Problem> {
     let needed = needed?;
     let Some(role) = caller.role else {
         let detail =
-            "present a token of the admin API in the header \"authorization: bearer TOKEN\"";
+            "present a token of the admin API in the header \"Authorization: Bearer TOKEN\"";
         return Some(Problem::new(Kind::Unauthorized, detail));
     };
     (role < needed).then(|| {
