@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use crate::window::Window;
 use crate::{
-    Decision, Effect, Effects, Event, InstanceId, Mode, PolicyState, ScaleSpec, StartFailure,
-    Timestamp,
+    Decision, Effect, Effects, Event, InstanceId, Mode, Policy, PolicyState, ScaleSpec,
+    StartFailure, Timestamp,
 };
 
 use check::Ceilings;
@@ -80,6 +80,9 @@ pub struct Pool {
     release: u32,
     /// What the shell was last told about it.
     announced: Option<(u32, Mode)>,
+    /// The shell wants to be told.
+    announces: bool,
+    /// Complete up to the last change of the load.
     window: Window,
     /// Requests in flight and waiting, after the last event.
     level: u32,
@@ -227,6 +230,7 @@ impl Pool {
             unfreezable: false,
             release: 0,
             announced: None,
+            announces: true,
             window: Window::new(spec.stable_window, now),
             level: 0,
             last_active: now,
@@ -238,12 +242,21 @@ impl Pool {
         }
     }
 
+    /// From now on there is no [`Effect::Decided`], for a shell that does nothing with it: each is a
+    /// copy of all that led to a decision.
+    pub fn keep_decisions(&mut self) {
+        self.announces = false;
+    }
+
     /// Takes one event in and says what must be done.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Effects {
         let now = now.max(self.now);
         self.now = now;
         self.events += 1;
-        self.window.advance(self.level, now);
+        if self.spec.policy == Policy::Kpa {
+            // It may be asked about averages up to now.
+            self.window.advance(self.level, now);
+        }
         let mut effects = Effects::default();
         let tick = matches!(event, Event::Tick);
         if now >= self.due {
@@ -345,9 +358,11 @@ impl Pool {
         if self.level > 0 || level > 0 {
             self.last_active = self.now;
         }
-        if let Some(learned) = &mut self.state.learned
-            && self.level != level
-        {
+        if self.level == level {
+            return;
+        }
+        self.window.advance(self.level, self.now);
+        if let Some(learned) = &mut self.state.learned {
             learned.changed(level, self.now);
         }
         self.level = level;
