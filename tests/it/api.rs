@@ -170,6 +170,27 @@ fn a_function_is_called_tried_and_scaled() {
 /// Whatever is asked, nothing fails within, and every answer is as the document says.
 #[test]
 fn schemathesis_finds_no_server_error() {
+    // The same in a manifest's words.
+    let words = format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/toml\r\n");
+    let put = |text: &str| {
+        let line = "PUT /v1/functions/files/scaling";
+        ask(address, line, (&words, text.as_bytes()))
+    };
+    let set = put("[scaling]\nmax-scale = 4 # was 3\nidle-timeout = \"5m\"\n");
+    assert_eq!(set.status, 200, "{set}");
+    let versions = set.json()["versions"].clone();
+    assert_eq!(versions[2]["source"], "set", "{versions}");
+    assert_eq!(post("GET /v1/functions/files", "").json()["max_scale"], 4);
+    for wrong in [
+        "max-scale = 0",
+        "command = [\"x\"]",
+        "",
+        "max-scale",
+        "[queue]\nmax-waiters = 1",
+    ] {
+        let refused = put(wrong);
+        assert_eq!(refused.status, 422, "{wrong}: {refused}");
+    }
     let (gateway, address) = gateway();
     let manifest = Function::fixture("inherit").manifest();
     let body = serde_json::json!({ "manifest": manifest });
