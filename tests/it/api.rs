@@ -122,6 +122,22 @@ fn zip_push_as_other_tools_do_it() {
     );
 }
 
+/// A publisher may make the next call cold, of one function only.
+#[test]
+fn a_publisher_evicts() {
+    let (gateway, address) = gateway();
+    gateway.get("/function/files/work").good();
+    let bearer = format!("Authorization: Bearer {PUBLISHER}\r\n");
+    let evicted = ask(address, "POST /v1/functions/files/evict", (&bearer, b""));
+    assert_eq!(
+        (evicted.status, evicted.number("evicted")),
+        (200, 1),
+        "{evicted}"
+    );
+    let refused = ask(address, "POST /v1/evict", (&bearer, b""));
+    assert_eq!(refused.status, 403, "{refused}");
+}
+
 #[test]
 fn a_function_is_called_tried_and_scaled() {
     let (_gateway, address) = gateway();
@@ -154,22 +170,6 @@ fn a_function_is_called_tried_and_scaled() {
     assert_eq!(versions[1]["source"], "set", "{versions}");
     let shown = post("GET /v1/functions/files", "").json();
     assert_eq!(shown["max_scale"], 3);
-    for wrong in [
-        "{\"max-scale\": 0}",
-        "{\"command\": \"x\"}",
-        "{}",
-        "{\"nothing\": 1}",
-    ] {
-        let refused = post("PUT /v1/functions/files/scaling", wrong);
-        assert_eq!(refused.status, 422, "{wrong}: {refused}");
-    }
-    let back = post("POST /v1/functions/files/policy/rollback", "");
-    assert_eq!(back.status, 200, "{back}");
-}
-
-/// Whatever is asked, nothing fails within, and every answer is as the document says.
-#[test]
-fn schemathesis_finds_no_server_error() {
     // The same in a manifest's words.
     let words = format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/toml\r\n");
     let put = |text: &str| {
@@ -191,6 +191,22 @@ fn schemathesis_finds_no_server_error() {
         let refused = put(wrong);
         assert_eq!(refused.status, 422, "{wrong}: {refused}");
     }
+    for wrong in [
+        "{\"max-scale\": 0}",
+        "{\"command\": \"x\"}",
+        "{}",
+        "{\"nothing\": 1}",
+    ] {
+        let refused = post("PUT /v1/functions/files/scaling", wrong);
+        assert_eq!(refused.status, 422, "{wrong}: {refused}");
+    }
+    let back = post("POST /v1/functions/files/policy/rollback", "");
+    assert_eq!(back.status, 200, "{back}");
+}
+
+/// Whatever is asked, nothing fails within, and every answer is as the document says.
+#[test]
+fn schemathesis_finds_no_server_error() {
     let (gateway, address) = gateway();
     let manifest = Function::fixture("inherit").manifest();
     let body = serde_json::json!({ "manifest": manifest });
