@@ -1,6 +1,7 @@
 //! The admin API's JSON, as server and client share it.
 
 mod explain;
+mod history;
 mod policy;
 mod record;
 mod registry;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use explain::{Counterfactual, ExplainedInstance, Explanation, Outcome, ShadowInfo};
+pub use history::{FunctionHistory, History};
 pub use policy::{PolicyHistory, PolicyVersion};
 pub use record::{RecordEvent, RecordLine};
 pub use registry::{

@@ -22,6 +22,7 @@ mod gateway_end;
 mod harness;
 mod headers;
 mod health;
+mod history;
 mod hostile;
 mod instance_loss;
 mod isolation;
