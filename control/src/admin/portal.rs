@@ -53,9 +53,9 @@ macro_rules! files {
 
 static PAGE: File = file!("index.html");
 
-static FILES: [File; 22] = files![
+static FILES: [File; 23] = files![
     "api.js" "audit.js" "canary.js" "charts.js" "console.js" "dom.js" "feed.js" "format.js"
-    "function.js" "functions.js" "icon.svg" "ignore.js" "logs.js" "main.js" "overview.js" "portal.css"
+    "function.js" "functions.js" "icon.svg" "ignore.js" "logs.js" "main.js" "overview.js" "past.js" "portal.css"
     "publish.js" "revisions.js" "scaling.js" "settings.js" "usage.js" "zip.js"
 ];
 
