@@ -119,6 +119,7 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
+        history: draft.history,
         packages: draft.packages,
         build: draft.build,
         mirror: draft.mirror,

@@ -4,6 +4,7 @@ mod access;
 mod address;
 mod admin;
 mod callers;
+mod history;
 mod isolation;
 mod listener;
 mod metering;
@@ -28,6 +29,7 @@ pub use access::{
 };
 pub use admin::{AdminRole, AdminSpec, AdminTokenSpec};
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
+pub use history::HistorySpec;
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub use metering::{BudgetPeriod, BudgetSpec, MeteringSpec, PricesSpec};
@@ -126,6 +128,8 @@ pub struct GatewaySpec {
     pub metrics: MetricsSpec,
     /// The record of what happens.
     pub record: RecordSpec,
+    /// What functions did of late.
+    pub history: HistorySpec,
     /// What a published package may come to.
     pub packages: PackagesSpec,
     /// How published packages are built.

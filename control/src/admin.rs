@@ -8,6 +8,7 @@ mod evict;
 mod explain;
 mod functions;
 mod gateway;
+mod history;
 mod invoke;
 mod keys;
 mod listen;
@@ -44,6 +45,7 @@ use stoker_scaler::logs::Logs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::canary::Canaries;
+use crate::history::History;
 use crate::metering::Metering;
 use crate::publish::Publisher;
 use crate::reload::Reloader;
@@ -97,6 +99,8 @@ struct App {
     uploads: Semaphore,
     /// Zip pushes of late.
     pushes: Arc<zipdeploy::Pushes>,
+    /// What functions did of late.
+    history: Arc<History>,
     /// The account of usage.
     metering: Arc<Metering>,
     /// Held by whoever changes what is remembered of policies.
@@ -115,6 +119,7 @@ impl App {
         let publishing = state.gateway.snapshot().gateway.registry.publishing;
         Arc::new(App {
             metering: Metering::open(&state.gateway),
+            history: History::new(&state.gateway),
             state,
             followers,
             exports: Arc::new(Semaphore::new(EXPORTS)),

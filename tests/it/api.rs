@@ -124,6 +124,22 @@ fn zip_push_as_other_tools_do_it() {
     );
 }
 
+/// A publisher may make the next call cold, of one function only.
+#[test]
+fn a_publisher_evicts() {
+    let (gateway, address) = gateway();
+    gateway.get("/function/files/work").good();
+    let bearer = format!("Authorization: Bearer {PUBLISHER}\r\n");
+    let evicted = ask(address, "POST /v1/functions/files/evict", (&bearer, b""));
+    assert_eq!(
+        (evicted.status, evicted.number("evicted")),
+        (200, 1),
+        "{evicted}"
+    );
+    let refused = ask(address, "POST /v1/evict", (&bearer, b""));
+    assert_eq!(refused.status, 403, "{refused}");
+}
+
 #[test]
 fn a_function_is_called_tried_and_scaled() {
     let (_gateway, address) = gateway();
@@ -156,6 +172,27 @@ fn a_function_is_called_tried_and_scaled() {
     assert_eq!(versions[1]["source"], "set", "{versions}");
     let shown = post("GET /v1/functions/files", "").json();
     assert_eq!(shown["max_scale"], 3);
+    // The same in a manifest's words.
+    let words = format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/toml\r\n");
+    let put = |text: &str| {
+        let line = "PUT /v1/functions/files/scaling";
+        ask(address, line, (&words, text.as_bytes()))
+    };
+    let set = put("[scaling]\nmax-scale = 4 # was 3\nidle-timeout = \"5m\"\n");
+    assert_eq!(set.status, 200, "{set}");
+    let versions = set.json()["versions"].clone();
+    assert_eq!(versions[2]["source"], "set", "{versions}");
+    assert_eq!(post("GET /v1/functions/files", "").json()["max_scale"], 4);
+    for wrong in [
+        "max-scale = 0",
+        "command = [\"x\"]",
+        "",
+        "max-scale",
+        "[queue]\nmax-waiters = 1",
+    ] {
+        let refused = put(wrong);
+        assert_eq!(refused.status, 422, "{wrong}: {refused}");
+    }
     for wrong in [
         "{\"max-scale\": 0}",
         "{\"command\": \"x\"}",

@@ -23,6 +23,7 @@ mod gateway_end;
 mod harness;
 mod headers;
 mod health;
+mod history;
 mod hostile;
 mod instance_loss;
 mod isolation;

@@ -110,6 +110,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(telemetry::METRICS),
     },
     super::record::SECTION,
+    super::history::SECTION,
     super::packages::PACKAGES,
     super::packages::BUILD,
     super::packages::ENVIRONMENT,

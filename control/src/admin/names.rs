@@ -16,7 +16,7 @@ const NAMES_MOST: usize = 100;
 pub(super) struct NamesQuery {
     /// Only functions of these names, with commas between them, at most 100; all if left out. Of a
     /// name that there is not there is nothing in the answer.
-    names: Option<String>,
+    pub(super) names: Option<String>,
 }
 
 /// Which functions are asked for.

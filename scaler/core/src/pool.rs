@@ -133,6 +133,17 @@ pub struct Census {
     pub frozen: u32,
 }
 
+/// Instances and requests, as far as counts tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Instances that start, are ready or drain: all but those that were told to end.
+    pub instances: u32,
+    /// Requests without a slot.
+    pub waiting: u32,
+    /// Slots in use.
+    pub in_flight: u32,
+}
+
 /// One instance, for people and programs to look at.
 #[derive(Clone, Debug)]
 pub struct InstanceView {
@@ -330,6 +341,16 @@ impl Pool {
     /// How many instances are in which condition, in constant time.
     pub fn census(&self) -> Census {
         self.fleet.census()
+    }
+
+    /// How many instances and requests there are, in constant time.
+    pub fn occupancy(&self) -> Occupancy {
+        let count = self.fleet.count();
+        Occupancy {
+            instances: count.starting + count.ready + count.draining,
+            waiting: self.waiters.len(),
+            in_flight: count.leases,
+        }
     }
 
     /// The time of the last event.
