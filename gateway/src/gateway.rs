@@ -16,7 +16,7 @@ use crate::access::{Access, Guardian, Issuers};
 use crate::budget::{BudgetStatus, Budgets};
 use crate::launch::{launch_spec, record_settings, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
-use crate::metrics::{FunctionStats, Now, Registered, Series};
+use crate::metrics::{Account, FunctionStats, Now, Registered};
 use crate::mirror::Mirrors;
 use crate::overload::{self, Pressure, Room};
 use crate::router::Router;
@@ -67,8 +67,8 @@ pub struct Entry {
     pub spec: Arc<FunctionSpec>,
     /// Its pool and instances.
     pub function: Arc<Function>,
-    /// Made with the first request.
-    pub(crate) series: Arc<OnceLock<Arc<Series>>>,
+    /// Where its requests are counted; made with the first one.
+    account: Arc<OnceLock<Arc<Account>>>,
     /// `None` if anybody may call it.
     pub(crate) access: Option<Arc<Access>>,
     /// Made with the first request.
@@ -270,10 +270,11 @@ impl Gateway {
     }
 
     /// Where the requests of a function are counted.
-    pub(crate) fn series<'a>(&self, entry: &'a Entry) -> &'a Arc<Series> {
-        entry.series.get_or_init(|| {
+    pub(crate) fn account<'a>(&self, entry: &'a Entry) -> &'a Arc<Account> {
+        entry.account.get_or_init(|| {
             let launch = entry.function.launch();
-            self.metrics.series(&launch.function, &launch.label())
+            let series = self.metrics.series(&launch.function, &launch.label());
+            Arc::new(Account::new(series, Arc::clone(&entry.function)))
         })
     }
 
@@ -324,9 +325,9 @@ impl Entry {
         Entry {
             access: Access::new(&spec.name, &spec.access, access),
             // Another revision is counted apart.
-            series: before
+            account: before
                 .filter(|before| Arc::ptr_eq(&before.function, &function))
-                .map_or_else(Arc::default, |before| Arc::clone(&before.series)),
+                .map_or_else(Arc::default, |before| Arc::clone(&before.account)),
             told: told(&spec),
             spec,
             function,

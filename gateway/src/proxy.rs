@@ -85,7 +85,7 @@ async fn serve(
         Err(stop) => return stop.into_response(gateway, record, (&id, wish.grpc), turn),
     };
     let entry = Arc::clone(&ready.entry);
-    record.routed(Arc::clone(gateway.series(&entry)));
+    record.routed(Arc::clone(gateway.account(&entry)));
     let grace = ready.limits.stream_grace;
     let cookie = ready.cookie.take();
     let mut admission = ready.admission.take();
@@ -182,7 +182,7 @@ impl Stop {
             }
         };
         match &self.entry {
-            Some(entry) => record.routed(Arc::clone(gateway.series(entry))),
+            Some(entry) => record.routed(Arc::clone(gateway.account(entry))),
             None => gateway.metrics().unrouted(problem.kind),
         }
         record.problem(problem.kind);

@@ -38,7 +38,7 @@ impl<C: Send + 'static> Scaler<C> {
             for it in measured {
                 of.entry(registry.number_of(it.id)).or_default().push(it);
             }
-            registry.all()
+            registry.functions()
         };
         for function in functions {
             let measured = of.remove(&function.number()).unwrap_or_default();
@@ -64,7 +64,7 @@ impl<C: Send + 'static> Scaler<C> {
         let weighed: Vec<((u64, u64), Prepared)> =
             tokio::task::spawn_blocking(weigh).await.unwrap_or_default();
         let micros = u64::try_from(passed.as_micros()).unwrap_or(0);
-        let functions = self.shared.lock().all();
+        let functions = self.shared.functions();
         for ((count, kib), prepared) in weighed {
             let parts = prepared.functions.len().max(1) as u64;
             for function in &functions {
@@ -93,7 +93,7 @@ fn weight(prepared: &Prepared) -> (u64, u64) {
 
 impl<C: Send + 'static> Function<C> {
     /// What callers use is added here.
-    pub fn meter(&self) -> &Arc<Meter> {
+    pub fn meter(&self) -> &Meter {
         &self.meter
     }
 

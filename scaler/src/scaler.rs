@@ -144,7 +144,7 @@ impl<C: Send + 'static> Scaler<C> {
 
     /// Every function that is registered; a retired one until nothing of it is left.
     pub fn functions(&self) -> Vec<Arc<Function<C>>> {
-        self.shared.lock().functions.values().cloned().collect()
+        self.shared.functions()
     }
 
     /// The last starts of the function of this name, or of all, newest first.
@@ -221,7 +221,7 @@ impl<C: Send + 'static> Scaler<C> {
         let functions: Vec<_> = {
             let mut registry = self.shared.lock();
             registry.ended = true;
-            registry.functions.values().cloned().collect()
+            registry.functions()
         };
         for function in functions {
             function.apply(Event::ShutDown);
@@ -314,6 +314,11 @@ impl<C: Send + 'static> Shared<C> {
         }
     }
 
+    /// Without those that are finished.
+    pub(crate) fn functions(&self) -> Vec<Arc<Function<C>>> {
+        self.lock().functions()
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Registry<C>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -341,7 +346,7 @@ impl<C: Send + 'static> Registry<C> {
     }
 
     /// Without those that are finished.
-    pub(crate) fn all(&self) -> Vec<Arc<Function<C>>> {
+    pub(crate) fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.functions.values().cloned().collect()
     }
 

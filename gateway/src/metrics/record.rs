@@ -7,6 +7,7 @@ use http::StatusCode;
 use stoker_meter::{Counter, Meter};
 use stoker_scaler::Lease;
 
+use super::Account;
 use super::Series;
 use super::series::Warmth;
 use crate::Connection;
@@ -20,11 +21,9 @@ use crate::telemetry::{Journal, Outcome};
 /// way out is seen: an answer, a problem, or a caller that left.
 pub(crate) struct Record {
     pub(crate) phases: Phases,
-    series: Option<Arc<Series>>,
+    account: Option<Arc<Account>>,
     /// For the access log and traces; none if neither wants this request.
     journal: Option<Box<Journal>>,
-    /// What it uses is added here, once it has a slot.
-    meter: Option<Arc<Meter>>,
     /// It was sent to an instance.
     reached: bool,
     /// It is counted as an invocation.
@@ -59,9 +58,8 @@ impl Record {
     pub(crate) fn new(arrived: Instant) -> Self {
         Record {
             phases: Phases::new(arrived),
-            series: None,
+            account: None,
             journal: None,
-            meter: None,
             reached: false,
             invoked: false,
             stage: Stage::Silent,
@@ -72,8 +70,8 @@ impl Record {
     }
 
     /// Its function is known: from now on its end is counted.
-    pub(crate) fn routed(&mut self, series: Arc<Series>) {
-        self.series = Some(series);
+    pub(crate) fn routed(&mut self, account: Arc<Account>) {
+        self.account = Some(account);
         self.stage = Stage::Waiting;
     }
 
@@ -92,7 +90,6 @@ impl Record {
     /// It has a slot.
     pub(crate) fn leased(&mut self, lease: &Lease<Connection>) {
         self.phases.queue = self.phases.arrived.elapsed();
-        self.meter = Some(Arc::clone(lease.meter()));
         self.take_lease(lease);
     }
 
@@ -125,18 +122,17 @@ impl Record {
             if let Some(journal) = &mut self.journal {
                 journal.start = self.phases.start;
             }
-            if let Some(series) = &self.series {
-                series.first_answered(connect, first_byte);
+            if let Some(account) = &self.account {
+                account.series().first_answered(connect, first_byte);
             }
         }
         let phases = &self.phases;
-        if let Some(series) = &self.series {
+        if let Some(account) = &self.account {
             let first_byte = phases.queue + phases.connect + phases.first_byte;
+            let series = account.series();
             series.answered(self.warmth(), phases.queue, first_byte);
-        }
-        if let Some(meter) = &self.meter {
             // Before any of it is passed on: who has an answer is counted, come what may.
-            meter.invoked(self.cold);
+            account.meter().invoked(self.cold);
             self.invoked = true;
         }
         self.stage = Stage::Answered(status);
@@ -147,8 +143,8 @@ impl Record {
     /// The gateway answers in the function's place.
     pub(crate) fn problem(&mut self, kind: ProblemKind) {
         self.stage = Stage::Problem;
-        if let Some(series) = &self.series {
-            series.problem(kind.status(), kind.name());
+        if let Some(account) = &self.account {
+            account.series().problem(kind.status(), kind.name());
         }
         if let Some(journal) = &mut self.journal {
             journal.problem = Some(kind);
@@ -185,7 +181,8 @@ impl Record {
     }
 
     pub(crate) fn function(&self) -> &str {
-        self.series.as_ref().map_or("", |series| series.function())
+        let account = self.account.as_ref();
+        account.map_or("", |account| account.series().function())
     }
 
     fn warmth(&self) -> Warmth {
@@ -240,15 +237,15 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.series.is_none() && self.journal.is_none() {
+        if self.account.is_none() && self.journal.is_none() {
             return;
         }
         let total = self.phases.arrived.elapsed();
-        if let Some(series) = &self.series {
-            self.count(series, total);
-        }
-        if let Some(meter) = self.meter.as_deref().filter(|_| self.reached) {
-            self.charge(meter, total);
+        if let Some(account) = &self.account {
+            self.count(account.series(), total);
+            if self.reached {
+                self.charge(account.meter(), total);
+            }
         }
         let Some(mut journal) = self.journal.take() else {
             return;

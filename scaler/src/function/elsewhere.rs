@@ -80,7 +80,7 @@ impl<C: Send + 'static> Function<C> {
             }
         }
         for event in events.into_iter().chain([Event::Tick]) {
-            let effects = state.step(event, now);
+            let effects = state.step(event, now, &self.meter);
             todo.extend(self.resolve(&mut state, effects));
         }
         drop(state);
@@ -233,7 +233,7 @@ impl<C: Send + 'static> Function<C> {
             inherited.waits.push((there, wait));
         }
         let event = Event::Inherited(Box::new(estate.legacy));
-        let effects = state.step(event, now);
+        let effects = state.step(event, now, &self.meter);
         let handed = self.shared.clock.at(handed_over(&self.shared.ledger));
         state.spans.credit(now.since(handed));
         self.conclude(state, effects);
