@@ -247,6 +247,10 @@ impl Parts {
     /// Serves until a signal comes or another gateway has taken over, then finishes what was begun.
     async fn run(self) -> Result<(), Box<dyn Error>> {
         let (mut terminate, mut interrupt) = self.signals;
+        // Not before: until now another gateway may have led.
+        if let Some(canaries) = &self.admin.canaries {
+            canaries.watch(self.admin.reloader.clone());
+        }
         let readiness = self.admin.readiness.clone();
         let (end, ended) = oneshot::channel::<()>();
         let advertisement = advertise(&self.gateway.snapshot().gateway.admin.socket);
@@ -309,8 +313,7 @@ fn publishing(
         Arc::clone(logs),
     );
     let registry = origin.deployments.registry().ok().map(Arc::clone);
-    let canaries =
-        registry.map(|registry| Canaries::spawn(registry, Arc::clone(gateway), reloader.clone()));
+    let canaries = registry.map(|registry| Canaries::new(registry, Arc::clone(gateway)));
     (publisher, canaries)
 }
 
