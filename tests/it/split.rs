@@ -1,5 +1,6 @@
 //! Several revisions of a function at once.
 
+mod addressed;
 mod canary;
 mod shop;
 
