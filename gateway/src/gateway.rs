@@ -2,8 +2,9 @@
 
 mod changes;
 mod entries;
+mod snapshot;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -19,16 +20,15 @@ use crate::load::{Commons, FunctionLoad, Limits};
 use crate::metrics::{Account, FunctionStats, Now, Registered};
 use crate::mirror::Mirrors;
 use crate::overload::{self, Pressure, Room};
-use crate::router::Router;
 use crate::schedule;
 use crate::shadow::Shadows;
 use crate::split::Split;
-use crate::tls::Tls;
 use crate::upstream::fresh;
 use crate::{Function, Metrics, Scaler, Telemetry};
 pub use changes::Applied;
 use changes::{needs_restart, new_certificates};
 use entries::Succession;
+pub use snapshot::Snapshot;
 
 /// The data plane's shared state.
 pub struct Gateway {
@@ -45,20 +45,6 @@ pub struct Gateway {
     shadows: ArcSwap<Shadows>,
     mirrors: Mirrors,
     pub(crate) budgets: Budgets,
-}
-
-/// Routes and functions that belong together; replaced as a whole, so that they never disagree.
-pub struct Snapshot {
-    pub(crate) router: Router<Entry>,
-    /// The gateway's settings.
-    pub gateway: Arc<GatewaySpec>,
-    /// `None` without certificates.
-    pub(crate) tls: Option<Arc<Tls>>,
-    /// By name.
-    pub functions: BTreeMap<Arc<str>, Arc<Entry>>,
-    /// Revisions that have addresses of their own, by `NAME:ALIAS`.
-    aliases: BTreeMap<Arc<str>, Arc<Entry>>,
-    pub(crate) issuers: Issuers,
 }
 
 /// A function as it is now, or one revision of it.
@@ -359,61 +345,6 @@ fn told(spec: &FunctionSpec) -> Option<HeaderValue> {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").finish_non_exhaustive()
-    }
-}
-
-impl Snapshot {
-    /// The function that answers a request to `host` and `path`, which has no dot segments.
-    pub fn resolve<'a>(
-        &'a self,
-        host: &str,
-        path: &'a str,
-        method: &str,
-    ) -> Option<&'a Arc<Entry>> {
-        self.router
-            .route(host, path, method)
-            .ok()
-            .map(|routed| routed.target)
-    }
-
-    /// The function of this name, or one revision of it by `NAME:ALIAS`.
-    pub fn find(&self, name: &str) -> Option<&Arc<Entry>> {
-        let function = self.functions.get(name);
-        function.or_else(|| self.aliases.get(name))
-    }
-
-    /// Every live revision of every function, by name.
-    pub fn revisions(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.functions.values().flat_map(|entry| entry.revisions())
-    }
-
-    fn new(
-        gateway: Arc<GatewaySpec>,
-        entries: Vec<Arc<Entry>>,
-        issuers: Issuers,
-        before: Option<&Arc<Tls>>,
-    ) -> Self {
-        let mut router = Router::new(&gateway.function_prefix);
-        let mut functions = BTreeMap::new();
-        let mut aliases = BTreeMap::new();
-        for entry in entries {
-            router.add(&entry.spec.name, &entry.spec.routes, &entry);
-            if let Some(split) = &entry.split {
-                for (name, revision) in split.addresses() {
-                    router.add(&name, &[], revision);
-                    aliases.insert(name, Arc::clone(revision));
-                }
-            }
-            functions.insert(Arc::clone(&entry.spec.name), entry);
-        }
-        Snapshot {
-            router,
-            tls: Tls::new(&gateway.tls, before),
-            gateway,
-            functions,
-            aliases,
-            issuers,
-        }
     }
 }
 
