@@ -33,7 +33,7 @@ pub use explained::Explained;
 pub struct Function<C: Send + 'static> {
     number: u32,
     launch: Arc<LaunchSpec>,
-    shared: Arc<Shared<C>>,
+    pub(crate) shared: Arc<Shared<C>>,
     myself: Weak<Function<C>>,
     footprint: Footprint,
     pub(crate) meter: Meter,
@@ -98,7 +98,8 @@ impl<C: Send + 'static> Function<C> {
         let pool = Pool::new(scaling, number, shared.clock.now());
         let store = Arc::clone(&shared.record);
         let recorder = Recorder::new(store, &launch.function, &launch.label());
-        let meter = shared.ledger.meter(&launch.function, &launch.revision);
+        let names = (&launch.function, &launch.revision);
+        let meter = shared.ledger.meter(names, launch.number);
         let reserved = launch.resources.memory_bytes;
         let spans = Spans::new(reserved, shared.clock.origin_nanos());
         Arc::new_cyclic(|myself| Function {

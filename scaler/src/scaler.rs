@@ -10,11 +10,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use stoker_core::{Event, InstanceId, ScaleSpec, Timestamp};
+use stoker_core::{Event, InstanceId, ScaleSpec};
 use stoker_meter::Ledger;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::clock::monotonic_nanos;
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Prepared, Stop};
 use crate::history::History;
 use crate::record::Store;
@@ -59,8 +60,8 @@ pub(crate) struct Shared<C: Send + 'static> {
     /// Starts that were begun on the thread that asked for them.
     pub(crate) begins: Arc<Begins>,
     pub(crate) ledger: Arc<Ledger>,
-    /// When spares were last measured.
-    pub(crate) spares_measured: Mutex<Timestamp>,
+    /// What was last seen of what is kept ready.
+    pub(crate) spares: Mutex<metering::Spares>,
     stop_grace: Duration,
     reclaim: OnceLock<Reclaim>,
     renewal: OnceLock<Renewal<C>>,
@@ -113,7 +114,7 @@ impl<C: Send + 'static> Scaler<C> {
         let ledger = settings.ledger.unwrap_or_else(Ledger::in_memory);
         let shared = Arc::new(Shared {
             clock,
-            spares_measured: Mutex::new(clock.now()),
+            spares: Mutex::new(metering::Spares::new(clock.now(), monotonic_nanos())),
             ledger,
             driver: settings.driver,
             notices: settings.notices,

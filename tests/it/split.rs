@@ -3,6 +3,7 @@
 mod addressed;
 mod canary;
 mod shop;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

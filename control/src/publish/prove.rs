@@ -15,7 +15,7 @@ use stoker_config::{Contract, FunctionSpec};
 use stoker_core::{InstanceId, ScaleSpec, StartFailure};
 use stoker_gateway::Function;
 use stoker_scaler::Instance;
-use stoker_scaler::driver::Endpoint;
+use stoker_scaler::driver::{Endpoint, LaunchSpec};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 
@@ -47,7 +47,7 @@ pub(super) async fn prove(
     proof: &Proof,
 ) -> Result<(), PublishError> {
     // No revision has this number, so that no instance is taken for one of those that serve.
-    spec.number = Some(u32::MAX);
+    spec.number = Some(LaunchSpec::TRIAL);
     spec.scaling = Arc::new(alone(&spec.scaling));
     let trial = Trial(publisher.gateway.try_out(&spec));
     let deadline = Instant::now() + spec.timeouts.start + spec.timeouts.first_byte;

@@ -24,6 +24,8 @@ pub(crate) struct Record {
     account: Option<Arc<Account>>,
     /// For the access log and traces; none if neither wants this request.
     journal: Option<Box<Journal>>,
+    /// It is the copy of another request.
+    mirrored: bool,
     /// It was sent to an instance.
     reached: bool,
     /// It is counted as an invocation.
@@ -60,6 +62,7 @@ impl Record {
             phases: Phases::new(arrived),
             account: None,
             journal: None,
+            mirrored: false,
             reached: false,
             invoked: false,
             stage: Stage::Silent,
@@ -73,6 +76,11 @@ impl Record {
     pub(crate) fn routed(&mut self, account: Arc<Account>) {
         self.account = Some(account);
         self.stage = Stage::Waiting;
+    }
+
+    /// It is the copy of a request that its caller sent to another revision.
+    pub(crate) fn set_mirrored(&mut self) {
+        self.mirrored = true;
     }
 
     /// It will be told.
@@ -131,9 +139,11 @@ impl Record {
             let first_byte = phases.queue + phases.connect + phases.first_byte;
             let series = account.series();
             series.answered(self.warmth(), phases.queue, first_byte);
-            // Before any of it is passed on: who has an answer is counted, come what may.
-            account.meter().invoked(self.cold);
-            self.invoked = true;
+            if !self.mirrored {
+                // Before any of it is passed on: who has an answer is counted, come what may.
+                account.meter().invoked(self.cold);
+                self.invoked = true;
+            }
         }
         self.stage = Stage::Answered(status);
         let arrived = self.phases.arrived;
@@ -218,6 +228,9 @@ impl Record {
 impl Record {
     /// What it used is the revision's. See [`Counter`] for what counts as what.
     fn charge(&self, meter: &Meter, total: Duration) {
+        if self.mirrored {
+            return meter.add(Counter::Mirrored, 1);
+        }
         if !self.invoked {
             meter.invoked(self.cold);
         }

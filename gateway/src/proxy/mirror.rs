@@ -155,6 +155,7 @@ impl Copied {
     /// is not read.
     pub(crate) async fn send(self, gateway: &Gateway) {
         let mut record = Record::new(Instant::now());
+        record.set_mirrored();
         record.routed(Arc::clone(gateway.account(&self.ready.entry)));
         let mut watchdog = Watchdog::default();
         let answer = forward::forward(gateway, self.ready, &mut record, &mut watchdog).await;

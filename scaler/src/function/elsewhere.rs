@@ -12,7 +12,7 @@ use super::effects::Todo;
 use super::{Entered, Function, State, Wait};
 use crate::driver::{Observed, Started};
 use crate::handover::{FunctionEstate, Granted, Heir, Inherited};
-use crate::metering::handed_over;
+use crate::metering::{handed_over, last_stamp};
 use crate::{Instance, Lease, Notice};
 
 /// Who decides about the instances.
@@ -71,6 +71,11 @@ impl<C: Send + 'static> Function<C> {
             return;
         };
         let now = self.shared.clock.now();
+        // An heir that failed may have counted for a moment.
+        if state.spans.has_any() {
+            let stamp = last_stamp(&self.shared.ledger, &self.launch);
+            state.spans.skip_until(stamp);
+        }
         let mut todo = Vec::new();
         for instance in state.instances.values() {
             instance.give_frost(false);
