@@ -1,6 +1,7 @@
 //! `stoker serve`: from the configuration to the running gateway and back to nothing.
 
 mod announce;
+mod settings;
 mod successor;
 mod told;
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use stoker_config::{Config, GatewaySpec, ListenerSpec, ReclaimSpec};
+use stoker_config::{Config, GatewaySpec, ListenerSpec};
 use stoker_control::admin::{AdminListeners, AdminState, Readiness};
 use stoker_control::canary::Canaries;
 use stoker_control::cli::advertise;
@@ -20,14 +21,15 @@ use stoker_control::takeover::{Holdings, Takeover};
 use stoker_gateway::{Gateway, Listeners, Metrics, Server, Telemetry};
 use stoker_meter::Ledger;
 use stoker_scaler::driver::Driver;
-use stoker_scaler::logs::{LogSettings, Logs};
+use stoker_scaler::logs::Logs;
 use stoker_scaler::process::{ProcessDriver, ProcessSettings};
-use stoker_scaler::spawner::{self, CgroupSettings, CgroupUse, SpawnerSettings};
-use stoker_scaler::{PressureSettings, Reclaim, Scaler, ScalerSettings};
+use stoker_scaler::spawner;
+use stoker_scaler::{Scaler, ScalerSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use announce::announce;
+use settings::{STOP_GRACE, log_settings, pressure_settings, spawner_settings};
 use told::{capture, notices};
 
 /// Serves until SIGTERM or SIGINT, or until another gateway has taken over. With `takeover` it is
@@ -247,6 +249,10 @@ impl Parts {
     /// Serves until a signal comes or another gateway has taken over, then finishes what was begun.
     async fn run(self) -> Result<(), Box<dyn Error>> {
         let (mut terminate, mut interrupt) = self.signals;
+        // Not before: until now another gateway may have led.
+        if let Some(canaries) = &self.admin.canaries {
+            canaries.watch(self.admin.reloader.clone());
+        }
         let readiness = self.admin.readiness.clone();
         let (end, ended) = oneshot::channel::<()>();
         let advertisement = advertise(&self.gateway.snapshot().gateway.admin.socket);
@@ -309,8 +315,7 @@ fn publishing(
         Arc::clone(logs),
     );
     let registry = origin.deployments.registry().ok().map(Arc::clone);
-    let canaries =
-        registry.map(|registry| Canaries::spawn(registry, Arc::clone(gateway), reloader.clone()));
+    let canaries = registry.map(|registry| Canaries::new(registry, Arc::clone(gateway)));
     (publisher, canaries)
 }
 
@@ -378,52 +383,8 @@ fn tell_manager(lines: &str) {
 /// For the last lines of the access log, and for the last spans.
 const TELEMETRY_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// SIGTERM to SIGKILL for instances that no function has settings for.
-const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
-
 /// For the gateway that took over to make itself known.
 const RELEASE: std::time::Duration = std::time::Duration::from_secs(10);
-
-fn spawner_settings(spec: &GatewaySpec) -> SpawnerSettings {
-    let mut settings = SpawnerSettings::new(&spec.state_dir);
-    settings.adoption = spec.adoption.enabled.then_some(spec.adoption.timeout);
-    settings.grace = STOP_GRACE;
-    settings.cgroups = CgroupSettings {
-        enabled: match spec.cgroups.enabled {
-            stoker_config::CgroupUse::Auto => CgroupUse::Auto,
-            stoker_config::CgroupUse::Always => CgroupUse::Always,
-            stoker_config::CgroupUse::Never => CgroupUse::Never,
-        },
-        parent: spec.cgroups.parent.clone(),
-        pool: spec.cgroups.pool,
-    };
-    settings.spare_networks = spec.spare_networks;
-    settings.stubs = spec.stubs;
-    settings
-}
-
-/// What is done about memory while instances are frozen.
-fn pressure_settings(spec: &GatewaySpec) -> PressureSettings {
-    PressureSettings {
-        reclaim: match spec.freeze.reclaim {
-            ReclaimSpec::Always => Reclaim::Always,
-            ReclaimSpec::Pressure => Reclaim::Pressure,
-            ReclaimSpec::Off => Reclaim::Off,
-        },
-        interval: spec.freeze.interval,
-        below_percentage: spec.freeze.available_percentage,
-        stalled_percentage: spec.freeze.stalled_percentage,
-    }
-}
-
-fn log_settings(spec: &GatewaySpec) -> LogSettings {
-    LogSettings {
-        file_bytes: spec.logs.file_bytes,
-        files: spec.logs.files,
-        line_bytes: spec.logs.line_bytes,
-        ..LogSettings::new(spec.state_dir.join("logs"))
-    }
-}
 
 /// The listeners with the addresses that they got.
 fn bound(listeners: &Listeners, spec: &GatewaySpec) -> Vec<ListenerSpec> {

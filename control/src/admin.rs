@@ -3,6 +3,7 @@
 //! It listens on a Unix socket that only its owner may use, and on request on a TCP address where
 //! callers present a token.
 
+mod address;
 mod audit;
 mod evict;
 mod explain;

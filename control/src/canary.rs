@@ -1,9 +1,10 @@
 //! Canaries: a new revision gets more and more of its function's requests, step by step, and goes
 //! back by itself if it is worse than those before it.
 //!
-//! What a canary remembers is in the store, so that it goes on after a restart, with the step that
-//! was under way from its beginning: what was counted goes with the process. Every move is written
-//! down before it is made, and traffic that somebody else divides meanwhile ends the canary.
+//! What a canary remembers is in the store, so that it goes on after a restart or an upgrade, with the
+//! step that was under way from its beginning: what was counted goes with the process. Every move is
+//! written down before it is made, and traffic that somebody else divides meanwhile ends the canary.
+//! Only the gateway that leads looks at canaries, so that each move is made once.
 
 mod decide;
 mod state;
@@ -11,7 +12,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stoker_gateway::Gateway;
@@ -38,6 +39,8 @@ struct Shared {
     registry: Arc<Registry>,
     gateway: Arc<Gateway>,
     begun: Notify,
+    /// Held from reading what a canary remembers to writing it.
+    changing: Mutex<()>,
 }
 
 /// Why a canary cannot begin or end.
@@ -52,15 +55,21 @@ pub enum CanaryError {
 }
 
 impl Canaries {
-    /// Looks after the canaries of the registry from now on. To be called within a runtime.
-    pub fn spawn(registry: Arc<Registry>, gateway: Arc<Gateway>, reloader: Reloader) -> Canaries {
+    /// The canaries of the registry.
+    pub fn new(registry: Arc<Registry>, gateway: Arc<Gateway>) -> Canaries {
         let shared = Arc::new(Shared {
             registry,
             gateway,
             begun: Notify::new(),
+            changing: Mutex::new(()),
         });
-        tokio::spawn(Arc::clone(&shared).look_always(reloader));
         Canaries { shared }
+    }
+
+    /// Looks after them from now on, for as long as this gateway leads. To be called within a runtime
+    /// by one that leads, once.
+    pub fn watch(&self, reloader: Reloader) {
+        tokio::spawn(Arc::clone(&self.shared).look_always(reloader));
     }
 
     /// Begins one; the first share is given within a second. It blocks.
@@ -74,6 +83,7 @@ impl Canaries {
         who: &str,
     ) -> Result<CanaryState, CanaryError> {
         let store = self.shared.registry.store();
+        let _changing = self.shared.changing();
         if read(store, function)?.is_some_and(|state| state.state == Phase::Running) {
             let problem = format!("a canary of {function} is under way; end it first");
             return Err(CanaryError::Conflict(problem));
@@ -106,6 +116,7 @@ impl Canaries {
     /// If none is under way.
     pub fn abort(&self, function: &str, who: &str) -> Result<CanaryState, CanaryError> {
         let store = self.shared.registry.store();
+        let _changing = self.shared.changing();
         let state = read(store, function)?.filter(|state| state.state == Phase::Running);
         let Some(mut state) = state else {
             let problem = format!("no canary of {function} is under way");
@@ -123,6 +134,7 @@ impl Shared {
     async fn look_always(self: Arc<Self>, reloader: Reloader) {
         let mut watches = HashMap::new();
         loop {
+            let lead = reloader.lead().await;
             let me = Arc::clone(&self);
             let look = tokio::task::spawn_blocking(move || {
                 let moved = me.look(&mut watches);
@@ -136,6 +148,7 @@ impl Shared {
                 // What hinders it is said by the reload; the next look finds what is in force.
                 reloader.reload().await.ok();
             }
+            drop(lead);
             let pause = if watches.is_empty() { REST } else { LOOK };
             tokio::time::timeout(pause, self.begun.notified())
                 .await
@@ -143,9 +156,10 @@ impl Shared {
         }
     }
 
-    /// Looks at every canary; whether traffic was moved.
+    /// Looks at every canary; whether there is traffic that may not be in force here.
     fn look(&self, watches: &mut HashMap<String, Watch>) -> bool {
         let store = self.registry.store();
+        let _changing = self.changing();
         let all = match store.canaries() {
             Ok(all) => all,
             Err(error) => {
@@ -167,13 +181,22 @@ impl Shared {
         let mut moved = false;
         for (function, state) in states {
             let of_it = counted.iter().filter(|stats| stats.function == function);
-            let watch = watches.entry(function.clone()).or_default();
+            let watch = watches.entry(function.clone()).or_insert_with(|| {
+                // Another gateway may have moved it since the configuration in force was read.
+                moved = true;
+                Watch::default()
+            });
             match watch.look(store, (&function, state), of_it) {
                 Ok(it) => moved |= it,
                 Err(error) => eprintln!("stoker: the canary of {function} stands still: {error}"),
             }
         }
         moved
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        // What it guards is in the store, which has whole states only.
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -86,7 +86,6 @@ impl Deployments {
             overlay::apply(config, registry);
         }
         policies::apply(config);
-        overlay::settle(config);
     }
 
     /// Whether something was published, here or by another gateway, since a configuration was made or

@@ -8,15 +8,19 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stoker_gateway::Gateway;
 use stoker_meter::Ledger;
 use stoker_registry::{Books, Keep};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub(crate) use budget::check as check_budget;
 pub(crate) use report::{Asked, NoReport};
+
+/// Between two looks at the budgets, if there are any and `metering.interval` is longer.
+const BUDGETS: Duration = Duration::from_secs(1);
 
 /// Seconds between two times that old rows are forgotten.
 const PRUNING: u64 = 600;
@@ -71,15 +75,29 @@ impl Metering {
 
     /// Keeps them until `ending` says true, or its sender is gone; then enters what is left.
     pub(crate) async fn watch(self: Arc<Self>, mut ending: watch::Receiver<bool>) {
+        let mut measured = Instant::now();
+        if self.has_budgets() {
+            self.look().await.unwrap_or_else(tell);
+        }
         loop {
             let interval = self.gateway.snapshot().gateway.metering.interval;
+            let due = measured + interval;
+            let next = match self.has_budgets() {
+                true => due.min(Instant::now() + BUDGETS),
+                false => due,
+            };
             let over = tokio::select! {
-                () = tokio::time::sleep(interval) => false,
+                () = tokio::time::sleep_until(next) => false,
                 _ = ending.wait_for(|ending| *ending) => true,
             };
-            if let Err(error) = self.update().await {
-                eprintln!("stoker: usage cannot be entered in the books: {error}");
-            }
+            let updated = match over || next >= due {
+                true => {
+                    measured = Instant::now();
+                    self.update().await
+                }
+                false => self.look().await,
+            };
+            updated.unwrap_or_else(tell);
             if over {
                 return;
             }
@@ -101,6 +119,26 @@ impl Metering {
             this.look_at_budgets(now)
         })
         .await
+    }
+
+    /// Acts on budgets by what is counted, without measuring what instances use.
+    async fn look(self: &Arc<Self>) -> Result<(), String> {
+        if self.books.is_none() {
+            return Ok(());
+        }
+        self.aside(|this| {
+            this.enter_former()?;
+            let now = now();
+            this.enter(now)?;
+            this.look_at_budgets(now)
+        })
+        .await
+    }
+
+    fn has_budgets(&self) -> bool {
+        let snapshot = self.gateway.snapshot();
+        let mut entries = snapshot.functions.values();
+        entries.any(|it| it.spec.budget.is_some()) || !self.gateway.budgets().is_empty()
     }
 
     /// In a thread that may block.
@@ -155,6 +193,10 @@ impl Metering {
         let done = self.books()?.prune(keep, &readings, now);
         done.map_err(|error| error.to_string())
     }
+}
+
+fn tell(error: String) {
+    eprintln!("stoker: usage cannot be entered in the books: {error}");
 }
 
 /// Seconds since 1970.

@@ -3,6 +3,10 @@
 //! A policy that was tried in the shadow and promoted is in force in place of the manifest's
 //! `[scaling]`, until it is rolled back or the manifest says something else of scaling: the newest
 //! word stands. What was in force when is kept in the state directory, a file for each function.
+//!
+//! It is the function's, whichever of its revisions get requests: it holds for all that were
+//! published before it, and for later ones that say the same of scaling as the one that it was put in
+//! force over. One that says something else is the newer word, for itself.
 
 use std::fs;
 use std::io;
@@ -11,7 +15,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use stoker_config::{Changes, Config, FunctionSpec};
+use stoker_config::{Changes, Config, Deployment, FunctionSpec};
 
 use crate::wire::{PolicyHistory, PolicyVersion};
 
@@ -38,7 +42,12 @@ pub fn apply(config: &mut Config) {
         let Some(spec) = config.functions.iter_mut().find(|it| &*it.name == name) else {
             continue;
         };
-        if let Err(error) = apply_one(&directory, spec) {
+        let mut deployments = config.deployments.iter_mut();
+        let applied = match deployments.find(|it| &*it.function == name) {
+            None => apply_one(&directory, spec),
+            Some(deployment) => apply_to_revisions(&directory, (deployment, spec)),
+        };
+        if let Err(error) = applied {
             let name = &spec.name;
             config.warnings.push(format!(
                 "the promoted policy of {name} is not in force: {error}"
@@ -52,26 +61,63 @@ fn apply_one(directory: &Path, spec: &mut Arc<FunctionSpec>) -> Result<(), Strin
     let Some(last) = history.last().filter(|last| !last.info.changes.is_empty()) else {
         return Ok(());
     };
-    let (own, _) = Changes::of_shadow(&spec.manifest)?;
-    if last.own != own {
+    if !last.holds_for(spec)? {
+        let (own, _) = Changes::of_shadow(&spec.manifest)?;
         history.push(version(&history, MANIFEST, Changes::default(), own));
         return save(directory, &spec.name, &mut history).map_err(|error| error.to_string());
     }
-    let scaling = changes(&last.info)?
-        .apply_to(spec)
-        .map_err(|errors| errors.to_string())?
-        .scaling;
-    if scaling != spec.scaling {
-        Arc::make_mut(spec).scaling = scaling;
+    last.put_on(spec)
+}
+
+/// Nothing is remembered of what the revisions say: which of them get requests may change at any
+/// time, and what was promoted must not depend on it.
+fn apply_to_revisions(
+    directory: &Path,
+    (deployment, primary): (&mut Deployment, &mut Arc<FunctionSpec>),
+) -> Result<(), String> {
+    let history = load(directory, &deployment.function).map_err(|error| error.to_string())?;
+    let Some(last) = history.last().filter(|last| !last.info.changes.is_empty()) else {
+        return Ok(());
+    };
+    let mut problem = Ok(());
+    for revision in &mut deployment.revisions {
+        let put = match last.holds_for(&revision.spec) {
+            Ok(true) => last.put_on(&mut revision.spec),
+            other => other.map(drop),
+        };
+        let number = revision.number;
+        if let Err(error) = put {
+            problem = Err(format!("revision {number}: {error}"));
+        }
+        if primary.number == Some(number) {
+            *primary = Arc::clone(&revision.spec);
+        }
     }
-    Ok(())
+    problem
 }
 
 /// What holds in place of the manifest's settings now.
 pub(crate) fn active(state_dir: &Path, spec: &FunctionSpec) -> Changes {
     let versions = load(&directory(state_dir), &spec.name).unwrap_or_default();
-    let last = versions.last().and_then(|last| changes(&last.info).ok());
+    let last = versions.last();
+    let last = last.filter(|last| last.holds_for(spec).unwrap_or(false));
+    let last = last.and_then(|last| changes(&last.info).ok());
     last.unwrap_or_default()
+}
+
+/// The revisions among these that were published since with other settings, which hold for them in
+/// place of what was put in force.
+pub(crate) fn apart<'s>(
+    state_dir: &Path,
+    revisions: impl Iterator<Item = &'s Arc<FunctionSpec>>,
+) -> Vec<u32> {
+    let apart = revisions.filter_map(|spec| {
+        let versions = load(&directory(state_dir), &spec.name).ok()?;
+        let last = versions.last().filter(|it| !it.info.changes.is_empty())?;
+        let holds = last.holds_for(spec).unwrap_or(false);
+        spec.number.filter(|_| !holds)
+    });
+    apart.collect()
 }
 
 /// The policies that a function had.
@@ -87,11 +133,16 @@ pub(crate) fn history(state_dir: &Path, spec: &FunctionSpec) -> io::Result<Polic
     Ok(shown(spec, versions))
 }
 
-/// Remembers that what is tried is in force from now on; to be followed by a reload.
+/// Remembers that what is tried is in force from now on, for all revisions up to the `newest` one; to
+/// be followed by a reload.
 ///
 /// # Errors
 /// In words, if nothing is tried, or it is in force already, or the file cannot be written.
-pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHistory, String> {
+pub(crate) fn promote(
+    state_dir: &Path,
+    spec: &FunctionSpec,
+    newest: Option<u32>,
+) -> Result<PolicyHistory, String> {
     let (own, shadow) = Changes::of_shadow(&spec.manifest)?;
     if shadow.is_empty() {
         let name = &spec.name;
@@ -104,11 +155,9 @@ pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHis
     if versions.is_empty() {
         versions.push(first(spec, own.clone()));
     }
-    let next = version(&versions, PROMOTED, shadow, own);
-    if versions
-        .last()
-        .is_some_and(|last| last.info.changes == next.info.changes)
-    {
+    let mut next = version(&versions, PROMOTED, shadow, own);
+    next.newest = newest;
+    if is_in_force(&versions, &next, spec) {
         return Err("what is tried is in force already".to_owned());
     }
     versions.push(next);
@@ -123,7 +172,7 @@ pub(crate) fn promote(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHis
 /// In words, if that changes nothing, or the file cannot be written.
 pub(crate) fn set(
     state_dir: &Path,
-    spec: &FunctionSpec,
+    (spec, newest): (&FunctionSpec, Option<u32>),
     changes: &Changes,
 ) -> Result<PolicyHistory, String> {
     let (own, _) = Changes::of_shadow(&spec.manifest)?;
@@ -133,11 +182,9 @@ pub(crate) fn set(
         versions.push(version(&[], MANIFEST, Changes::default(), own.clone()));
     }
     let all = active(state_dir, spec).and(changes);
-    let next = version(&versions, SET, all, own);
-    if versions
-        .last()
-        .is_some_and(|last| last.info.changes == next.info.changes)
-    {
+    let mut next = version(&versions, SET, all, own);
+    next.newest = newest;
+    if is_in_force(&versions, &next, spec) {
         return Err("these settings are in force already".to_owned());
     }
     versions.push(next);
@@ -145,11 +192,16 @@ pub(crate) fn set(
     Ok(shown(spec, versions))
 }
 
-/// Remembers that the policy before the one in force is in force again; to be followed by a reload.
+/// Remembers that the policy before the one in force is in force again, for all revisions up to the
+/// `newest` one; to be followed by a reload.
 ///
 /// # Errors
 /// In words, if there is none before, or the file cannot be written.
-pub(crate) fn roll_back(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyHistory, String> {
+pub(crate) fn roll_back(
+    state_dir: &Path,
+    spec: &FunctionSpec,
+    newest: Option<u32>,
+) -> Result<PolicyHistory, String> {
     let directory = directory(state_dir);
     let mut versions = load(&directory, &spec.name).map_err(|error| error.to_string())?;
     let active = versions
@@ -161,6 +213,7 @@ pub(crate) fn roll_back(state_dir: &Path, spec: &FunctionSpec) -> Result<PolicyH
     };
     let (own, _) = Changes::of_shadow(&spec.manifest)?;
     let mut next = version(&versions, ROLLED_BACK, changes(&before.info)?, own);
+    next.newest = newest;
     next.info.of = Some(before.info.of.unwrap_or(before.info.number));
     versions.push(next);
     save(&directory, &spec.name, &mut versions).map_err(|error| error.to_string())?;
@@ -174,6 +227,40 @@ struct Version {
     info: PolicyVersion,
     /// What the manifest said of scaling by then.
     own: String,
+    /// The newest revision by then, if the function was published.
+    #[serde(default)]
+    newest: Option<u32>,
+}
+
+impl Version {
+    /// Whether it is the newest word on a function, or on this revision of it.
+    fn holds_for(&self, spec: &FunctionSpec) -> Result<bool, String> {
+        if spec
+            .number
+            .zip(self.newest)
+            .is_some_and(|(it, newest)| it <= newest)
+        {
+            return Ok(true);
+        }
+        let (own, _) = Changes::of_shadow(&spec.manifest)?;
+        Ok(own == self.own)
+    }
+
+    fn put_on(&self, spec: &mut Arc<FunctionSpec>) -> Result<(), String> {
+        let changed = changes(&self.info)?.apply_to(spec);
+        let scaling = changed.map_err(|errors| errors.to_string())?.scaling;
+        if scaling != spec.scaling {
+            Arc::make_mut(spec).scaling = scaling;
+        }
+        Ok(())
+    }
+}
+
+/// Whether what is to be put in force is so already.
+fn is_in_force(versions: &[Version], next: &Version, spec: &FunctionSpec) -> bool {
+    let same = |last: &&Version| last.info.changes == next.info.changes;
+    let last = versions.last().filter(same);
+    last.is_some_and(|last| last.holds_for(spec).unwrap_or(false))
 }
 
 /// What the manifest says, since it was written.
@@ -201,6 +288,7 @@ fn version(before: &[Version], source: &str, changes: Changes, own: String) -> V
             changes: changes.iter().collect(),
         },
         own,
+        newest: None,
     }
 }
 
@@ -216,6 +304,7 @@ fn shown(spec: &FunctionSpec, versions: Vec<Version>) -> PolicyHistory {
     PolicyHistory {
         function: spec.name.to_string(),
         versions: versions.into_iter().map(|version| version.info).collect(),
+        apart: Vec::new(),
     }
 }
 

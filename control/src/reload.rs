@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use stoker_config::{Config, Errors};
 use stoker_gateway::{Applied, Gateway};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{self, OwnedMutexGuard, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use report::Cause;
@@ -45,6 +45,8 @@ pub struct Reloader {
     requests: mpsc::Sender<Request>,
     status: watch::Receiver<Status>,
     file: Arc<Path>,
+    /// Held by whoever acts for all gateways of the state directory.
+    lead: Arc<sync::Mutex<()>>,
 }
 
 /// How reading the files went last.
@@ -78,6 +80,13 @@ enum Request {
 #[derive(Debug)]
 pub struct Suspension {
     _end: oneshot::Sender<()>,
+    _lead: Lead,
+}
+
+/// This gateway leads the state directory while this lives: no other one takes over.
+#[derive(Debug)]
+pub struct Lead {
+    _guard: OwnedMutexGuard<()>,
 }
 
 impl Reloader {
@@ -115,6 +124,7 @@ impl Reloader {
             requests,
             status: status_receiver,
             file,
+            lead: Arc::default(),
         }
     }
 
@@ -137,6 +147,7 @@ impl Reloader {
     /// # Errors
     /// If the gateway is ending.
     pub async fn suspend(&self) -> Result<Suspension, ReloadError> {
+        let lead = self.lead().await;
         let (suspended, answer) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         self.requests
@@ -144,7 +155,18 @@ impl Reloader {
             .await
             .map_err(|_| ReloadError::Ended)?;
         answer.await.map_err(|_| ReloadError::Ended)?;
-        Ok(Suspension { _end: end })
+        Ok(Suspension {
+            _end: end,
+            _lead: lead,
+        })
+    }
+
+    /// Waits while another gateway tries to take over, and for ever once it has; and lets none begin
+    /// until the answer is dropped. For what only one gateway may do that shares its store with
+    /// others. New configurations may take effect meanwhile.
+    pub async fn lead(&self) -> Lead {
+        let guard = Arc::clone(&self.lead).lock_owned().await;
+        Lead { _guard: guard }
     }
 
     /// The gateway's file.

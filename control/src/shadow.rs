@@ -78,8 +78,9 @@ impl Trials {
                 Trial::new((setup, starts), &entry.spec.scaling, now)
             });
             let chunks = scaler.recorded(Some(name), trial.seen());
-            let instances = entry.function.view().pool.instances.len();
-            trial.step(&chunks, instances as u32, now);
+            let revisions = entry.revisions().iter();
+            let instances = revisions.map(|it| it.function.view().pool.instances.len());
+            trial.step(&chunks, instances.sum::<usize>() as u32, now);
             shadows.insert(Arc::clone(name), trial.status(now));
         }
         shadows

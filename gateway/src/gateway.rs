@@ -2,8 +2,9 @@
 
 mod changes;
 mod entries;
+mod snapshot;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -16,19 +17,18 @@ use crate::access::{Access, Guardian, Issuers};
 use crate::budget::{BudgetStatus, Budgets};
 use crate::launch::{launch_spec, record_settings, start_settings};
 use crate::load::{Commons, FunctionLoad, Limits};
-use crate::metrics::{FunctionStats, Now, Registered, Series};
+use crate::metrics::{Account, FunctionStats, Now, Registered};
 use crate::mirror::Mirrors;
 use crate::overload::{self, Pressure, Room};
-use crate::router::Router;
 use crate::schedule;
 use crate::shadow::Shadows;
 use crate::split::Split;
-use crate::tls::Tls;
 use crate::upstream::fresh;
 use crate::{Function, Metrics, Scaler, Telemetry};
 pub use changes::Applied;
 use changes::{needs_restart, new_certificates};
 use entries::Succession;
+pub use snapshot::Snapshot;
 
 /// The data plane's shared state.
 pub struct Gateway {
@@ -47,28 +47,14 @@ pub struct Gateway {
     pub(crate) budgets: Budgets,
 }
 
-/// Routes and functions that belong together; replaced as a whole, so that they never disagree.
-pub struct Snapshot {
-    pub(crate) router: Router<Entry>,
-    /// The gateway's settings.
-    pub gateway: Arc<GatewaySpec>,
-    /// `None` without certificates.
-    pub(crate) tls: Option<Arc<Tls>>,
-    /// By name.
-    pub functions: BTreeMap<Arc<str>, Arc<Entry>>,
-    /// Revisions that have addresses of their own, by `NAME:ALIAS`.
-    aliases: BTreeMap<Arc<str>, Arc<Entry>>,
-    pub(crate) issuers: Issuers,
-}
-
 /// A function as it is now, or one revision of it.
 pub struct Entry {
     /// Its manifest.
     pub spec: Arc<FunctionSpec>,
     /// Its pool and instances.
     pub function: Arc<Function>,
-    /// Made with the first request.
-    pub(crate) series: Arc<OnceLock<Arc<Series>>>,
+    /// Where its requests are counted; made with the first one.
+    account: Arc<OnceLock<Arc<Account>>>,
     /// `None` if anybody may call it.
     pub(crate) access: Option<Arc<Access>>,
     /// Made with the first request.
@@ -279,10 +265,11 @@ impl Gateway {
     }
 
     /// Where the requests of a function are counted.
-    pub(crate) fn series<'a>(&self, entry: &'a Entry) -> &'a Arc<Series> {
-        entry.series.get_or_init(|| {
+    pub(crate) fn account<'a>(&self, entry: &'a Entry) -> &'a Arc<Account> {
+        entry.account.get_or_init(|| {
             let launch = entry.function.launch();
-            self.metrics.series(&launch.function, &launch.label())
+            let series = self.metrics.series(&launch.function, &launch.label());
+            Arc::new(Account::new(series, Arc::clone(&entry.function)))
         })
     }
 
@@ -333,9 +320,9 @@ impl Entry {
         Entry {
             access: Access::new(&spec.name, &spec.access, access),
             // Another revision is counted apart.
-            series: before
+            account: before
                 .filter(|before| Arc::ptr_eq(&before.function, &function))
-                .map_or_else(Arc::default, |before| Arc::clone(&before.series)),
+                .map_or_else(Arc::default, |before| Arc::clone(&before.account)),
             told: told(&spec),
             spec,
             function,
@@ -367,61 +354,6 @@ fn told(spec: &FunctionSpec) -> Option<HeaderValue> {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").finish_non_exhaustive()
-    }
-}
-
-impl Snapshot {
-    /// The function that answers a request to `host` and `path`, which has no dot segments.
-    pub fn resolve<'a>(
-        &'a self,
-        host: &str,
-        path: &'a str,
-        method: &str,
-    ) -> Option<&'a Arc<Entry>> {
-        self.router
-            .route(host, path, method)
-            .ok()
-            .map(|routed| routed.target)
-    }
-
-    /// The function of this name, or one revision of it by `NAME:ALIAS`.
-    pub fn find(&self, name: &str) -> Option<&Arc<Entry>> {
-        let function = self.functions.get(name);
-        function.or_else(|| self.aliases.get(name))
-    }
-
-    /// Every live revision of every function, by name.
-    pub fn revisions(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.functions.values().flat_map(|entry| entry.revisions())
-    }
-
-    fn new(
-        gateway: Arc<GatewaySpec>,
-        entries: Vec<Arc<Entry>>,
-        issuers: Issuers,
-        before: Option<&Arc<Tls>>,
-    ) -> Self {
-        let mut router = Router::new(&gateway.function_prefix);
-        let mut functions = BTreeMap::new();
-        let mut aliases = BTreeMap::new();
-        for entry in entries {
-            router.add(&entry.spec.name, &entry.spec.routes, &entry);
-            if let Some(split) = &entry.split {
-                for (name, revision) in split.addresses() {
-                    router.add(&name, &[], revision);
-                    aliases.insert(name, Arc::clone(revision));
-                }
-            }
-            functions.insert(Arc::clone(&entry.spec.name), entry);
-        }
-        Snapshot {
-            router,
-            tls: Tls::new(&gateway.tls, before),
-            gateway,
-            functions,
-            aliases,
-            issuers,
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What Prometheus sees.
 
+mod account;
 mod board;
 mod budget;
 mod families;
@@ -38,6 +39,7 @@ use shadow::ShadowGauges;
 use traffic::TrafficMetrics;
 use wide::Wide;
 
+pub(crate) use account::Account;
 use board::Name;
 pub(crate) use record::Record;
 pub(crate) use series::Series;

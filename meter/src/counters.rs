@@ -3,7 +3,7 @@
 use std::ops::Index;
 
 /// How many counters there are.
-pub const COUNTERS: usize = 18;
+pub const COUNTERS: usize = 22;
 
 /// One counter. The numbers are places in the ledger and never change; the names are columns in
 /// the store.
@@ -47,9 +47,23 @@ pub enum Counter {
     SpareMicros = 16,
     /// Memory used by those, KiB times milliseconds.
     SpareKibMillis = 17,
+    /// CPU time of those, and of what forks them, microseconds. That of one which became an instance
+    /// is in here as far as it was measured before.
+    SpareCpuMicros = 18,
+    /// Instances that did not come up.
+    FailedStarts = 19,
+    /// CPU time of those, microseconds.
+    FailedCpuMicros = 20,
+    /// Copies of requests that were sent to the revision and whose answers nobody got. They are no
+    /// invocations, and nothing else is counted of them as requests.
+    Mirrored = 21,
 }
 
 impl Counter {
+    /// Those that are there since the first release of the books; the others came later, one after the
+    /// other.
+    pub const FIRST: usize = 18;
+
     /// All of them, by their numbers.
     pub const ALL: [Counter; COUNTERS] = [
         Counter::Invocations,
@@ -70,6 +84,10 @@ impl Counter {
         Counter::UsedKibMillis,
         Counter::SpareMicros,
         Counter::SpareKibMillis,
+        Counter::SpareCpuMicros,
+        Counter::FailedStarts,
+        Counter::FailedCpuMicros,
+        Counter::Mirrored,
     ];
 
     /// The name of its column.
@@ -93,6 +111,10 @@ impl Counter {
             Counter::UsedKibMillis => "used_kib_ms",
             Counter::SpareMicros => "spare_us",
             Counter::SpareKibMillis => "spare_kib_ms",
+            Counter::SpareCpuMicros => "spare_cpu_us",
+            Counter::FailedStarts => "failed_starts",
+            Counter::FailedCpuMicros => "failed_cpu_us",
+            Counter::Mirrored => "mirrored",
         }
     }
 }

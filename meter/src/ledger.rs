@@ -6,6 +6,7 @@
 //! had not written to the disk.
 
 mod instances;
+mod meter;
 #[cfg(test)]
 mod tests;
 
@@ -14,19 +15,23 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::FallocateFlags;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::map::Map;
-use crate::{COUNTERS, Counter, Totals};
+use crate::{COUNTERS, Totals};
 use instances::INSTANCES_WORDS;
+pub use meter::Meter;
 
 /// The name that revisions are counted under for which the ledger has no room. No function is
 /// called so, for names have no underscore.
 pub const OTHER: &str = "_other";
+
+/// The number of a revision that is started once before it is published. No published one has it.
+pub const TRIAL: u32 = u32::MAX;
 
 /// Slots; the first one is that of [`OTHER`].
 const SLOTS: usize = 4096;
@@ -55,6 +60,8 @@ const LENGTHS: usize = 3;
 const FUNCTION: usize = 4;
 const REVISION: usize = 12;
 const STAMP: usize = 20;
+/// The number of a published revision, zero if it is none.
+const NUMBER: usize = 21;
 const VALUES: usize = 24;
 
 /// Longest names, bytes.
@@ -91,16 +98,6 @@ impl Words {
     }
 }
 
-/// The counters of one revision of one function. Its slot is taken with the first thing that is
-/// counted, and closed when this is dropped.
-#[derive(Debug)]
-pub struct Meter {
-    ledger: Arc<Ledger>,
-    function: Arc<str>,
-    revision: Arc<str>,
-    slot: OnceLock<usize>,
-}
-
 /// One slot, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
@@ -112,6 +109,8 @@ pub struct Reading {
     pub function: String,
     /// The revision's name.
     pub revision: String,
+    /// Its number, if it is a published one; [`TRIAL`] of one that is to prove itself.
+    pub number: Option<u32>,
     /// Everything that was ever counted in it.
     pub totals: Totals,
     /// Nobody adds to it any more: once this is in the books the slot may go.
@@ -170,22 +169,12 @@ impl Ledger {
         header[AT_SERIAL].fetch_max(nanos.max(1), Ordering::AcqRel);
         let other = ledger.slot(0);
         if swap(&other[STATE], FREE, CLAIMED) {
-            ledger.name(0, OTHER, OTHER);
+            ledger.name(0, (OTHER, OTHER), None);
         }
         header[AT_LAYOUT].store(LAYOUT, Ordering::Release);
         header[AT_MAGIC].store(MAGIC, Ordering::Release);
         ledger.find_instances();
         Arc::new(ledger)
-    }
-
-    /// The counters of a revision.
-    pub fn meter(self: &Arc<Ledger>, function: &Arc<str>, revision: &Arc<str>) -> Meter {
-        Meter {
-            ledger: Arc::clone(self),
-            function: Arc::clone(function),
-            revision: Arc::clone(revision),
-            slot: OnceLock::new(),
-        }
     }
 
     /// Everything that was counted and is not released.
@@ -265,20 +254,23 @@ impl Ledger {
             serial: slot[SERIAL].load(Ordering::Acquire),
             function: text(&slot[FUNCTION..], function),
             revision: text(&slot[REVISION..], revision),
+            number: u32::try_from(slot[NUMBER].load(Ordering::Relaxed))
+                .ok()
+                .filter(|number| *number > 0),
             totals,
             is_final: state == CLOSED || orphan,
         })
     }
 
     /// Takes a slot; that of all others if there is none, or the names are too long.
-    fn take(&self, function: &str, revision: &str) -> usize {
+    fn take(&self, (function, revision): (&str, &str), number: Option<u32>) -> usize {
         if function.len() > NAME_BYTES || revision.len() > NAME_BYTES {
             return 0;
         }
         for place in 1..SLOTS {
             let state = &self.slot(place)[STATE];
             if state.load(Ordering::Relaxed) == FREE && swap(state, FREE, CLAIMED) {
-                self.name(place, function, revision);
+                self.name(place, (function, revision), number);
                 return place;
             }
         }
@@ -286,7 +278,7 @@ impl Ledger {
     }
 
     /// Makes a slot that was claimed usable.
-    fn name(&self, place: usize, function: &str, revision: &str) {
+    fn name(&self, place: usize, (function, revision): (&str, &str), number: Option<u32>) {
         let slot = self.slot(place);
         slot[OWNER].store(std::process::id().into(), Ordering::Relaxed);
         let serial = self.map.words()[AT_SERIAL].fetch_add(1, Ordering::AcqRel);
@@ -294,6 +286,7 @@ impl Ledger {
         let lengths = function.len() as u64 | (revision.len() as u64) << 8;
         slot[LENGTHS].store(lengths, Ordering::Relaxed);
         slot[STAMP].store(0, Ordering::Relaxed);
+        slot[NUMBER].store(number.unwrap_or(0).into(), Ordering::Relaxed);
         write(&slot[FUNCTION..], function);
         write(&slot[REVISION..], revision);
         slot[STATE].store(USED, Ordering::Release);
@@ -302,64 +295,6 @@ impl Ledger {
     fn slot(&self, place: usize) -> &[AtomicU64] {
         let from = HEADER_WORDS + place * SLOT_WORDS;
         &self.map.words()[from..from + SLOT_WORDS]
-    }
-}
-
-impl Meter {
-    /// Adds to a counter.
-    pub fn add(&self, counter: Counter, value: u64) {
-        if value > 0 {
-            self.values()[counter as usize].fetch_add(value, Ordering::Relaxed);
-        }
-    }
-
-    /// Up to when the time of instances is counted, in nanoseconds of CLOCK_MONOTONIC. Nothing if
-    /// nothing was counted so far.
-    pub fn stamp(&self, monotonic_nanos: u64) {
-        if let Some(place) = self.slot.get() {
-            self.ledger.slot(*place)[STAMP].store(monotonic_nanos, Ordering::Release);
-        }
-    }
-
-    /// Counts an invocation.
-    pub fn invoked(&self, cold: bool) {
-        self.add(Counter::Invocations, 1);
-        self.add(Counter::Cold, cold.into());
-    }
-
-    /// The function's name.
-    pub fn function(&self) -> &Arc<str> {
-        &self.function
-    }
-
-    /// The file that it counts in.
-    pub fn ledger(&self) -> &Arc<Ledger> {
-        &self.ledger
-    }
-
-    /// What was counted here; nothing if no slot was needed so far.
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        if self.slot.get().is_some() {
-            for (total, value) in totals.0.iter_mut().zip(self.values()) {
-                *total = value.load(Ordering::Relaxed);
-            }
-        }
-        totals
-    }
-
-    fn values(&self) -> &[AtomicU64] {
-        let take = || self.ledger.take(&self.function, &self.revision);
-        let place = *self.slot.get_or_init(take);
-        &self.ledger.slot(place)[VALUES..VALUES + COUNTERS]
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        if let Some(place) = self.slot.get().filter(|place| **place != 0) {
-            self.ledger.slot(*place)[STATE].store(CLOSED, Ordering::Release);
-        }
     }
 }
 

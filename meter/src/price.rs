@@ -14,7 +14,7 @@ pub struct Prices {
     pub per_gb_second: f64,
     /// The same by an instance that is idle or frozen.
     pub per_idle_gb_second: f64,
-    /// Of one second of CPU time.
+    /// Of one second of CPU time, whatever it was used for.
     pub per_cpu_second: f64,
     /// How the currency is called, such as `EUR`.
     pub currency: String,
@@ -29,7 +29,7 @@ pub struct Cost {
     pub memory: f64,
     /// For memory of idle ones.
     pub idle: f64,
-    /// For CPU time.
+    /// For CPU time: of instances, of starts that failed, and of what is kept ready.
     pub cpu: f64,
 }
 
@@ -48,11 +48,17 @@ impl Prices {
     /// What this usage costs.
     pub fn cost(&self, of: &Totals) -> Cost {
         let gb_seconds = |counter| of[counter] as f64 / GIB_SECOND_KIB_MILLIS;
+        let cpu = [
+            Counter::CpuMicros,
+            Counter::FailedCpuMicros,
+            Counter::SpareCpuMicros,
+        ];
+        let cpu_micros: f64 = cpu.iter().map(|counter| of[*counter] as f64).sum();
         Cost {
             invocations: of[Counter::Invocations] as f64 / 1e6 * self.per_million_invocations,
             memory: gb_seconds(Counter::ActiveKibMillis) * self.per_gb_second,
             idle: gb_seconds(Counter::IdleKibMillis) * self.per_idle_gb_second,
-            cpu: of[Counter::CpuMicros] as f64 / 1e6 * self.per_cpu_second,
+            cpu: cpu_micros / 1e6 * self.per_cpu_second,
         }
     }
 }
@@ -82,7 +88,10 @@ mod tests {
             .with(Counter::Invocations, 5_000_000)
             .with(Counter::ActiveKibMillis, 2 * gb_second)
             .with(Counter::IdleKibMillis, 4 * gb_second)
-            .with(Counter::CpuMicros, 1_500_000);
+            .with(Counter::CpuMicros, 1_000_000)
+            .with(Counter::FailedCpuMicros, 300_000)
+            .with(Counter::SpareCpuMicros, 200_000)
+            .with(Counter::Mirrored, 1_000_000);
         let cost = prices.cost(&used);
         assert_eq!(
             (cost.invocations, cost.memory, cost.idle, cost.cpu),

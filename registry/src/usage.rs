@@ -12,14 +12,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params_from_iter};
-use stoker_meter::{COUNTERS, Counter, Period, Reading, Totals};
+use stoker_meter::{COUNTERS, Counter, Period, Reading, TRIAL, Totals};
 
 use crate::StoreError;
 
 /// How long one gateway waits for the other's transaction, which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// The books, in one file.
 #[derive(Debug)]
@@ -34,7 +34,8 @@ pub struct UsageRow {
     pub start: u64,
     /// The function's name.
     pub function: String,
-    /// The revision's name.
+    /// As people know it: the number of a published revision, `trial` for those that were started
+    /// before they were published, else its hash.
     pub revision: String,
     /// What it used.
     pub totals: Totals,
@@ -98,6 +99,7 @@ impl Books {
                 if delta.is_zero() {
                     continue;
                 }
+                note_number(transaction, reading)?;
                 for period in Period::KEPT {
                     let start = stored(period.start(now));
                     let key = (period.number(), start);
@@ -118,11 +120,14 @@ impl Books {
     /// # Errors
     /// If the store fails.
     pub fn rows(&self, query: &UsageQuery, limit: usize) -> Result<Vec<UsageRow>, StoreError> {
-        let columns = columns();
+        let sums = sums();
+        // A revision with other secrets has another hash and the same number.
         let sql = format!(
-            "SELECT start, function, revision, {columns} FROM usage WHERE period = ?1 AND \
-             start >= ?2 AND start < ?3 AND (?4 IS NULL OR function = ?4) ORDER BY start, function, \
-             revision LIMIT ?5"
+            "SELECT start, function, CASE WHEN number IS NULL THEN revision WHEN number = {TRIAL} \
+             THEN 'trial' ELSE CAST(number AS TEXT) END AS shown, {sums} FROM usage LEFT JOIN numbers \
+             USING (function, revision) WHERE period = ?1 AND start >= ?2 AND start < ?3 AND \
+             (?4 IS NULL OR function = ?4) GROUP BY start, function, shown ORDER BY start, function, \
+             min(number), shown LIMIT ?5"
         );
         let connection = self.lock();
         let mut statement = connection.prepare(&sql)?;
@@ -151,14 +156,10 @@ impl Books {
     /// # Errors
     /// If the store fails.
     pub fn sums(&self, from: u64, to: u64) -> Result<Vec<(String, Totals)>, StoreError> {
-        let sums: Vec<String> = Counter::ALL
-            .iter()
-            .map(|counter| format!("sum({})", counter.name()))
-            .collect();
+        let sums = sums();
         let sql = format!(
-            "SELECT function, {} FROM usage WHERE period = ?1 AND start >= ?2 AND start < ?3 GROUP \
-             BY function ORDER BY function",
-            sums.join(", ")
+            "SELECT function, {sums} FROM usage WHERE period = ?1 AND start >= ?2 AND start < ?3 GROUP \
+             BY function ORDER BY function"
         );
         let connection = self.lock();
         let mut statement = connection.prepare(&sql)?;
@@ -180,6 +181,9 @@ impl Books {
                 let sql = "DELETE FROM usage WHERE period = ?1 AND start < ?2";
                 transaction.execute(sql, (period.number(), oldest))?;
             }
+            let sql = "DELETE FROM numbers WHERE (function, revision) NOT IN \
+                       (SELECT function, revision FROM usage)";
+            transaction.execute(sql, ())?;
             let mut statement = transaction.prepare("SELECT serial FROM cursors")?;
             let known = statement.query_map((), |row| row.get(0))?;
             let known: Vec<i64> = known.collect::<Result<_, _>>()?;
@@ -248,11 +252,27 @@ fn migrate(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     if version == VERSION {
         return Ok(());
     }
-    let columns: Vec<String> = Counter::ALL
-        .iter()
-        .map(|counter| format!("{} INTEGER NOT NULL DEFAULT 0", counter.name()))
-        .collect();
-    let columns = columns.join(", ");
+    let column = |counter: &Counter| format!("{} INTEGER NOT NULL DEFAULT 0", counter.name());
+    if version == 0 {
+        let first: Vec<String> = Counter::ALL[..Counter::FIRST].iter().map(column).collect();
+        make(transaction, &first.join(", "))?;
+    }
+    for counter in &Counter::ALL[Counter::FIRST..] {
+        for table in ["usage", "cursors"] {
+            let column = column(counter);
+            transaction.execute(&format!("ALTER TABLE {table} ADD COLUMN {column}"), ())?;
+        }
+    }
+    transaction.execute_batch(
+        "CREATE TABLE numbers (function TEXT NOT NULL, revision TEXT NOT NULL, number INTEGER NOT \
+         NULL, PRIMARY KEY (function, revision)) WITHOUT ROWID",
+    )?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(())
+}
+
+/// The tables as they were first.
+fn make(transaction: &Transaction<'_>, columns: &str) -> Result<(), StoreError> {
     transaction.execute_batch(&format!(
         "CREATE TABLE usage (period INTEGER NOT NULL, start INTEGER NOT NULL, function TEXT NOT \
          NULL, revision TEXT NOT NULL, {columns}, PRIMARY KEY (period, start, function, revision)) \
@@ -260,12 +280,26 @@ fn migrate(transaction: &Transaction<'_>) -> Result<(), StoreError> {
          CREATE TABLE cursors (serial INTEGER PRIMARY KEY, {columns});
          CREATE TABLE budgets (function TEXT PRIMARY KEY, budget TEXT NOT NULL) WITHOUT ROWID;"
     ))?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(())
+}
+
+/// By what number people know the revision.
+fn note_number(transaction: &Transaction<'_>, reading: &Reading) -> Result<(), StoreError> {
+    if let Some(number) = reading.number {
+        let sql = "INSERT OR REPLACE INTO numbers (function, revision, number) VALUES (?1, ?2, ?3)";
+        let of = (&reading.function, &reading.revision, number);
+        transaction.prepare(sql)?.execute(of)?;
+    }
     Ok(())
 }
 
 fn columns() -> String {
     Counter::ALL.map(Counter::name).join(", ")
+}
+
+fn sums() -> String {
+    let sums = Counter::ALL.map(|counter| format!("sum({})", counter.name()));
+    sums.join(", ")
 }
 
 fn read_cursor(transaction: &Transaction<'_>, serial: i64) -> Result<Totals, StoreError> {

@@ -117,6 +117,11 @@ pub trait Driver: Send + Sync + 'static {
         Box::pin(std::future::ready(Vec::new()))
     }
 
+    /// What a start used that was told to have failed, if that is known; told once.
+    fn spent_by_start(&self, _id: InstanceId) -> Option<Spent> {
+        None
+    }
+
     /// Instances that ended while no gateway was there to hear of it, each reported once.
     fn ended_unheard(&self) -> Vec<Unheard> {
         Vec::new()
@@ -133,7 +138,8 @@ pub struct LaunchSpec {
     pub function: Arc<str>,
     /// The revision's name, a hash of what is launched.
     pub revision: Arc<str>,
-    /// The revision's number, if it is one of the registry.
+    /// The revision's number, if it is one of the registry; [`LaunchSpec::TRIAL`] of one that is to
+    /// prove itself.
     #[serde(default)]
     pub number: Option<u32>,
     /// The program and its arguments; at least one. A bare name is looked up on the PATH of
@@ -162,9 +168,13 @@ pub struct LaunchSpec {
 }
 
 impl LaunchSpec {
+    /// The number of a revision that is started once before it is published; no other has it.
+    pub const TRIAL: u32 = stoker_meter::TRIAL;
+
     /// The revision as people know it: its number if it has one, else its name.
     pub fn label(&self) -> Arc<str> {
         match self.number {
+            Some(LaunchSpec::TRIAL) => "trial".into(),
             Some(number) => number.to_string().into(),
             None => Arc::clone(&self.revision),
         }

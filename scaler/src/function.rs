@@ -33,10 +33,10 @@ pub use explained::Explained;
 pub struct Function<C: Send + 'static> {
     number: u32,
     launch: Arc<LaunchSpec>,
-    shared: Arc<Shared<C>>,
+    pub(crate) shared: Arc<Shared<C>>,
     myself: Weak<Function<C>>,
     footprint: Footprint,
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) meter: Meter,
     /// Starts that the gate holds.
     held: AtomicU32,
     state: Mutex<State<C>>,
@@ -47,7 +47,6 @@ pub(crate) struct State<C: Send + 'static> {
     pool: Pool,
     recorder: Recorder,
     pub(crate) spans: Spans,
-    meter: Arc<Meter>,
     instances: BTreeMap<InstanceId, Arc<Instance<C>>>,
     waiting: BTreeMap<WaiterId, oneshot::Sender<Answer<C>>>,
     last_waiter: u64,
@@ -59,13 +58,13 @@ pub(crate) struct State<C: Send + 'static> {
 
 impl<C: Send + 'static> State<C> {
     /// Has the pool take an event in, and records what follows.
-    fn step(&mut self, event: Event, now: Timestamp) -> Effects {
+    fn step(&mut self, event: Event, now: Timestamp, meter: &Meter) -> Effects {
         let seen = Seen::of(&event);
         let effects = self.pool.apply(event, now);
         let now = self.pool.now();
         self.recorder.note(seen, &effects, now);
         if self.spans.note(self.pool.census(), now) {
-            self.spans.publish(&self.meter);
+            self.spans.publish(meter);
         }
         effects
     }
@@ -99,8 +98,8 @@ impl<C: Send + 'static> Function<C> {
         let pool = Pool::new(scaling, number, shared.clock.now());
         let store = Arc::clone(&shared.record);
         let recorder = Recorder::new(store, &launch.function, &launch.label());
-        let meter = shared.ledger.meter(&launch.function, &launch.revision);
-        let meter = Arc::new(meter);
+        let names = (&launch.function, &launch.revision);
+        let meter = shared.ledger.meter(names, launch.number);
         let reserved = launch.resources.memory_bytes;
         let spans = Spans::new(reserved, shared.clock.origin_nanos());
         Arc::new_cyclic(|myself| Function {
@@ -109,13 +108,12 @@ impl<C: Send + 'static> Function<C> {
             shared,
             myself: myself.clone(),
             footprint: Footprint::default(),
-            meter: Arc::clone(&meter),
+            meter,
             held: AtomicU32::new(0),
             state: Mutex::new(State {
                 pool,
                 recorder,
                 spans,
-                meter,
                 instances: BTreeMap::new(),
                 waiting: BTreeMap::new(),
                 last_waiter: 0,
@@ -241,7 +239,7 @@ impl<C: Send + 'static> Function<C> {
         let Some(event) = state.rule.divert(self.number, event) else {
             return;
         };
-        let effects = state.step(event, now);
+        let effects = state.step(event, now, &self.meter);
         if effects.is_empty() && !state.pool.is_finished() {
             return;
         }
@@ -286,7 +284,7 @@ impl<C: Send + 'static> Function<C> {
         if !matches!(state.rule, Rule::Here) {
             return self.enter_elsewhere(state, waiter, deadline);
         }
-        let effects = state.step(Event::Acquire { waiter, deadline }, now);
+        let effects = state.step(Event::Acquire { waiter, deadline }, now, &self.meter);
         if let Some(mut registry) = registry
             && !state.pool.is_finished()
         {

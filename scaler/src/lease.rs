@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stoker_core::{Event, Outcome, RejectCause, StartFailure, Timestamp};
-use stoker_meter::Meter;
 
 use crate::{Function, Instance};
 
@@ -60,11 +59,6 @@ impl<C: Send + 'static> Lease<C> {
         if std::mem::take(&mut self.frozen) {
             self.thawed = self.function.settle_frost(&self.instance);
         }
-    }
-
-    /// The counters of its revision.
-    pub fn meter(&self) -> &Arc<Meter> {
-        self.function.meter()
     }
 
     /// The instance whose slot this is.

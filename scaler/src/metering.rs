@@ -1,19 +1,20 @@
 //! What instances use, added to the counters of their revision.
 
 mod spans;
+mod spares;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stoker_core::{InstanceId, Timestamp};
 use stoker_meter::{Counter, Ledger, Meter};
 
 use crate::clock::{instant_at, monotonic_nanos};
-use crate::driver::{Exit, LaunchSpec, Measured, Prepared, Spent};
-use crate::spending::resident_bytes;
+use crate::driver::{Exit, LaunchSpec, Measured, Spent};
 use crate::{Function, Scaler};
 pub(crate) use spans::Spans;
+pub(crate) use spares::Spares;
 
 /// What is between the last word of a gateway that is gone and its successor is no longer than
 /// this, or something is wrong with the clocks.
@@ -38,7 +39,7 @@ impl<C: Send + 'static> Scaler<C> {
             for it in measured {
                 of.entry(registry.number_of(it.id)).or_default().push(it);
             }
-            registry.all()
+            registry.functions()
         };
         for function in functions {
             let measured = of.remove(&function.number()).unwrap_or_default();
@@ -47,53 +48,11 @@ impl<C: Send + 'static> Scaler<C> {
         let seconds = wall.unwrap_or_default().as_secs();
         shared.ledger.beat(monotonic_nanos(), seconds);
     }
-
-    /// What is kept ready is there for the functions that it is for, each to the same part. Their
-    /// memory is what the processes have, of which they share a lot.
-    async fn measure_spares(&self, now: Timestamp) {
-        let passed = {
-            let last = &self.shared.spares_measured;
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            now.since(std::mem::replace(&mut *last, now))
-        };
-        let prepared = self.shared.driver.prepared();
-        if prepared.is_empty() {
-            return;
-        }
-        let weigh = move || prepared.into_iter().map(|it| (weight(&it), it)).collect();
-        let weighed: Vec<((u64, u64), Prepared)> =
-            tokio::task::spawn_blocking(weigh).await.unwrap_or_default();
-        let micros = u64::try_from(passed.as_micros()).unwrap_or(0);
-        let functions = self.shared.lock().all();
-        for ((count, kib), prepared) in weighed {
-            let parts = prepared.functions.len().max(1) as u64;
-            for function in &functions {
-                let launch = function.launch();
-                let is_for = |(name, revision): &(Arc<str>, Arc<str>)| {
-                    *name == launch.function && *revision == launch.revision
-                };
-                if prepared.functions.iter().any(is_for) {
-                    let meter = function.meter();
-                    meter.add(Counter::SpareMicros, micros * count / parts);
-                    meter.add(Counter::SpareKibMillis, micros / 1000 * kib / parts);
-                }
-            }
-        }
-    }
-}
-
-/// How many processes there are, and the KiB that they have in memory.
-fn weight(prepared: &Prepared) -> (u64, u64) {
-    let parent = prepared.parent.map(|(pid, _)| pid);
-    let processes = prepared.spares.iter().copied().chain(parent);
-    processes.fold((0, 0), |(count, kib), pid| {
-        (count + 1, kib + resident_bytes(pid).unwrap_or(0) / 1024)
-    })
 }
 
 impl<C: Send + 'static> Function<C> {
     /// What callers use is added here.
-    pub fn meter(&self) -> &Arc<Meter> {
+    pub fn meter(&self) -> &Meter {
         &self.meter
     }
 
@@ -120,6 +79,15 @@ impl<C: Send + 'static> Function<C> {
         state.spans.publish(&self.meter);
     }
 
+    /// A start of this gateway has failed.
+    pub(crate) fn charge_failed_start(&self, id: InstanceId) {
+        self.meter.add(Counter::FailedStarts, 1);
+        let spent = self.shared.driver.spent_by_start(id);
+        let cpu = spent.map(|spent| spent.cpu_micros);
+        let new = self.meter.ledger().ended(id.as_raw(), cpu);
+        self.meter.add(Counter::FailedCpuMicros, new);
+    }
+
     /// An instance is gone.
     pub(crate) fn note_spent(&self, exit: &Exit) {
         let id = exit.id.as_raw();
@@ -143,6 +111,12 @@ fn gap(ledger: &Ledger, (function, revision): (&str, &str), then: u64) -> Durati
         0 => Duration::ZERO,
         stamp => Duration::from_nanos(then.saturating_sub(stamp)).min(LONGEST_GAP),
     }
+}
+
+/// Up to when some gateway has counted the time of a revision's instances, in nanoseconds of
+/// CLOCK_MONOTONIC.
+pub(crate) fn last_stamp(ledger: &Ledger, launch: &LaunchSpec) -> u64 {
+    ledger.last_stamp(&launch.function, &launch.revision)
 }
 
 /// How long nobody has counted the time of a revision's instances until now.
@@ -175,7 +149,8 @@ pub(crate) fn settle_unheard(
 ) {
     for it in ended {
         let gap = gap(ledger, (&it.function, &it.revision), it.at_nanos);
-        let meter = ledger.meter(&it.function, &it.revision);
+        // The books know its number, if it has one.
+        let meter = ledger.meter((&it.function, &it.revision), None);
         let new = ledger.ended(it.id.as_raw(), Some(it.spent.cpu_micros));
         meter.add(Counter::CpuMicros, new);
         let micros = u64::try_from(gap.as_micros()).unwrap_or(0);

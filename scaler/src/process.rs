@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 
 use crate::Unheard;
 use crate::driver::{
-    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Measured, Observed, Prepared, StartEnd, Started,
-    Stop,
+    BoxFuture, Driver, Endpoint, Exit, LaunchSpec, Measured, Observed, Prepared, Spent, StartEnd,
+    Started, Stop,
 };
 use crate::spawner::Connection;
 use crate::spawner::lock::StateLock;
@@ -324,6 +324,10 @@ impl Driver for ProcessDriver {
 
     fn measure(&self) -> BoxFuture<'_, Vec<Measured>> {
         Box::pin(accounts::measure(&self.shared))
+    }
+
+    fn spent_by_start(&self, id: InstanceId) -> Option<Spent> {
+        self.shared.accounts.take_failed(id)
     }
 
     fn ended_unheard(&self) -> Vec<Unheard> {

@@ -11,11 +11,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use stoker_core::{Event, InstanceId, ScaleSpec, Timestamp};
+use stoker_core::{Event, InstanceId, ScaleSpec};
 use stoker_meter::Ledger;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::clock::monotonic_nanos;
 use crate::driver::{Driver, Exit, LaunchSpec, Observed, Prepared, Stop};
 use crate::history::History;
 use crate::record::Store;
@@ -61,8 +62,8 @@ pub(crate) struct Shared<C: Send + 'static> {
     /// Starts that were begun on the thread that asked for them.
     pub(crate) begins: Arc<Begins>,
     pub(crate) ledger: Arc<Ledger>,
-    /// When spares were last measured.
-    pub(crate) spares_measured: Mutex<Timestamp>,
+    /// What was last seen of what is kept ready.
+    pub(crate) spares: Mutex<metering::Spares>,
     stop_grace: Duration,
     reclaim: OnceLock<Reclaim>,
     renewal: OnceLock<Renewal<C>>,
@@ -115,7 +116,7 @@ impl<C: Send + 'static> Scaler<C> {
         let ledger = settings.ledger.unwrap_or_else(Ledger::in_memory);
         let shared = Arc::new(Shared {
             clock,
-            spares_measured: Mutex::new(clock.now()),
+            spares: Mutex::new(metering::Spares::new(clock.now(), monotonic_nanos())),
             ledger,
             driver: settings.driver,
             notices: settings.notices,
@@ -146,7 +147,7 @@ impl<C: Send + 'static> Scaler<C> {
 
     /// Every function that is registered; a retired one until nothing of it is left.
     pub fn functions(&self) -> Vec<Arc<Function<C>>> {
-        self.shared.lock().functions.values().cloned().collect()
+        self.shared.functions()
     }
 
     /// The last starts of the function of this name, or of all, newest first.
@@ -223,7 +224,7 @@ impl<C: Send + 'static> Scaler<C> {
         let functions: Vec<_> = {
             let mut registry = self.shared.lock();
             registry.ended = true;
-            registry.functions.values().cloned().collect()
+            registry.functions()
         };
         for function in functions {
             function.apply(Event::ShutDown);
@@ -316,6 +317,11 @@ impl<C: Send + 'static> Shared<C> {
         }
     }
 
+    /// Without those that are finished.
+    pub(crate) fn functions(&self) -> Vec<Arc<Function<C>>> {
+        self.lock().functions()
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Registry<C>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -343,7 +349,7 @@ impl<C: Send + 'static> Registry<C> {
     }
 
     /// Without those that are finished.
-    pub(crate) fn all(&self) -> Vec<Arc<Function<C>>> {
+    pub(crate) fn functions(&self) -> Vec<Arc<Function<C>>> {
         self.functions.values().cloned().collect()
     }
 

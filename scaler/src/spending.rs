@@ -120,6 +120,27 @@ fn ticks(stat: &str) -> Option<u64> {
     times.sum::<Result<u64, _>>().ok()
 }
 
+/// CPU time of a process alone, microseconds, and when it began, in nanoseconds of CLOCK_MONOTONIC as
+/// long as the machine was not suspended.
+pub(crate) fn own_cpu(pid: u32) -> Option<(u64, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    let (ticks, began) = own_ticks(&stat)?;
+    Some((
+        ticks * 1_000_000 / per_second,
+        began.saturating_mul(1_000_000_000 / per_second),
+    ))
+}
+
+/// The sum of `utime` and `stime`, and `starttime`.
+fn own_ticks(stat: &str) -> Option<(u64, u64)> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(14 - 3);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    let used = next()? + next()?;
+    let began = fields.nth(22 - 16)?.parse().ok()?;
+    Some((used, began))
+}
+
 /// What a process has in memory.
 pub(crate) fn resident_bytes(pid: u32) -> Option<u64> {
     let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
@@ -218,6 +239,8 @@ mod tests {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 100 20 3 4 20 0 1 0 9 9 9";
         assert_eq!(ticks(stat), Some(127));
         assert_eq!(ticks("7 (x) S 1"), Some(0));
+        assert_eq!(own_ticks(stat), Some((120, 9)));
+        assert_eq!(own_ticks("7 (x) S 1"), None);
         assert_eq!(ticks("nothing"), None);
     }
 }

@@ -20,6 +20,8 @@ mod adopting;
 mod beginning;
 #[path = "shell/borrowing.rs"]
 mod borrowing;
+#[path = "shell/counting.rs"]
+mod counting;
 #[path = "shell/failing.rs"]
 mod failing;
 #[path = "shell/freezing.rs"]

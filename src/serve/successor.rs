@@ -13,7 +13,8 @@ use stoker_gateway::Listeners;
 use stoker_scaler::handover::{Message, Session};
 use stoker_scaler::{Scaler, spawner};
 
-use super::{Base, Origin, Parts, program, ready, runtime, spawner_settings, warn};
+use super::settings::spawner_settings;
+use super::{Base, Origin, Parts, program, ready, runtime, warn};
 
 type Connections = stoker_gateway::Connection;
 

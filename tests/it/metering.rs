@@ -185,6 +185,37 @@ fn time_and_memory_are_within_a_hundredth_across_a_kill_and_an_upgrade() {
     assert!(used["gb_seconds_used"] > 0.0, "{used:?}");
 }
 
+/// However long it is until usage is measured again.
+#[test]
+fn a_budget_stops_by_what_is_counted() {
+    let function = Function::fixture("inherit")
+        .scaling(1, 1, "")
+        .with("[budget]\ninvocations = 5");
+    let site = Site::new("[metering]\ninterval = \"10m\"");
+    let gateway = site.function("f", &function).start();
+    for _ in 0..5 {
+        gateway.get("/function/f/pid").good();
+    }
+    wait_until("it is stopped", || {
+        !gateway.get("/function/f/pid").is_good()
+    });
+    let refused = gateway.get("/function/f/pid");
+    refused.problem(429, "budget-spent");
+}
+
+#[test]
+fn starts_that_fail_are_counted_apart() {
+    let script = "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; exit 3";
+    let function = Function::new("port", &["/bin/sh", "-c", script]).scaling(1, 1, "");
+    let gateway = Site::new("").function("f", &function).start();
+    assert!(!gateway.get("/function/f/pid").is_good());
+    let used = usage(&gateway, "f");
+    assert!(used["failed_starts"] >= 1.0, "{used:?}");
+    assert!(used["failed_cpu_ms"] > 0.0, "{used:?}");
+    let none = ["invocations", "starts"].map(|key| used[key]);
+    assert_eq!(none, [0.0, 0.0], "{used:?}");
+}
+
 #[test]
 fn a_budget_that_is_used_up_stops_the_function_until_it_is_raised() {
     let function = Function::fixture("inherit")

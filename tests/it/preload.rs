@@ -58,6 +58,10 @@ fn a_python_handler_answers_from_a_spare() {
     wait_until("a spare waits", || kept(&gateway, "spare").len() == 1);
     let spare = kept(&gateway, "spare")[0];
     let parent = kept(&gateway, "parent")[0];
+    let used = json(&gateway, &["usage", "--json"]);
+    let rows = used["rows"].as_array().expect("rows").iter();
+    let cpu = rows.filter_map(|row| row["spare_cpu_ms"].as_f64());
+    assert!(cpu.sum::<f64>() > 0.0, "loading takes time: {used}");
     assert!(
         gateway
             .try_admin(&["ls"])

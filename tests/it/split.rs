@@ -1,12 +1,14 @@
 //! Several revisions of a function at once.
 
+mod addressed;
+mod canary;
 mod shop;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use serde_json::json;
 use stoker_registry::Sticky;
 
 use crate::harness::{Function, Record, wait_until};
@@ -203,53 +205,4 @@ fn revisions_keep_their_instances_through_an_upgrade_and_a_kill() {
         before,
         "the same processes"
     );
-}
-
-/// Begins one of revision 2 and calls the function until it has ended; how it ended.
-fn canary(shop: &Shop, path: &str) -> serde_json::Value {
-    let before = shop.registry.store().traffic("f").expect("traffic");
-    let state = json!({
-        "revision": 2, "state": "running", "why": "", "percent": 20.0, "step": 0,
-        "steps": [20.0, 50.0, 100.0], "interval_ms": 500, "began_ms": 1, "since_ms": 1,
-        "bounds": {"requests": 20, "error_percentage": 1.0, "latency_ratio": 100.0},
-        "before": before, "placed": false, "moves": [],
-    });
-    let store = shop.registry.store();
-    let set = store.set_canary("f", Some(&state.to_string()));
-    set.expect("it can begin");
-    let mut client = shop.gateway.connect();
-    let mut last = state;
-    wait_until("the canary has ended", || {
-        for _ in 0..20 {
-            client.get(path).expect("an answer");
-        }
-        let text = store.canary("f").expect("readable").expect("is there");
-        last = serde_json::from_str(&text).expect("JSON");
-        last["state"] != "running"
-    });
-    last
-}
-
-#[test]
-fn a_canary_goes_on_if_it_is_good_and_back_if_it_is_not() {
-    let shop = Shop::new("", &[fixture(), fixture()]);
-    let ended = canary(&shop, "/function/f/work");
-    assert_eq!(ended["state"], "succeeded", "{ended}");
-    assert_eq!(
-        ended["moves"].as_array().map(Vec::len),
-        Some(4 - 1),
-        "{ended}"
-    );
-    wait_until("it has all", || shop.count(10) == BTreeMap::from([(2, 10)]));
-
-    let broken = Function::new("inherit", &["/bin/false"]);
-    let shop = Shop::new("", &[fixture(), broken]);
-    let ended = canary(&shop, "/function/f/work");
-    assert_eq!(ended["state"], "rolled-back", "{ended}");
-    wait_until("all is as before", || {
-        let traffic = shop.registry.store().traffic("f").expect("traffic");
-        traffic.percent(1) == 100.0
-    });
-    shop.gateway
-        .wait_for_error(0, &["canary: revision 2 is rolled back"]);
 }

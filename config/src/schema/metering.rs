@@ -44,8 +44,8 @@ pub(super) const METERING: Section<GatewayDraft> = Section {
             "interval",
             Value("'5s'"),
             Span(SECOND, HOUR, |d, v| d.metering.interval = v),
-            "Between two looks at what instances use and entries in the books; budgets are looked at \
-             as often. What an instance used at its end is known exactly in any case.",
+            "Between two looks at what instances use and entries in the books. Where there are budgets, \
+             what is counted is looked at every second as well. What an instance used at its end is known exactly in any case.",
         ),
         key(
             "keep-minutes",
@@ -126,7 +126,7 @@ pub(super) const PRICES: Section<GatewayDraft> = Section {
 pub(super) const BUDGET: Section<FunctionDraft> = Section {
     name: "budget",
     meaning: "How much the function may use, all of its revisions together. The limits are looked at \
-        every `metering.interval`, so that a little more may be used. A budget that was set through \
+        every second, so that a little more may be used; CPU time is known every `metering.interval`. A budget that was set through \
         the admin API counts in place of this one.",
     content: Content::Keys(BUDGET_KEYS),
 };

@@ -11,12 +11,12 @@ use stoker_config::{Changes, parse_duration};
 use stoker_core::InstanceId;
 use stoker_gateway::{Entry, Fare, ShadowStatus};
 use stoker_scaler::logs::LogTime;
-use stoker_scaler::record::RecordSettings;
+use stoker_scaler::record::{Chunk, RecordSettings};
 
 use super::functions::millis;
 use super::problem::{Kind, Problem, find};
 use super::query::{ExplainQuery, query};
-use super::{App, aside};
+use super::{App, address, aside};
 use crate::counterfactual::{Recorded, counterfactual};
 use crate::explain::{now, past};
 use crate::policies;
@@ -51,9 +51,8 @@ pub(super) async fn show(
         let mut explanation = match at {
             None => present(&app, &entry),
             Some(at) => {
-                let scaler = app.state.gateway.scaler();
-                let chunks = scaler.recorded(Some(&entry.spec.name), 0);
-                past(&entry.spec.name, &chunks, &living(&app, &entry), at)
+                let chunks = recorded(&app, &entry, 0);
+                past(&address::name(&entry), &chunks, &living(&app, &entry), at)
             }
         };
         if let Some(changes) = &changes {
@@ -65,16 +64,37 @@ pub(super) async fn show(
     explanation.await?
 }
 
-fn present(app: &App, entry: &Entry) -> Explanation {
+/// Why its primary revision has its instances, and then each of the others that has some.
+fn present(app: &App, entry: &Arc<Entry>) -> Explanation {
+    let revisions = entry.revisions();
+    let name = match revisions {
+        [_] => address::name(entry),
+        _ => address::of_revision(entry),
+    };
+    let mut explanation = explained(app, entry, name);
+    explanation.function = address::name(entry);
+    let other = |it: &&Arc<Entry>| !Arc::ptr_eq(&it.function, &entry.function);
+    for revision in revisions.iter().filter(other) {
+        let more = explained(app, revision, address::of_revision(revision));
+        if !more.instances.is_empty() {
+            explanation.sentences.extend(more.sentences);
+            explanation.instances.extend(more.instances);
+        }
+    }
+    let shadows = app.state.gateway.shadows();
+    let status = shadows.get(&entry.spec.name);
+    explanation.shadow = status.map(|status| shadow(status, entry));
+    explanation
+}
+
+/// Why one revision has its instances.
+fn explained(app: &App, entry: &Entry, name: String) -> Explanation {
     let explained = entry.function.explain();
     let scaler = app.state.gateway.scaler();
     // After the look: an age is never negative.
     let time = scaler.clock().now();
-    let mut explanation = now(&entry.spec.name, &explained, &entry.spec.scaling, time);
+    let mut explanation = now(&name, &explained, &entry.spec.scaling, time);
     explanation.at_us = scaler.record().unix_micros(time);
-    let shadows = app.state.gateway.shadows();
-    let status = shadows.get(&entry.spec.name);
-    explanation.shadow = status.map(|status| shadow(status, entry));
     explanation
 }
 
@@ -107,7 +127,7 @@ fn fare(fare: &Fare) -> Outcome {
 /// The last hour under other settings.
 pub(super) fn replayed(
     app: &App,
-    entry: &Entry,
+    entry: &Arc<Entry>,
     changes: &Changes,
 ) -> Result<Counterfactual, Problem> {
     let spec = &entry.spec;
@@ -119,7 +139,7 @@ pub(super) fn replayed(
         Problem::new(Kind::BadRequest, "these settings are not valid").with_errors(errors)
     })?;
     let since = RecordSettings::ago(REPLAYED);
-    let chunks = app.state.gateway.scaler().recorded(Some(&spec.name), since);
+    let chunks = recorded(app, entry, since);
     let record = Recorded::new(chunks, &living(app, entry), since);
     let starts = snapshot.gateway.starts.limits();
     Ok(counterfactual(
@@ -129,10 +149,21 @@ pub(super) fn replayed(
     ))
 }
 
+/// What happened to all of its revisions, or to this one.
+fn recorded(app: &App, entry: &Entry, since: u64) -> Vec<Arc<Chunk>> {
+    let scaler = app.state.gateway.scaler();
+    let mut chunks = scaler.recorded(Some(&entry.spec.name), since);
+    if let Some(revision) = address::revision(entry) {
+        chunks.retain(|chunk| chunk.revision == revision);
+    }
+    chunks
+}
+
 /// The instances, and when they were asked for.
-fn living(app: &App, entry: &Entry) -> Vec<(InstanceId, u64)> {
+fn living(app: &App, entry: &Arc<Entry>) -> Vec<(InstanceId, u64)> {
     let record = app.state.gateway.scaler().record();
-    let instances = entry.function.view().pool.instances.into_iter();
+    let revisions = entry.revisions().iter();
+    let instances = revisions.flat_map(|it| it.function.view().pool.instances);
     let instances = instances.map(|view| (view.id, record.unix_micros(view.created)));
     instances.collect()
 }

@@ -18,7 +18,7 @@ use super::prepared::spares_of;
 use super::problem::{Problem, find};
 use super::query::query;
 use super::starts::phases;
-use super::{App, aside};
+use super::{App, address, aside};
 use crate::explain::decision;
 use crate::wire::{
     BudgetUse, Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
@@ -28,14 +28,16 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     asked: Result<Query<NamesQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let names = query(asked)?.names()?;
+    let snapshot = app.state.gateway.snapshot();
+    let names = query(asked)?.names(&snapshot)?;
     aside(move || {
-        let snapshot = app.state.gateway.snapshot();
         let prepared = app.state.gateway.scaler().prepared();
         let budgets = app.state.gateway.budgets();
-        let entries = snapshot.functions.values();
-        let list: Vec<_> = entries
-            .filter(|entry| names.has(&entry.spec.name))
+        let whole = snapshot.functions.values();
+        let whole = whole.filter(|entry| names.has(&entry.spec.name));
+        let single = names.revisions().filter_map(|name| snapshot.find(name));
+        let list: Vec<_> = whole
+            .chain(single)
             .map(|entry| FunctionSummary {
                 budget: budgets.get(&entry.spec.name).map(budget),
                 ..summary(&snapshot, entry, &entry.function.view(), &prepared)
@@ -112,7 +114,11 @@ pub(super) fn summary(
         name: name.to_string(),
         revision: entry.function.launch().label().to_string(),
         policy: scaling.policy.name().to_owned(),
-        url: format!("{}/{name}", snapshot.gateway.function_prefix),
+        url: format!(
+            "{}/{}",
+            snapshot.gateway.function_prefix,
+            address::name(entry)
+        ),
         concurrency: scaling.concurrency,
         min_scale: scaling.min_scale,
         max_scale: scaling.max_scale,

@@ -33,7 +33,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let HistoryQuery { names, since, last } = query(asked)?;
     let last = last.map_or(usize::MAX, |last| last as usize);
-    let names = NamesQuery { names }.names()?;
+    let names = NamesQuery { names }.names(&app.state.gateway.snapshot())?;
     aside(move || {
         let which = (since.unwrap_or(0), last);
         Json(app.history.read(|name| names.has(name), which)).into_response()

@@ -1,4 +1,6 @@
-//! The output of a function, as far as it is kept and as it comes.
+//! The output of a function or of one of its revisions, as far as it is kept and as it comes.
+
+mod revision;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,10 +18,13 @@ use super::pieces::Pieces;
 use super::problem::{Kind, Problem, find};
 use super::query::{LogsQuery, query};
 use super::server::ended;
-use super::{App, FOLLOWERS};
+use super::{App, FOLLOWERS, address};
+use revision::OfRevision;
 
 /// What is read besides the lines asked for: as many as a follower can be behind.
 const MARGIN: usize = 1024;
+/// What is read for the lines of one revision, which may be few among them.
+const ALL: usize = 20_000;
 /// Pieces on their way to a client that is slow.
 const PIECES: usize = 16;
 /// For what was written a moment ago to be in the file.
@@ -31,7 +36,16 @@ pub(super) async fn read(
     asked: Result<Query<LogsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let part = query(asked)?.part()?;
-    find(&app.state.gateway.snapshot(), &name)?;
+    let gateway = &app.state.gateway;
+    let (name, mut only) = {
+        let snapshot = gateway.snapshot();
+        let entry = find(&snapshot, &name)?;
+        let name = entry.spec.name.to_string();
+        let revision = address::revision(entry);
+        let only = revision.map(|it| OfRevision::new(gateway, name.clone(), it));
+        (name, only)
+    };
+    let read = |lines: usize| if only.is_some() { ALL } else { lines };
     let logs = &app.state.logs;
     let body = if part.follow {
         let place = Arc::clone(&app.followers)
@@ -45,13 +59,13 @@ pub(super) async fn read(
         let follower = logs.follow(&name).map_err(|error| unreadable(&error))?;
         let kept = match part.lines {
             0 => Vec::new(),
-            lines => tail(logs, name, lines + MARGIN).await?,
+            lines => tail(logs, name, read(lines + MARGIN)).await?,
         };
-        let skipped = kept.len().saturating_sub(part.lines);
-        let first = lines(&kept[skipped..]);
+        let first = last(&kept, part.lines, &mut only);
         let (sender, pieces) = mpsc::channel(PIECES);
         let following = Following {
             follower,
+            only,
             kept: kept.into(),
             sender,
             place,
@@ -59,8 +73,8 @@ pub(super) async fn read(
         tokio::spawn(following.run(first, app.ending.clone()));
         Body::new(Pieces(pieces))
     } else {
-        let kept = tail(logs, name, part.lines).await?;
-        Body::from(lines(&kept))
+        let kept = tail(logs, name, read(part.lines)).await?;
+        Body::from(last(&kept, part.lines, &mut only))
     };
     let headers = [
         (CONTENT_TYPE, "application/x-ndjson"),
@@ -72,6 +86,8 @@ pub(super) async fn read(
 /// A log on its way to a client.
 struct Following {
     follower: Follower,
+    /// Other lines are left out.
+    only: Option<OfRevision>,
     /// Lines of the file that the follower may bring too, in the same order.
     kept: VecDeque<LogLine>,
     sender: mpsc::Sender<Bytes>,
@@ -88,6 +104,7 @@ impl Following {
             }
             while let Some(line) = self.follower.next().await {
                 if !is_kept(&mut self.kept, &line)
+                    && self.only.as_mut().is_none_or(|only| only.has(&line))
                     && self
                         .sender
                         .send(lines(std::slice::from_ref(&*line)))
@@ -129,6 +146,16 @@ async fn tail(logs: &Arc<Logs>, name: String, lines: usize) -> Result<Vec<LogLin
         Ok(lines) => lines.map_err(|error| unreadable(&error)),
         Err(error) => Err(unreadable(&error)),
     }
+}
+
+/// The last so many of them that are wanted.
+fn last(kept: &[LogLine], count: usize, only: &mut Option<OfRevision>) -> Bytes {
+    let Some(only) = only else {
+        return lines(&kept[kept.len().saturating_sub(count)..]);
+    };
+    let wanted = kept.iter().filter(|line| only.has(line));
+    let wanted: Vec<LogLine> = wanted.cloned().collect();
+    lines(&wanted[wanted.len().saturating_sub(count)..])
 }
 
 /// One JSON object per line.

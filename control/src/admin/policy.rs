@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use stoker_config::FunctionSpec;
+use stoker_gateway::Snapshot;
 
 use super::problem::{Kind, Problem, find};
 use super::{App, aside};
@@ -18,7 +19,15 @@ pub(super) async fn history(
 ) -> Result<Json<PolicyHistory>, Problem> {
     let snapshot = app.state.gateway.snapshot();
     let spec = Arc::clone(&find(&snapshot, &name)?.spec);
-    let read = aside(move || policies::history(&snapshot.gateway.state_dir, &spec)).await?;
+    let read = aside(move || {
+        let state_dir = &snapshot.gateway.state_dir;
+        let mut history = policies::history(state_dir, &spec)?;
+        let revisions = snapshot.functions.get(&spec.name).map(|it| it.revisions());
+        let revisions = revisions.unwrap_or_default().iter().map(|it| &it.spec);
+        history.apart = policies::apart(state_dir, revisions);
+        Ok(history)
+    });
+    let read: std::io::Result<PolicyHistory> = read.await?;
     read.map(Json).map_err(|error| {
         let detail = format!("the history of policies cannot be read: {error}");
         Problem::new(Kind::Internal, detail)
@@ -39,16 +48,23 @@ pub(super) async fn roll_back(
     change(&app, &name, policies::roll_back).await
 }
 
+/// The newest revision of a function that was published.
+pub(super) fn newest(snapshot: &Snapshot, function: &str) -> Option<u32> {
+    let deployment = snapshot.functions.get(function)?.deployment()?;
+    deployment.revisions.iter().map(|it| it.number).max()
+}
+
 /// Changes what is remembered, one at a time, and takes it into effect.
 async fn change(
     app: &Arc<App>,
     name: &str,
-    how: fn(&File, &FunctionSpec) -> Result<PolicyHistory, String>,
+    how: fn(&File, &FunctionSpec, Option<u32>) -> Result<PolicyHistory, String>,
 ) -> Result<Json<PolicyHistory>, Problem> {
     let _one = app.policies.lock().await;
     let snapshot = app.state.gateway.snapshot();
     let spec = Arc::clone(&find(&snapshot, name)?.spec);
-    let changed = aside(move || how(&snapshot.gateway.state_dir, &spec)).await?;
+    let newest = newest(&snapshot, &spec.name);
+    let changed = aside(move || how(&snapshot.gateway.state_dir, &spec, newest)).await?;
     let history = changed.map_err(|detail| Problem::new(Kind::PolicyConflict, detail))?;
     app.state.reloader.reload().await.map_err(|error| {
         let detail =

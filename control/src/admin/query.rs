@@ -54,7 +54,7 @@ pub(super) struct EvictQuery {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StartsQuery {
-    /// Only those of this function.
+    /// Only those of this function, or of one revision of it: `NAME:rN` or `NAME:ALIAS`.
     pub(super) function: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Holding a function at a number of instances.
+//! Holding a function at a number of instances: its primary revision, or the one that is named.
 
 use std::sync::Arc;
 
@@ -22,7 +22,14 @@ pub(super) async fn scale(
     let snapshot = app.state.gateway.snapshot();
     let entry = find(&snapshot, &name)?;
     let desired = desired(&body, entry.spec.scaling.max_scale)?;
-    entry.function.scale(desired);
+    match desired {
+        Some(_) => entry.function.scale(desired),
+        // Whichever of them was held.
+        None => entry
+            .revisions()
+            .iter()
+            .for_each(|it| it.function.scale(None)),
+    }
     let prepared = app.state.gateway.scaler().prepared();
     Ok(Json(FunctionSummary {
         budget: app.state.gateway.budgets().get(name.as_str()).map(budget),

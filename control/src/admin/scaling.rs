@@ -13,6 +13,7 @@ use serde_json::Value;
 use stoker_config::Changes;
 
 use super::explain::replayed;
+use super::policy::newest;
 use super::problem::{Kind, Problem, find};
 use super::query::{self, json_body};
 use super::registry::{in_force, noted};
@@ -44,11 +45,13 @@ pub(super) async fn set(
     let history: PolicyHistory = aside(move || {
         let state_dir = &snapshot.gateway.state_dir;
         let all = policies::active(state_dir, &spec).and(&changes);
-        all.apply(Some(&spec.manifest)).map_err(|errors| {
+        // It may have its name from elsewhere.
+        all.apply_to(&spec).map_err(|errors| {
             let errors = errors.iter().map(ToString::to_string).collect();
             Problem::new(Kind::InvalidScale, "these settings are not valid").with_errors(errors)
         })?;
-        let set = policies::set(state_dir, &spec, &changes);
+        let newest = newest(&snapshot, &spec.name);
+        let set = policies::set(state_dir, (&spec, newest), &changes);
         set.map_err(|detail| Problem::new(Kind::PolicyConflict, detail))
     })
     .await??;

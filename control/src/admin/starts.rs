@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use stoker_scaler::driver::StartTimings;
 use stoker_scaler::{StartCause, StartRecord};
 
+use super::address::Address;
 use super::functions::{kind, millis};
 use super::problem::Problem;
 use super::query::{StartsQuery, query};
@@ -20,10 +21,18 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     asked: Result<Query<StartsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let snapshot = app.state.gateway.snapshot();
     // One of a function that is gone is remembered too.
-    let function = query(asked)?.function;
+    let asked = query(asked)?.function;
+    let address = asked
+        .map(|name| Address::of(&snapshot, &name))
+        .transpose()?;
     aside(move || {
-        let starts = app.state.gateway.scaler().starts(function.as_deref());
+        let function = address.as_ref().map(|it| it.function.as_str());
+        let mut starts = app.state.gateway.scaler().starts(function);
+        if let Some(address) = &address {
+            starts.retain(|start| address.has(&start.function, &start.revision));
+        }
         Json(starts.iter().map(started).collect::<Vec<_>>()).into_response()
     })
     .await

@@ -17,10 +17,10 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     asked: Result<Query<NamesQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let names = query(asked)?.names()?;
+    let names = query(asked)?.names(&app.state.gateway.snapshot())?;
     aside(move || {
         let mut functions = app.state.gateway.stats();
-        functions.retain(|stats| names.has(&stats.function));
+        functions.retain(|stats| names.has_revision(&stats.function, &stats.revision));
         let stats = Stats {
             since_ms: app.since_ms,
             functions,

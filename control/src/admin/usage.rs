@@ -41,7 +41,7 @@ pub(super) async fn show_budget(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
 ) -> Result<Json<BudgetInfo>, Problem> {
-    find(&app.state.gateway.snapshot(), &name)?;
+    let name = function(&app, &name)?;
     app.metering.books().map_err(no_books)?;
     app.metering.update().await.map_err(internal)?;
     let shown = app
@@ -57,7 +57,7 @@ pub(super) async fn set_budget(
     body: Body,
 ) -> Result<Json<BudgetInfo>, Problem> {
     let body = query::body(body).await?;
-    find(&app.state.gateway.snapshot(), &name)?;
+    let name = function(&app, &name)?;
     app.metering.books().map_err(no_books)?;
     let change: BudgetInfo = serde_json::from_slice(&body).map_err(|error| {
         let form = "{\"budget\": {\"period\": \"month\", \"invocations\": 1000000}}";
@@ -72,6 +72,12 @@ pub(super) async fn set_budget(
         metering.budget(&name)
     };
     app.metering.aside(set).await.map(Json).map_err(internal)
+}
+
+/// A budget is its function's, whichever revision is named.
+fn function(app: &App, name: &str) -> Result<String, Problem> {
+    let snapshot = app.state.gateway.snapshot();
+    Ok(find(&snapshot, name)?.spec.name.to_string())
 }
 
 fn no_books(why: String) -> Problem {

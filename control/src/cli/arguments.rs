@@ -37,7 +37,7 @@ pub struct LsArgs {
 /// Of `ps`.
 #[derive(Clone, Debug, Args)]
 pub struct PsArgs {
-    /// Only the instances of this function
+    /// Only the instances of this function, or of one revision of it: NAME:rN or NAME:ALIAS
     pub function: Option<String>,
     /// The last starts in place of the instances, newest first, with where their time went
     #[arg(long)]
@@ -70,7 +70,7 @@ pub struct TopArgs {
 /// Of `logs`.
 #[derive(Clone, Debug, Args)]
 pub struct LogsArgs {
-    /// The function
+    /// The function, or one revision of it: NAME:rN or NAME:ALIAS
     pub function: String,
     /// Go on with what it prints from now on
     #[arg(short, long)]
@@ -87,7 +87,7 @@ pub struct LogsArgs {
 /// Of `invoke`.
 #[derive(Clone, Debug, Args)]
 pub struct InvokeArgs {
-    /// The function
+    /// The function, or one revision of it: NAME:rN or NAME:ALIAS
     pub function: String,
     /// Path below the function's, and query
     #[arg(default_value = "")]
@@ -112,7 +112,7 @@ pub struct InvokeArgs {
 /// Of `scale`.
 #[derive(Clone, Debug, Args)]
 pub struct ScaleArgs {
-    /// The function
+    /// The function, or one revision of it: NAME:rN or NAME:ALIAS
     pub function: String,
     /// A number of instances, or "auto" for what the policy wants
     #[arg(value_name = "N|auto", value_parser = instances)]
@@ -125,7 +125,7 @@ pub struct ScaleArgs {
 /// Of `evict`.
 #[derive(Clone, Debug, Args)]
 pub struct EvictArgs {
-    /// The function
+    /// The function, or one revision of it: NAME:rN or NAME:ALIAS
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub function: Option<String>,
     /// Of all functions
@@ -150,7 +150,7 @@ pub struct ReloadArgs {
 /// Of `explain`.
 #[derive(Clone, Debug, Args)]
 pub struct ExplainArgs {
-    /// The function
+    /// The function, or one revision of it: NAME:rN or NAME:ALIAS
     pub function: String,
     /// As it was then: how long ago, such as 10m, or a time such as 2026-11-21T19:30:00Z
     #[arg(long, value_name = "TIME")]

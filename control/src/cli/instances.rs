@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::output::{Output, span_of};
+use super::output::{Output, address, span_of};
 use super::table::Table;
 use super::{Failure, PsArgs};
 use crate::client::segment;
@@ -26,7 +26,9 @@ pub(super) async fn list(arguments: PsArgs, output: &mut Output) -> Result<ExitC
     }
     let mut prepared: Vec<PreparedInfo> = client.get("/v1/prepared").await?.json()?;
     if let Some(function) = &arguments.function {
-        prepared.retain(|it| it.functions.contains(function));
+        // What is kept ready may be for several revisions.
+        let name = function.split(':').next().unwrap_or_default();
+        prepared.retain(|it| it.functions.iter().any(|it| it == name));
     }
     if arguments.connection.json {
         output.json(&Processes {
@@ -66,7 +68,7 @@ pub(super) fn table(instances: Vec<InstanceInfo>) -> String {
     for instance in instances {
         table.row([
             instance.id,
-            instance.function,
+            address(&instance.function, &instance.revision),
             instance.state,
             instance.pid.map(|pid| pid.to_string()).unwrap_or_default(),
             span_of(instance.age_seconds),

@@ -27,7 +27,7 @@ pub(super) async fn scale(arguments: ScaleArgs, output: &mut Output) -> Result<E
     } else {
         output.line(&format!(
             "{}: {}",
-            function.name,
+            arguments.function,
             functions::instances(&function)
         ))?;
     }

@@ -37,6 +37,15 @@ impl Output {
     }
 }
 
+/// What a revision of a function is called: `NAME:rN` if it has a number, else as its function.
+pub(super) fn address(function: &str, revision: &str) -> String {
+    // Those of files have the sixteen digits of a hash in its place.
+    match revision.parse::<u32>() {
+        Ok(number) if revision.len() < 16 => format!("{function}:r{number}"),
+        _ => function.to_owned(),
+    }
+}
+
 /// A line on the standard error; lost if that is closed.
 pub(super) fn complain(text: &str) {
     remark(&format!("stoker: {text}"));

@@ -60,7 +60,15 @@ fn table(history: &PolicyHistory, now: SystemTime) -> String {
             settings(version),
         ]);
     }
-    table.render()
+    let mut text = table.render();
+    if let [first, rest @ ..] = &*history.apart {
+        let rest = rest.iter().map(|number| format!(", {number}"));
+        let numbers: String = std::iter::once(first.to_string()).chain(rest).collect();
+        text.push_str(&format!(
+            "\nRevision {numbers} came later with other settings of its own, which hold for it.\n"
+        ));
+    }
+    text
 }
 
 fn source(version: &PolicyVersion) -> String {
@@ -100,6 +108,7 @@ mod tests {
                 version(2, "promoted", None, kpa),
                 version(3, "rolled-back", Some(1), Vec::new()),
             ],
+            apart: Vec::new(),
         };
         assert_eq!(
             table(&history, UNIX_EPOCH + Duration::from_secs(80)),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::output::{Output, span_of};
+use super::output::{Output, address, span_of};
 use super::table::Table;
 use super::{Failure, PsArgs};
 use crate::client::segment;
@@ -48,7 +48,7 @@ fn table(starts: &[StartedInfo], now: SystemTime) -> String {
         let part = |part: Option<f64>| part.map(|ms| format!("{ms:.3}")).unwrap_or_default();
         table.row([
             start.instance.clone(),
-            start.function.clone(),
+            address(&start.function, &start.revision),
             age(start.at_ms, now),
             start.cause.clone(),
             part(phases.map(|phases| phases.decide_ms)),

@@ -71,8 +71,11 @@ fn table(usage: &Usage) -> String {
         "CALLS",
         "FAILED",
         "COLD",
+        "MIRRORED",
         "WALL-S",
         "CPU-S",
+        "CPU-S-FAILED",
+        "CPU-S-SPARE",
         "BUSY-S",
         "IDLE-S",
         "FROZEN-S",
@@ -97,7 +100,7 @@ fn table(usage: &Usage) -> String {
     table.render()
 }
 
-fn cells(row: &UsageInfo) -> [String; 17] {
+fn cells(row: &UsageInfo) -> [String; 20] {
     let seconds = |millis: f64| format!("{:.3}", millis / 1000.0);
     let megabytes = |bytes: u64| format!("{:.3}", bytes as f64 / 1e6);
     [
@@ -107,8 +110,11 @@ fn cells(row: &UsageInfo) -> [String; 17] {
         row.invocations.to_string(),
         row.failures.to_string(),
         row.cold.to_string(),
+        row.mirrored.to_string(),
         seconds(row.wall_ms),
         seconds(row.cpu_ms),
+        seconds(row.failed_cpu_ms),
+        seconds(row.spare_cpu_ms),
         seconds(row.busy_ms),
         seconds(row.idle_ms),
         seconds(row.frozen_ms),
@@ -129,6 +135,9 @@ fn add(total: &mut UsageInfo, row: &UsageInfo) {
     total.cold += row.cold;
     total.wall_ms += row.wall_ms;
     total.cpu_ms += row.cpu_ms;
+    total.mirrored += row.mirrored;
+    total.failed_cpu_ms += row.failed_cpu_ms;
+    total.spare_cpu_ms += row.spare_cpu_ms;
     total.busy_ms += row.busy_ms;
     total.idle_ms += row.idle_ms;
     total.frozen_ms += row.frozen_ms;
@@ -148,7 +157,8 @@ fn csv(usage: &Usage) -> String {
     let mut text =
         "start,function,revision,invocations,failures,cold,wall_ms,cpu_ms,starts,cold_ms,\
         busy_ms,idle_ms,frozen_ms,spare_ms,gb_seconds_reserved,gb_seconds_idle,gb_seconds_used,\
-        gb_seconds_spare,bytes_in,bytes_out,cost,currency\r\n"
+        gb_seconds_spare,mirrored,failed_starts,failed_cpu_ms,spare_cpu_ms,bytes_in,bytes_out,cost,\
+        currency\r\n"
             .to_owned();
     let currency = usage.currency.as_deref().unwrap_or_default();
     for row in &usage.rows {
@@ -172,6 +182,10 @@ fn csv(usage: &Usage) -> String {
             row.gb_seconds_idle.to_string(),
             row.gb_seconds_used.to_string(),
             row.gb_seconds_spare.to_string(),
+            row.mirrored.to_string(),
+            row.failed_starts.to_string(),
+            row.failed_cpu_ms.to_string(),
+            row.spare_cpu_ms.to_string(),
             row.bytes_in.to_string(),
             row.bytes_out.to_string(),
             cost,
@@ -208,7 +222,7 @@ mod tests {
     fn the_last_row_is_the_sum() {
         let text = table(&usage());
         let last: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
-        assert_eq!((last[1], last[3], last[6]), ("all", "42", "3.000"));
+        assert_eq!((last[1], last[3], last[7]), ("all", "42", "3.000"));
         assert_eq!(last.last(), Some(&"1.7500"));
         assert!(text.lines().next().unwrap().ends_with("COST EUR"));
     }

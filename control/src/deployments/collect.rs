@@ -24,6 +24,7 @@ pub(crate) async fn collect(
             revisions: spec.keep_revisions,
             age: spec.keep_for,
         };
+        let _lead = reloader.lead().await;
         if let Err(error) = round(&registry, rule, &reloader).await {
             note(&format!(
                 "old revisions are not all collected: {}",

@@ -40,22 +40,6 @@ pub(super) fn apply(config: &mut Config, registry: &Registry) {
     SecretFiles::new(registry.files().root()).sweep(&named);
 }
 
-/// Gives the main revision of each deployment the settings that its function has by now.
-pub(super) fn settle(config: &mut Config) {
-    for deployment in &mut config.deployments {
-        let name = &deployment.function;
-        let place = config.functions.binary_search_by(|it| it.name.cmp(name));
-        let Ok(place) = place else {
-            continue;
-        };
-        let spec = &config.functions[place];
-        let same = |it: &&mut DeployedRevision| Some(it.number) == spec.number;
-        if let Some(revision) = deployment.revisions.iter_mut().find(same) {
-            revision.spec = Arc::clone(spec);
-        }
-    }
-}
-
 fn add(config: &mut Config, registry: &Registry, name: &str) -> Result<(), String> {
     if let Some(other) = config.functions.iter().find(|it| &*it.name == name) {
         let file = other.manifest.display();

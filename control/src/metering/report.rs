@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use stoker_config::PricesSpec;
-use stoker_gateway::Gateway;
 use stoker_meter::{Counter, GIB_SECOND_KIB_MILLIS, Period, Prices, Totals, show_time};
 use stoker_registry::{UsageQuery, UsageRow};
 
@@ -52,12 +51,9 @@ impl Metering {
             rows = by_month(rows);
         }
         let prices = prices(&self.gateway.snapshot().gateway.prices);
-        let numbers = numbers(&self.gateway);
         let show = |row: &UsageRow| {
             let of = (row.function.as_str(), row.revision.as_str());
-            let revision = numbers.get(&(row.function.clone(), row.revision.clone()));
-            let revision = revision.map_or_else(|| of.1.to_owned(), u32::to_string);
-            info(row.start, (of.0, &revision), &row.totals, &prices)
+            info(row.start, of, &row.totals, &prices)
         };
         Ok(Usage {
             from: show_time(query.from),
@@ -98,17 +94,6 @@ fn by_month(rows: Vec<UsageRow>) -> Vec<UsageRow> {
     months
 }
 
-/// The numbers of published revisions, by function and hash.
-fn numbers(gateway: &Gateway) -> HashMap<(String, String), u32> {
-    let snapshot = gateway.snapshot();
-    let numbers = snapshot.revisions().filter_map(|entry| {
-        let launch = entry.function.launch();
-        let key = (launch.function.to_string(), launch.revision.to_string());
-        Some((key, entry.spec.number?))
-    });
-    numbers.collect()
-}
-
 fn info(
     start: u64,
     (function, revision): (&str, &str),
@@ -138,6 +123,10 @@ fn info(
         gb_seconds_idle: idle,
         gb_seconds_used: gb_seconds(Counter::UsedKibMillis),
         gb_seconds_spare: gb_seconds(Counter::SpareKibMillis),
+        mirrored: used[Counter::Mirrored],
+        failed_starts: used[Counter::FailedStarts],
+        failed_cpu_ms: millis(Counter::FailedCpuMicros),
+        spare_cpu_ms: millis(Counter::SpareCpuMicros),
         bytes_in: used[Counter::RequestBytes],
         bytes_out: used[Counter::ResponseBytes],
         cost: (!prices.is_free()).then(|| prices.cost(used).total()),

@@ -58,21 +58,21 @@ fn a_policy_is_promoted_and_rolled_back() {
     // It is as old as the manifest, and not as young as the question.
     let written = std::fs::metadata(&spec.manifest).unwrap().modified();
     assert_eq!(first[0].at_ms, unix_millis(written.unwrap()));
-    assert!(roll_back(state, &spec).is_err());
+    assert!(roll_back(state, &spec, None).is_err());
 
-    promote(state, &spec).unwrap();
+    promote(state, &spec, None).unwrap();
     assert_eq!(site.idle(), seconds(5));
     let (_, spec) = site.load();
-    assert!(promote(state, &spec).unwrap_err().contains("already"));
+    assert!(promote(state, &spec, None).unwrap_err().contains("already"));
 
-    let after = roll_back(state, &spec).unwrap();
+    let after = roll_back(state, &spec, None).unwrap();
     assert_eq!(site.idle(), seconds(60));
     let sources: Vec<_> = after.versions.iter().map(|it| &*it.source).collect();
     assert_eq!(sources, [MANIFEST, PROMOTED, ROLLED_BACK]);
     assert_eq!(after.versions[2].of, Some(1));
-    assert!(roll_back(state, &spec).is_err());
+    assert!(roll_back(state, &spec, None).is_err());
     // And once more, after which the one before is the manifest's again.
-    promote(state, &spec).unwrap();
+    promote(state, &spec, None).unwrap();
     assert_eq!(site.idle(), seconds(5));
 }
 
@@ -82,7 +82,7 @@ fn a_manifest_that_says_something_else_stands() {
     site.manifest(SHADOW);
     let (config, spec) = site.load();
     let state = &config.gateway.state_dir;
-    promote(state, &spec).unwrap();
+    promote(state, &spec, None).unwrap();
     assert_eq!(site.idle(), seconds(5));
     site.manifest(&SHADOW.replace("60s", "30s"));
     assert_eq!(site.idle(), seconds(30));
@@ -99,7 +99,7 @@ fn what_cannot_be_is_said() {
     let (config, spec) = site.load();
     let state = &config.gateway.state_dir;
     assert!(
-        promote(state, &spec)
+        promote(state, &spec, None)
             .unwrap_err()
             .contains("[scaling.shadow]")
     );

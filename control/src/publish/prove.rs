@@ -19,7 +19,7 @@ use stoker_config::{Contract, FunctionSpec};
 use stoker_core::{InstanceId, ScaleSpec, StartFailure};
 use stoker_gateway::Function;
 use stoker_scaler::Instance;
-use stoker_scaler::driver::Endpoint;
+use stoker_scaler::driver::{Endpoint, LaunchSpec};
 use stoker_scaler::logs::{LogLine, LogTime, Stream};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
@@ -64,7 +64,7 @@ pub(super) async fn prove(
     proof: &Proof,
 ) -> Result<(), PublishError> {
     // No revision has this number, so that no instance is taken for one of those that serve.
-    spec.number = Some(u32::MAX);
+    spec.number = Some(LaunchSpec::TRIAL);
     spec.scaling = Arc::new(alone(&spec.scaling));
     let begun = LogTime::now();
     let trial = Trial(publisher.gateway.try_out(&spec));

@@ -10,6 +10,9 @@ pub struct PolicyHistory {
     pub function: String,
     /// Oldest first; the last one is in force.
     pub versions: Vec<PolicyVersion>,
+    /// Live revisions that were published since with other settings of scaling, which hold for them.
+    #[serde(default)]
+    pub apart: Vec<u32>,
 }
 
 /// One policy.

@@ -28,7 +28,8 @@ pub struct UsageInfo {
     pub start_ms: u64,
     /// The function's name; `_other` for what there was no room for in the ledger.
     pub function: String,
-    /// The number of a published revision if that is known, else a hash of what is launched.
+    /// The number of a published revision, `trial` for those that were started before they were
+    /// published, else a hash of what is launched.
     pub revision: String,
     /// Requests that reached an instance.
     pub invocations: u64,
@@ -38,7 +39,7 @@ pub struct UsageInfo {
     pub cold: u64,
     /// From the slot until the end of the answer, summed over requests.
     pub wall_ms: f64,
-    /// CPU time of instances and all that they started.
+    /// CPU time of instances that came up, and all that they started.
     pub cpu_ms: f64,
     /// Instances that came up.
     pub starts: u64,
@@ -60,6 +61,18 @@ pub struct UsageInfo {
     pub gb_seconds_used: f64,
     /// GB times seconds of processes that were kept ready.
     pub gb_seconds_spare: f64,
+    /// Copies of requests that were sent to it and whose answers nobody got; no invocations.
+    #[serde(default)]
+    pub mirrored: u64,
+    /// Instances that did not come up.
+    #[serde(default)]
+    pub failed_starts: u64,
+    /// CPU time of those, which is not in `cpu_ms`.
+    #[serde(default)]
+    pub failed_cpu_ms: f64,
+    /// CPU time of processes that were kept ready, which is not in `cpu_ms`.
+    #[serde(default)]
+    pub spare_cpu_ms: f64,
     /// Of requests' bodies.
     pub bytes_in: u64,
     /// Of answers' bodies.

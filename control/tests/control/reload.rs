@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use serde_json::json;
 use stoker_control::reload::ReloadError;
+use tokio::time::timeout;
 
 use crate::tree::{Tree, manifest};
 use crate::world::{World, problem};
@@ -175,4 +178,20 @@ async fn reloads_at_once_come_one_after_the_other() {
     assert!(added <= 1);
     assert_eq!(world.names(), ["f", "g"]);
     assert!(world.reloader.status().borrow().count >= before + 8);
+}
+
+#[tokio::test]
+async fn nobody_leads_while_another_gateway_may_take_over() {
+    let world = World::with(&[]).await;
+    let suspension = world.reloader.suspend().await.unwrap();
+    let mut lead = Box::pin(world.reloader.lead());
+    let waits = timeout(Duration::ZERO, &mut lead).await;
+    assert!(waits.is_err());
+    drop(suspension);
+    let held = lead.await;
+    let mut suspending = Box::pin(world.reloader.suspend());
+    let waits = timeout(Duration::ZERO, &mut suspending).await;
+    assert!(waits.is_err());
+    drop(held);
+    suspending.await.unwrap();
 }

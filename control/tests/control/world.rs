@@ -92,8 +92,10 @@ impl World {
         );
         let listeners = Listeners::bind(&gateway.snapshot().gateway.addresses()).unwrap();
         let registry = deployments.registry().ok().map(Arc::clone);
-        let canaries = registry
-            .map(|registry| Canaries::spawn(registry, Arc::clone(&gateway), reloader.clone()));
+        let canaries = registry.map(|registry| Canaries::new(registry, Arc::clone(&gateway)));
+        if let Some(canaries) = &canaries {
+            canaries.watch(reloader.clone());
+        }
         let state = AdminState {
             gateway: Arc::clone(&gateway),
             logs: Arc::clone(&logs),

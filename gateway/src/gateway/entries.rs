@@ -134,7 +134,7 @@ fn front(primary: &FunctionSpec, split: Split) -> Arc<Entry> {
     Arc::new(Entry {
         spec: Arc::clone(&entry.spec),
         function: Arc::clone(&entry.function),
-        series: Arc::clone(&entry.series),
+        account: Arc::clone(&entry.account),
         access: entry.access.clone(),
         load: Arc::clone(&entry.load),
         told: entry.told.clone(),

@@ -7,6 +7,7 @@ use http::StatusCode;
 use stoker_meter::{Counter, Meter};
 use stoker_scaler::Lease;
 
+use super::Account;
 use super::Series;
 use super::series::Warmth;
 use crate::Connection;
@@ -20,11 +21,11 @@ use crate::telemetry::{Journal, Outcome};
 /// way out is seen: an answer, a problem, or a caller that left.
 pub(crate) struct Record {
     pub(crate) phases: Phases,
-    series: Option<Arc<Series>>,
+    account: Option<Arc<Account>>,
     /// For the access log and traces; none if neither wants this request.
     journal: Option<Box<Journal>>,
-    /// What it uses is added here, once it has a slot.
-    meter: Option<Arc<Meter>>,
+    /// It is the copy of another request.
+    mirrored: bool,
     /// It was sent to an instance.
     reached: bool,
     /// It is counted as an invocation.
@@ -59,9 +60,9 @@ impl Record {
     pub(crate) fn new(arrived: Instant) -> Self {
         Record {
             phases: Phases::new(arrived),
-            series: None,
+            account: None,
             journal: None,
-            meter: None,
+            mirrored: false,
             reached: false,
             invoked: false,
             stage: Stage::Silent,
@@ -72,9 +73,14 @@ impl Record {
     }
 
     /// Its function is known: from now on its end is counted.
-    pub(crate) fn routed(&mut self, series: Arc<Series>) {
-        self.series = Some(series);
+    pub(crate) fn routed(&mut self, account: Arc<Account>) {
+        self.account = Some(account);
         self.stage = Stage::Waiting;
+    }
+
+    /// It is the copy of a request that its caller sent to another revision.
+    pub(crate) fn set_mirrored(&mut self) {
+        self.mirrored = true;
     }
 
     /// It will be told.
@@ -92,7 +98,6 @@ impl Record {
     /// It has a slot.
     pub(crate) fn leased(&mut self, lease: &Lease<Connection>) {
         self.phases.queue = self.phases.arrived.elapsed();
-        self.meter = Some(Arc::clone(lease.meter()));
         self.take_lease(lease);
     }
 
@@ -125,19 +130,20 @@ impl Record {
             if let Some(journal) = &mut self.journal {
                 journal.start = self.phases.start;
             }
-            if let Some(series) = &self.series {
-                series.first_answered(connect, first_byte);
+            if let Some(account) = &self.account {
+                account.series().first_answered(connect, first_byte);
             }
         }
         let phases = &self.phases;
-        if let Some(series) = &self.series {
+        if let Some(account) = &self.account {
             let first_byte = phases.queue + phases.connect + phases.first_byte;
+            let series = account.series();
             series.answered(self.warmth(), phases.queue, first_byte);
-        }
-        if let Some(meter) = &self.meter {
-            // Before any of it is passed on: who has an answer is counted, come what may.
-            meter.invoked(self.cold);
-            self.invoked = true;
+            if !self.mirrored {
+                // Before any of it is passed on: who has an answer is counted, come what may.
+                account.meter().invoked(self.cold);
+                self.invoked = true;
+            }
         }
         self.stage = Stage::Answered(status);
         let arrived = self.phases.arrived;
@@ -147,8 +153,8 @@ impl Record {
     /// The gateway answers in the function's place.
     pub(crate) fn problem(&mut self, kind: ProblemKind) {
         self.stage = Stage::Problem;
-        if let Some(series) = &self.series {
-            series.problem(kind.status(), kind.name());
+        if let Some(account) = &self.account {
+            account.series().problem(kind.status(), kind.name());
         }
         if let Some(journal) = &mut self.journal {
             journal.problem = Some(kind);
@@ -185,7 +191,8 @@ impl Record {
     }
 
     pub(crate) fn function(&self) -> &str {
-        self.series.as_ref().map_or("", |series| series.function())
+        let account = self.account.as_ref();
+        account.map_or("", |account| account.series().function())
     }
 
     fn warmth(&self) -> Warmth {
@@ -221,6 +228,9 @@ impl Record {
 impl Record {
     /// What it used is the revision's. See [`Counter`] for what counts as what.
     fn charge(&self, meter: &Meter, total: Duration) {
+        if self.mirrored {
+            return meter.add(Counter::Mirrored, 1);
+        }
         if !self.invoked {
             meter.invoked(self.cold);
         }
@@ -240,15 +250,15 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.series.is_none() && self.journal.is_none() {
+        if self.account.is_none() && self.journal.is_none() {
             return;
         }
         let total = self.phases.arrived.elapsed();
-        if let Some(series) = &self.series {
-            self.count(series, total);
-        }
-        if let Some(meter) = self.meter.as_deref().filter(|_| self.reached) {
-            self.charge(meter, total);
+        if let Some(account) = &self.account {
+            self.count(account.series(), total);
+            if self.reached {
+                self.charge(account.meter(), total);
+            }
         }
         let Some(mut journal) = self.journal.take() else {
             return;

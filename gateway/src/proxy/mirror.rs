@@ -155,7 +155,8 @@ impl Copied {
     /// is not read.
     pub(crate) async fn send(self, gateway: &Gateway) {
         let mut record = Record::new(Instant::now());
-        record.routed(Arc::clone(gateway.series(&self.ready.entry)));
+        record.set_mirrored();
+        record.routed(Arc::clone(gateway.account(&self.ready.entry)));
         let mut watchdog = Watchdog::default();
         let answer = forward::forward(gateway, self.ready, &mut record, &mut watchdog).await;
         match answer {

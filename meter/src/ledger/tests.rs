@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::*;
+use crate::Counter;
 
 /// A file that goes with the test.
 struct Scratch(PathBuf);
@@ -39,8 +40,8 @@ fn what_one_process_adds_another_reads() {
     );
     let (function, revision) = names("f");
     let (first, second) = (
-        one.meter(&function, &revision),
-        other.meter(&function, &revision),
+        one.meter((&function, &revision), None),
+        other.meter((&function, &revision), None),
     );
     assert!(of(&one.readings(), "f").is_empty(), "nothing was counted");
     first.add(Counter::Invocations, 2);
@@ -67,7 +68,7 @@ fn it_is_there_after_the_process() {
     let (function, revision) = names("f");
     let serial = {
         let ledger = Ledger::open(&file.0).unwrap();
-        let meter = ledger.meter(&function, &revision);
+        let meter = ledger.meter((&function, &revision), None);
         meter.add(Counter::CpuMicros, 7);
         ledger.beat(11, 12);
         // As after a kill: nobody drops anything.
@@ -93,8 +94,8 @@ fn the_last_word_on_time_is_that_of_any_gateway() {
     let ledger = Ledger::in_memory();
     let (function, revision) = names("f");
     let (one, other) = (
-        ledger.meter(&function, &revision),
-        ledger.meter(&function, &revision),
+        ledger.meter((&function, &revision), None),
+        ledger.meter((&function, &revision), None),
     );
     one.stamp(5);
     assert_eq!(ledger.last_stamp("f", &revision), 0, "nothing was counted");
@@ -110,7 +111,7 @@ fn the_last_word_on_time_is_that_of_any_gateway() {
 fn a_slot_is_used_again_only_when_it_is_in_the_books() {
     let ledger = Ledger::in_memory();
     let (function, revision) = names("f");
-    let meter = ledger.meter(&function, &revision);
+    let meter = ledger.meter((&function, &revision), None);
     meter.add(Counter::Invocations, 1);
     let before = of(&ledger.readings(), "f")[0].clone();
     ledger.release(&before);
@@ -120,7 +121,7 @@ fn a_slot_is_used_again_only_when_it_is_in_the_books() {
     assert!(last.is_final);
     ledger.release(&last);
     assert!(of(&ledger.readings(), "f").is_empty());
-    let meter = ledger.meter(&function, &revision);
+    let meter = ledger.meter((&function, &revision), None);
     meter.add(Counter::Cold, 1);
     let next = of(&ledger.readings(), "f")[0].clone();
     assert_eq!(
@@ -137,12 +138,12 @@ fn what_has_no_room_is_counted_together() {
     let ledger = Ledger::in_memory();
     let (_, revision) = names("");
     let meters: Vec<Meter> = (0..SLOTS + 5)
-        .map(|number| ledger.meter(&Arc::from(format!("f{number}")), &revision))
+        .map(|number| ledger.meter((&Arc::from(format!("f{number}")), &revision), None))
         .collect();
     for meter in &meters {
         meter.add(Counter::Invocations, 1);
     }
-    let long = ledger.meter(&Arc::from("x".repeat(NAME_BYTES + 1)), &revision);
+    let long = ledger.meter((&Arc::from("x".repeat(NAME_BYTES + 1)), &revision), None);
     long.add(Counter::Invocations, 1);
     let readings = ledger.readings();
     assert_eq!(readings.len(), SLOTS);
@@ -203,7 +204,7 @@ fn what_a_request_pays() {
     let file = Scratch::new("cost");
     let ledger = Ledger::open(&file.0).unwrap();
     let (function, revision) = names("f");
-    let meter = Arc::new(ledger.meter(&function, &revision));
+    let meter = Arc::new(ledger.meter((&function, &revision), None));
     let begun = std::time::Instant::now();
     for round in 0..ROUNDS {
         let held = Arc::clone(&meter);
@@ -215,4 +216,18 @@ fn what_a_request_pays() {
     }
     println!("{:?} for each request", begun.elapsed() / ROUNDS);
     assert_eq!(meter.totals()[Counter::Invocations], ROUNDS.into());
+}
+
+#[test]
+fn a_number_goes_with_the_slot_and_not_with_the_next_one() {
+    let ledger = Ledger::in_memory();
+    let (function, revision) = names("f");
+    let number = |ledger: &Ledger| of(&ledger.readings(), "f")[0].number;
+    for wanted in [Some(7), Some(TRIAL), None] {
+        let meter = ledger.meter((&function, &revision), wanted);
+        meter.add(Counter::Mirrored, 1);
+        assert_eq!(number(&ledger), wanted);
+        drop(meter);
+        ledger.readings().iter().for_each(|it| ledger.release(it));
+    }
 }

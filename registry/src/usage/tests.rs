@@ -51,6 +51,7 @@ fn reading(serial: u64, function: &str, invocations: u64) -> Reading {
         serial,
         function: function.to_owned(),
         revision: "r".to_owned(),
+        number: None,
         totals: Totals::default().with(Counter::Invocations, invocations),
         is_final: false,
     }
@@ -201,4 +202,82 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn revisions_are_shown_by_their_numbers_once_those_are_known() {
+    let desk = Desk::new();
+    let of = |serial, revision: &str, number| Reading {
+        revision: revision.to_owned(),
+        number,
+        ..reading(serial, "f", 10)
+    };
+    let readings = [
+        of(1, "old", Some(10)),
+        // With other secrets it is the same revision.
+        of(2, "new", Some(10)),
+        of(3, "two", Some(2)),
+        of(4, "first", Some(TRIAL)),
+        of(5, "file", None),
+    ];
+    desk.books.enter(&readings, 60).unwrap();
+    // Whoever hears of one that ended while no gateway was there knows its hash only.
+    desk.books.enter(&[of(6, "old", None)], 60).unwrap();
+    let rows = desk.rows(Period::Minute);
+    let shown: Vec<_> = rows
+        .iter()
+        .map(|row| (&*row.revision, row.totals[Counter::Invocations]))
+        .collect();
+    assert_eq!(shown, [("file", 10), ("2", 10), ("10", 30), ("trial", 10)]);
+    let keep = Keep {
+        minutes: 0,
+        hours: 0,
+        days: 0,
+    };
+    desk.books.prune(keep, &[], 10 * 86_400).unwrap();
+    let left: i64 = desk
+        .books
+        .lock()
+        .query_row("SELECT count(*) FROM numbers", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn books_of_the_first_release_are_gone_on_with() {
+    let desk = Desk::new();
+    let file = desk.directory.join("first.db");
+    let first = Connection::open(&file).unwrap();
+    let columns: Vec<String> = Counter::ALL[..Counter::FIRST]
+        .iter()
+        .map(|it| format!("{} INTEGER NOT NULL DEFAULT 0", it.name()))
+        .collect();
+    let columns = columns.join(", ");
+    first
+        .execute_batch(&format!(
+            "CREATE TABLE usage (period INTEGER NOT NULL, start INTEGER NOT NULL, function TEXT NOT \
+             NULL, revision TEXT NOT NULL, {columns}, PRIMARY KEY (period, start, function, \
+             revision)) WITHOUT ROWID; CREATE TABLE cursors (serial INTEGER PRIMARY KEY, {columns}); \
+             CREATE TABLE budgets (function TEXT PRIMARY KEY, budget TEXT NOT NULL) WITHOUT ROWID; \
+             INSERT INTO usage (period, start, function, revision, invocations) VALUES \
+             ({}, 0, 'f', 'r', 7); INSERT INTO cursors (serial, invocations) VALUES (1, 7); \
+             PRAGMA user_version = 1",
+            Period::Day.number()
+        ))
+        .unwrap();
+    drop(first);
+    let books = Books::open(&file).unwrap();
+    let mut more = reading(1, "f", 9);
+    more.totals = more.totals.with(Counter::Mirrored, 4);
+    books.enter(&[more], 60).unwrap();
+    let sums = books.sums(0, 86_400).unwrap();
+    let (name, totals) = &sums[0];
+    assert_eq!(
+        (
+            &**name,
+            totals[Counter::Invocations],
+            totals[Counter::Mirrored]
+        ),
+        ("f", 9, 4)
+    );
 }

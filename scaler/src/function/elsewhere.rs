@@ -12,7 +12,7 @@ use super::effects::Todo;
 use super::{Entered, Function, State, Wait};
 use crate::driver::{Observed, Started};
 use crate::handover::{FunctionEstate, Granted, Heir, Inherited};
-use crate::metering::handed_over;
+use crate::metering::{handed_over, last_stamp};
 use crate::{Instance, Lease, Notice};
 
 /// Who decides about the instances.
@@ -71,6 +71,11 @@ impl<C: Send + 'static> Function<C> {
             return;
         };
         let now = self.shared.clock.now();
+        // An heir that failed may have counted for a moment.
+        if state.spans.has_any() {
+            let stamp = last_stamp(&self.shared.ledger, &self.launch);
+            state.spans.skip_until(stamp);
+        }
         let mut todo = Vec::new();
         for instance in state.instances.values() {
             instance.give_frost(false);
@@ -80,7 +85,7 @@ impl<C: Send + 'static> Function<C> {
             }
         }
         for event in events.into_iter().chain([Event::Tick]) {
-            let effects = state.step(event, now);
+            let effects = state.step(event, now, &self.meter);
             todo.extend(self.resolve(&mut state, effects));
         }
         drop(state);
@@ -233,7 +238,7 @@ impl<C: Send + 'static> Function<C> {
             inherited.waits.push((there, wait));
         }
         let event = Event::Inherited(Box::new(estate.legacy));
-        let effects = state.step(event, now);
+        let effects = state.step(event, now, &self.meter);
         let handed = self.shared.clock.at(handed_over(&self.shared.ledger));
         state.spans.credit(now.since(handed));
         self.conclude(state, effects);

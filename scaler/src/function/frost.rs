@@ -85,7 +85,7 @@ impl<C: Send + 'static> Function<C> {
         let Some(event) = state.rule.divert(self.number, event) else {
             return;
         };
-        let effects = state.step(event, now);
+        let effects = state.step(event, now, &self.meter);
         let count = |which: fn(&Effect) -> bool| effects.iter().filter(|it| which(it)).count();
         let reclaimed = count(|effect| matches!(effect, Effect::Reclaim { .. }));
         let released = count(|effect| matches!(effect, Effect::Stop { .. }));

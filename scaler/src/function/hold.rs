@@ -134,7 +134,7 @@ impl<C: Send + 'static> Function<C> {
         if !matches!(state.rule, Rule::Here) {
             return false;
         }
-        let effects = state.step(event, now);
+        let effects = state.step(event, now, &self.meter);
         let gave_up = effects
             .iter()
             .any(|effect| matches!(effect, Effect::Stop { .. }));

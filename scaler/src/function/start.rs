@@ -6,7 +6,7 @@ use stoker_core::{Event, FailureKind, StartFailure};
 use stoker_meter::Counter;
 
 use super::Function;
-use crate::driver::{FailedStart, Observed, StartEnd, StartTimings, Started, Stop};
+use crate::driver::{FailedStart, Observed, StartEnd, StartKind, StartTimings, Started, Stop};
 use crate::metering::gap_until_now;
 use crate::starts::{Entry, Permit};
 use crate::{Instance, Notice};
@@ -36,7 +36,10 @@ impl<C: Send + 'static> Function<C> {
             };
             match result {
                 Ok(started) => function.started(&instance, started),
-                Err(failure) => function.start_failed(&instance, failure),
+                Err(failure) => {
+                    function.charge_failed_start(instance.id());
+                    function.start_failed(&instance, failure);
+                }
             }
         });
     }
@@ -100,6 +103,7 @@ impl<C: Send + 'static> Function<C> {
         match result {
             Ok(started) => self.started(instance, started),
             Err(FailedStart { failure, unread }) => {
+                self.charge_failed_start(instance.id());
                 self.forget_start(instance, &failure);
                 // After the pool: whoever hears of it may ask for another instance at once.
                 match unread {
@@ -120,11 +124,17 @@ impl<C: Send + 'static> Function<C> {
         let kind = started.kind.unwrap_or_default();
         let record = instance.start_record(&self.launch, (timings, timings.total()), Ok(pid));
         self.shared.history.add(record);
-        self.meter.add(Counter::Starts, 1);
-        let took = u64::try_from(timings.total().as_micros()).unwrap_or(u64::MAX);
-        self.meter.add(Counter::StartMicros, took);
-        instance.set_started(started);
         let id = instance.id();
+        if timings.called.is_some() {
+            // Else another gateway has started and counted it.
+            self.meter.add(Counter::Starts, 1);
+            let took = u64::try_from(timings.total().as_micros()).unwrap_or(u64::MAX);
+            self.meter.add(Counter::StartMicros, took);
+        }
+        if let Some(pid) = pid.filter(|_| kind != StartKind::Exec) {
+            self.credit_spare(id, pid);
+        }
+        instance.set_started(started);
         let up = self.shared.clock.now();
         self.apply_if(Event::Ready { instance: id }, |state| {
             state.recorder.up(id, up);

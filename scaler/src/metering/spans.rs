@@ -102,6 +102,19 @@ impl Spans {
         sums.nanos[IDLE] = sums.nanos[IDLE].saturating_add(nanos(passed));
     }
 
+    /// There has been an instance.
+    pub(crate) fn has_any(&self) -> bool {
+        self.sums.is_some()
+    }
+
+    /// Another gateway has counted until then, in nanoseconds of CLOCK_MONOTONIC.
+    pub(crate) fn skip_until(&mut self, stamp_nanos: u64) {
+        let then = Timestamp::from_nanos(stamp_nanos.saturating_sub(self.origin_nanos));
+        if let Some(sums) = &mut self.sums {
+            sums.last = sums.last.max(then);
+        }
+    }
+
     /// Nothing holds any more: another gateway counts.
     pub(crate) fn leave(&mut self) {
         if let Some(sums) = &mut self.sums {
@@ -192,7 +205,7 @@ mod tests {
     use super::*;
 
     fn meter() -> Meter {
-        Ledger::in_memory().meter(&Arc::from("f"), &Arc::from("r"))
+        Ledger::in_memory().meter((&Arc::from("f"), &Arc::from("r")), None)
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -230,6 +243,23 @@ mod tests {
         spans.publish(&meter);
         assert_eq!(meter.totals()[Counter::UsedKibMillis], 5 * 260);
         assert_eq!(meter.totals()[Counter::ActiveKibMillis], 240);
+    }
+
+    #[test]
+    fn what_another_gateway_counted_is_left_out() {
+        let meter = meter();
+        let second = 1_000_000_000;
+        let mut spans = Spans::new(None, 5 * second);
+        spans.note(census(0, 1, 0, 0), at(0));
+        spans.pass(at(1000));
+        // It began to count there, and failed after 300 ms, of which it had published 200.
+        spans.skip_until(5 * second + second + second / 5);
+        spans.pass(at(1300));
+        // Before the clock began, or nothing at all.
+        spans.skip_until(3);
+        spans.pass(at(1400));
+        spans.publish(&meter);
+        assert_eq!(meter.totals()[Counter::BusyMicros], 1_200_000);
     }
 
     #[test]

@@ -8,17 +8,21 @@ use stoker_core::InstanceId;
 use tokio::sync::Notify;
 
 use super::Shared;
-use crate::driver::Measured;
+use crate::driver::{Measured, Spent};
 use crate::spawner::protocol::Request;
 use crate::spending::Account;
 
 /// How long the spawner's answers are waited for; those that come later serve the next time.
 const ANSWERS: Duration = Duration::from_millis(200);
+/// Failed starts that nobody has asked about: more are forgotten.
+const FAILED: usize = 1024;
 
 /// Where it can be read what the instances use.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     known: Mutex<HashMap<InstanceId, Known>>,
+    /// What starts that failed have used, until it is asked for.
+    failed: Mutex<HashMap<InstanceId, Spent>>,
     /// Something was settled.
     news: Notify,
 }
@@ -65,6 +69,23 @@ impl Accounts {
             *id
         })
         .collect()
+    }
+
+    /// A start has failed that used so much. To be said before it is told to have failed.
+    pub(super) fn note_failed(&self, id: InstanceId, spent: Option<Spent>) {
+        let Some(spent) = spent else {
+            return;
+        };
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.len() < FAILED {
+            failed.insert(id, spent);
+        }
+    }
+
+    /// What it used, once.
+    pub(super) fn take_failed(&self, id: InstanceId) -> Option<Spent> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.remove(&id)
     }
 
     fn is_settled(&self) -> bool {

@@ -172,18 +172,23 @@ fn exited(shared: &Shared, id: u64, (how, spent): (Ending, Option<Spent>)) {
     let (phase, verdict) = entry.finish();
     match phase {
         Phase::Starting(start) => {
-            // A receiver that is gone gave up.
-            start
-                .send(Report::Exited {
-                    ending: how,
-                    stopped,
-                })
-                .ok();
+            shared.accounts.note_failed(id, spent);
+            let report = Report::Exited {
+                ending: how,
+                stopped,
+            };
+            if start.send(report).is_err() {
+                // The receiver gave up.
+                shared.accounts.take_failed(id);
+            }
         }
-        Phase::Begun(begun) => begun.end.tell(Err(FailedStart {
-            failure: failure(FailureKind::Exited, ending(how)),
-            unread: false,
-        })),
+        Phase::Begun(begun) => {
+            shared.accounts.note_failed(id, spent);
+            begun.end.tell(Err(FailedStart {
+                failure: failure(FailureKind::Exited, ending(how)),
+                unread: false,
+            }));
+        }
         Phase::Running | Phase::Expected => {
             let failure = verdict.unwrap_or_else(|| failure(FailureKind::Exited, ending(how)));
             // The driver, which holds the receiver, may be about to go.

@@ -33,8 +33,7 @@ impl<C: Send + 'static> Scaler<C> {
     pub fn freeze(&self) -> Estate {
         let (functions, next_number) = {
             let registry = self.shared.lock();
-            let functions: Vec<_> = registry.functions.values().cloned().collect();
-            (functions, registry.next_number)
+            (registry.functions(), registry.next_number)
         };
         hand_over(&self.shared.ledger);
         let frozen = functions.iter().filter_map(|function| function.freeze());
@@ -189,10 +188,6 @@ impl<C: Send + 'static> Shared<C> {
         if !self.lock().departed.is_empty() {
             self.changed.notify_waiters();
         }
-    }
-
-    pub(super) fn functions(&self) -> Vec<Arc<Function<C>>> {
-        self.lock().functions.values().cloned().collect()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::net::UnixStream;
 
 use rustix::process::Signal;
 use stoker_registry::{
@@ -32,7 +33,8 @@ impl Shop {
         shop
     }
 
-    fn publish(&self, seed: u8, function: &Function) {
+    /// Adds a revision, which nobody is sent to.
+    pub(crate) fn publish(&self, seed: u8, function: &Function) {
         let digest = Digest([seed; 32]);
         let code = self.registry.files().code(digest);
         fs::create_dir_all(&code).expect("can be made");
@@ -103,10 +105,23 @@ impl Shop {
         revisions
     }
 
-    fn admin(&self, path: &str) -> Response {
+    pub(crate) fn admin(&self, path: &str) -> Response {
+        self.client().get(path).expect("an answer")
+    }
+
+    /// Sends JSON to the admin API.
+    pub(crate) fn send(&self, line: &str, body: &str) -> Response {
+        let length = body.len();
+        let head = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+        let mut client = self.client();
+        let sent = client.request(line, &head, body.as_bytes());
+        sent.expect("can be sent");
+        client.receive().expect("an answer")
+    }
+
+    fn client(&self) -> Client<UnixStream> {
         let socket = self.gateway.site().directory().join("state/admin.sock");
-        let stream = std::os::unix::net::UnixStream::connect(socket).expect("the API accepts");
-        Client::over(stream).get(path).expect("an answer")
+        Client::over(UnixStream::connect(socket).expect("the API accepts"))
     }
 
     /// A sample of the metrics.
