@@ -89,7 +89,10 @@ const RESERVED: [(&str, &[&str]); 5] = [
     ("pingora-core", &["stoker-gateway"]),
     ("pingora-runtime", &["stoker-gateway"]),
     // The bench for HTTP/2 alone; HTTP/1.1 it speaks itself.
-    ("hyper", &["stoker-gateway", "stoker-control", "stoker-bench"]),
+    (
+        "hyper",
+        &["stoker-gateway", "stoker-control", "stoker-bench"],
+    ),
     ("axum", &["stoker-control"]),
     ("prometheus", &["stoker-gateway", "stoker-control"]),
 ];

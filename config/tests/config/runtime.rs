@@ -38,17 +38,18 @@ fn a_runtime_in_place_of_a_command() {
 
 #[test]
 fn the_bound_of_a_message_belongs_to_the_revision() {
-    let plain = with("").revision();
-    assert_eq!(
-        plain,
-        with("[websocket]\nmessage-bytes = \"16MiB\"").revision()
-    );
-    let longer = with("[websocket]\nmessage-bytes = \"17MiB\"");
-    assert_eq!(
-        longer.runtime.as_ref().expect("one").websocket_bytes,
-        17 << 20
-    );
+    let tree = Tree::new();
+    std::fs::create_dir(tree.path("functions/f")).unwrap();
+    let load = |more: &str| {
+        let file = tree.function("f", &format!("{PYTHON}{more}"));
+        stoker_config::load_function(&file).unwrap()
+    };
+    let plain = load("").revision();
+    let same = load("[websocket]\nmessage-bytes = \"16MiB\"");
+    assert_eq!(plain, same.revision(), "the default changes nothing");
+    let longer = load("[websocket]\nmessage-bytes = \"17MiB\"");
     assert_ne!(plain, longer.revision());
+    assert_eq!(longer.runtime.expect("one").websocket_bytes, 17 << 20);
 }
 
 #[test]
