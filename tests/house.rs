@@ -88,7 +88,11 @@ const ARROWS: [(&str, &[&str]); 14] = [
 const RESERVED: [(&str, &[&str]); 5] = [
     ("pingora-core", &["stoker-gateway"]),
     ("pingora-runtime", &["stoker-gateway"]),
-    ("hyper", &["stoker-gateway", "stoker-control"]),
+    // The bench for HTTP/2 alone; HTTP/1.1 it speaks itself.
+    (
+        "hyper",
+        &["stoker-gateway", "stoker-control", "stoker-bench"],
+    ),
     ("axum", &["stoker-control"]),
     ("prometheus", &["stoker-gateway", "stoker-control"]),
 ];

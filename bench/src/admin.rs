@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use stoker_control::cli::{Connection, listener};
 use stoker_control::client::{Client, ClientError, segment};
-use stoker_control::wire::{Evicted, FunctionDetail, GatewayInfo, Stats, Upgraded};
+use stoker_control::wire::{
+    Evicted, FunctionDetail, FunctionSummary, GatewayInfo, Stats, Upgraded,
+};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -57,6 +59,18 @@ impl Admin {
     pub(crate) fn listener(&self) -> Result<String, String> {
         let gateway: GatewayInfo = self.get("/v1/gateway")?;
         listener(&gateway, &self.client)
+    }
+
+    /// All of its addresses for callers, as it tells them.
+    pub(crate) fn listeners(&self) -> Result<Vec<String>, String> {
+        let gateway: GatewayInfo = self.get("/v1/gateway")?;
+        Ok(gateway.listen)
+    }
+
+    /// Each function with the path of its default route.
+    pub(crate) fn default_routes(&self) -> Result<Vec<(String, String)>, String> {
+        let all: Vec<FunctionSummary> = self.get("/v1/functions")?;
+        Ok(all.into_iter().map(|it| (it.name, it.url)).collect())
     }
 
     /// All about a function.

@@ -4,6 +4,7 @@
 //! target that cannot be measured.
 
 mod arguments;
+mod behind;
 mod modes;
 mod prepare;
 mod settings;
@@ -176,7 +177,7 @@ impl Mode {
     fn measure(&self, bench: &mut Bench, replay: Option<&Replay>) -> Result<(), Failure> {
         match self {
             Mode::Cold(arguments) => modes::cold(arguments, bench),
-            Mode::Warm(arguments) => arguments.load.load()?.measure(bench),
+            Mode::Warm(arguments) => arguments.load.load(&arguments.target)?.measure(bench),
             Mode::Step(arguments) => modes::step(arguments, bench),
             Mode::Burst(arguments) => modes::burst(arguments, bench),
             Mode::Soak(arguments) => modes::soak(arguments, bench),

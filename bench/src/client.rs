@@ -1,10 +1,11 @@
 //! The generator's own HTTP/1.1 client: one request at a time per connection, and the time of the
-//! first byte as the connection saw it.
+//! first byte as the connection saw it. HTTP/2 is hyper's.
 
 mod body;
 mod connection;
 mod endpoint;
 mod head;
+mod http2;
 mod tls;
 mod url;
 
@@ -12,16 +13,21 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 pub(crate) use connection::Connection;
 pub(crate) use endpoint::Endpoint;
-pub(crate) use tls::{Trust, connector};
+pub(crate) use http2::Multiplexed;
+pub(crate) use tls::{Alpn, Trust, connector};
 pub(crate) use url::Url;
 
 /// A request, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// Head and body.
+    /// Head and body, over HTTP/1.1.
     pub(crate) bytes: Vec<u8>,
+    /// The same over HTTP/2, if that is spoken.
+    pub(crate) http2: Option<http::Request<Bytes>>,
     /// The answer has no body whatever its head says: the method is HEAD.
     pub(crate) head_only: bool,
     /// It may be sent once more if a kept connection turns out to be closed: the method is idempotent

@@ -17,6 +17,7 @@ pub mod machine;
 mod mode;
 pub mod output;
 pub mod report;
+mod request;
 mod run;
 mod samples;
 mod schedule;

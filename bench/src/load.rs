@@ -3,6 +3,7 @@
 mod crew;
 mod generator;
 mod pacer;
+mod streams;
 mod tally;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,8 @@ pub(crate) struct Work {
     pub(crate) cold_header: (String, String),
     /// Whether requests share connections one after the other.
     pub(crate) keeps_connections: bool,
+    /// Requests at once on one connection: 1 over HTTP/1.1.
+    pub(crate) streams: usize,
     /// From sending to the end of the answer.
     pub(crate) timeout: Duration,
     /// See [`pacer::Pacer`].
@@ -41,7 +44,7 @@ pub(crate) struct Plan {
     /// When.
     pub(crate) schedule: Schedule,
     /// Requests in flight at once, at most.
-    pub(crate) connections: usize,
+    pub(crate) in_flight: usize,
     /// Which samples are of the right kind; none if nothing is to be noted, as in a warm-up.
     pub(crate) wanted: Wanted,
     /// The tally that it goes to.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::admin::Admin;
-use crate::client::{Endpoint, Request, Trust, Url};
+use crate::client::{Alpn, Endpoint, Request, Trust, Url};
+use crate::request::request;
 
 /// Targets of one run.
 const MOST: usize = 10_000;
@@ -22,6 +23,8 @@ pub(crate) struct Call {
     pub(crate) body: Option<Vec<u8>>,
     /// What comes after the path of a function.
     pub(crate) path: String,
+    /// Over HTTP/2, and not HTTP/1.1.
+    pub(crate) http2: bool,
     /// In place of the address in URLs.
     pub(crate) unix_socket: Option<PathBuf>,
     /// Whose certificates are believed.
@@ -105,7 +108,11 @@ impl Targets {
             .url
             .replace(DURATION, &millis.unwrap_or(0).to_string());
         let url = Url::parse(&text)?;
-        let endpoint = Endpoint::resolve(&url, found.socket, &call.trust)?;
+        let alpn = match call.http2 {
+            true => Alpn::Http2,
+            false => Alpn::Http1,
+        };
+        let endpoint = Endpoint::resolve(&url, found.socket, (&call.trust, alpn))?;
         let same = self
             .endpoints
             .iter()
@@ -114,7 +121,7 @@ impl Targets {
             self.endpoints.push(endpoint);
             self.endpoints.len() - 1
         });
-        self.requests.push((place, request(&url, call)));
+        self.requests.push((place, request(&url, call)?));
         if self.shown.is_empty() {
             self.shown = text;
         }
@@ -164,6 +171,11 @@ fn locate(function: &str, call: &Call, admin: &Admin) -> Result<Found, String> {
     })
 }
 
+/// A target for a call of no duration.
+pub(crate) fn without_duration(target: &str) -> String {
+    target.replace(DURATION, "0")
+}
+
 /// All targets that these words stand for.
 ///
 /// # Errors
@@ -176,45 +188,6 @@ pub(crate) fn expand_all(words: &[String]) -> Result<Vec<String>, String> {
     match all.len() {
         0..=MOST => Ok(all),
         _ => Err(format!("there are more than {MOST} targets")),
-    }
-}
-
-/// Head and body, ready to be sent.
-fn request(url: &Url, call: &Call) -> Request {
-    let default = match call.body {
-        Some(_) => Method::POST,
-        None => Method::GET,
-    };
-    let method = call.method.clone().unwrap_or(default);
-    let has = |name: &str| call.headers.iter().any(|(known, _)| known == name);
-    let mut head = format!("{method} {} HTTP/1.1\r\n", url.path).into_bytes();
-    let mut line = |name: &str, value: &[u8]| {
-        head.extend_from_slice(name.as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value);
-        head.extend_from_slice(b"\r\n");
-    };
-    if !has("host") {
-        line("host", url.authority.as_bytes());
-    }
-    if !has("user-agent") {
-        let agent = concat!("stoker-bench/", env!("CARGO_PKG_VERSION"));
-        line("user-agent", agent.as_bytes());
-    }
-    for (name, value) in &call.headers {
-        line(name.as_str(), value.as_bytes());
-    }
-    let body = call.body.as_deref().unwrap_or_default();
-    let has_length = has("content-length") || has("transfer-encoding");
-    if !has_length && (!body.is_empty() || matches!(method, Method::POST | Method::PUT)) {
-        line("content-length", body.len().to_string().as_bytes());
-    }
-    head.extend_from_slice(b"\r\n");
-    head.extend_from_slice(body);
-    Request {
-        bytes: head,
-        head_only: method == Method::HEAD,
-        repeatable: method.is_idempotent(),
     }
 }
 
@@ -253,14 +226,10 @@ mod tests {
             headers: Vec::new(),
             body: None,
             path: String::new(),
+            http2: false,
             unix_socket: None,
             trust: Trust::System,
         }
-    }
-
-    fn text(call: &Call) -> String {
-        let url = Url::parse("http://localhost:8080/x?y=1").unwrap();
-        String::from_utf8(request(&url, call).bytes).unwrap()
     }
 
     #[test]
@@ -282,28 +251,6 @@ mod tests {
         for wrong in ["f{", "f{1}", "f{a..b}", "f{2..1}", "f{0..99999}"] {
             assert!(expand(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn requests_are_whole() {
-        let get = text(&call());
-        assert!(get.starts_with(
-            "GET /x?y=1 HTTP/1.1\r\nhost: localhost:8080\r\nuser-agent: stoker-bench/"
-        ));
-        assert!(get.ends_with("\r\n\r\n") && !get.contains("content-length"));
-        let mut with_body = call();
-        with_body.body = Some(b"abc".to_vec());
-        with_body.headers = vec![(http::header::HOST, HeaderValue::from_static("other"))];
-        let post = text(&with_body);
-        assert!(
-            post.starts_with("POST /x?y=1 HTTP/1.1\r\nuser-agent"),
-            "{post}"
-        );
-        assert!(
-            post.contains("host: other\r\ncontent-length: 3\r\n"),
-            "{post}"
-        );
-        assert!(post.ends_with("\r\n\r\nabc"));
     }
 
     #[test]

@@ -15,6 +15,13 @@ The mean of `N` is the cost. What it buys is the concave hull of `P(M < n)`, plu
 the rate times `wait`. Buying where it is worth most until 99 of 100 calls are paid for gives the least cost;
 functions and times of day with few calls may be given up, as only the calls of all functions together are
 counted. Nothing is charged for starts, stops and learning.
+
+That forgets calls which are in service at `u` already. Where calls are few, this tells more (`idle`): the one that
+comes must find an instance without a call, or one that gets rid of its call within `wait`; calls at random see what
+holds on the average of time; and calls in service have instances too. So with `a` for the share of the time in
+which there is an idle one
+
+    P(in time) <= a + rate * wait      and      cost >= a * time + sum of the service times
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ import csv
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 # Of calls that may be late.
 LATE = 0.01
@@ -35,6 +43,19 @@ SWING, BURST_SHARE, BURST_FACTOR, BURST_MEAN_S = 0.8, 0.25, 10.0, 35.0
 Offer = tuple[float, float]
 
 
+class Service(Protocol):
+    """Service times in seconds."""
+
+    mean: float
+
+    def mean_up_to(self, most: float) -> float:
+        """The mean of what is at most `most` of each."""
+
+
+# Calls per second, for how many seconds, and how long they take.
+Load = tuple[float, float, Service]
+
+
 class Lognormal:
     """Service times, by median in seconds and the standard deviation of the logarithm."""
 
@@ -43,21 +64,55 @@ class Lognormal:
         self.mean = median * math.exp(sigma * sigma / 2)
 
     def mean_up_to(self, most: float) -> float:
-        """The mean of what is at most `most` of each."""
         score = (math.log(most) - self.mu) / self.sigma
         return self.mean * normal(score - self.sigma) + most * (1 - normal(score))
+
+
+class Quantiles:
+    """Service times by shares in [0, 1] and what they do not exceed, even in between."""
+
+    def __init__(self, quantiles: list[tuple[float, float]]) -> None:
+        self.quantiles = quantiles
+        self.mean = self.mean_up_to(math.inf)
+
+    def mean_up_to(self, most: float) -> float:
+        total = 0.0
+        for (from_share, least), (to_share, longest) in zip(self.quantiles, self.quantiles[1:]):
+            steps = 20
+            for step in range(steps):
+                time = least + (longest - least) * (step + 0.5) / steps
+                total += (to_share - from_share) / steps * min(time, most)
+        return total
 
 
 def normal(score: float) -> float:
     return (1 + math.erf(score / math.sqrt(2))) / 2
 
 
-def poisson(rates: Iterable[tuple[float, float]], service: Lognormal, start: float, wait: float) -> float:
-    """Instance-seconds for Poisson calls: pairs of a rate per second, and for how many seconds it holds."""
+def least(loads: Iterable[Load], start: float, wait: float) -> float:
+    """Instance-seconds for Poisson calls: the higher one of both bounds."""
+    loads = list(loads)
+    return max(poisson(loads, start, wait), idle(loads, wait))
+
+
+def idle(loads: Iterable[Load], wait: float) -> float:
+    """The bound by the time in which an instance idles."""
+    offers: list[Offer] = []
+    needed = served = 0.0
+    for rate, seconds, service in loads:
+        calls = rate * seconds
+        needed += (1 - LATE - rate * wait) * calls
+        served += service.mean * calls
+        offers.append((rate, seconds))
+    return served + buy(offers, needed)
+
+
+def poisson(loads: Iterable[Load], start: float, wait: float) -> float:
+    """The bound by the calls that come while an instance starts."""
     offers: list[Offer] = []
     calls = 0.0
-    busy = service.mean_up_to(start - wait)
-    for rate, seconds in rates:
+    for rate, seconds, service in loads:
+        busy = service.mean_up_to(start - wait)
         calls += rate * seconds
         line = coverage(rate * busy, rate * wait)
         for (x0, y0), (x1, y1) in zip(line, line[1:]):
@@ -99,7 +154,7 @@ def slope(one: tuple[float, float], other: tuple[float, float]) -> float:
     return (other[1] - one[1]) / (other[0] - one[0])
 
 
-def minutes(counts: Iterable[int], service: Lognormal, start: float, wait: float) -> float:
+def minutes(counts: Iterable[tuple[int, Service]], start: float, wait: float) -> float:
     """Instance-seconds where the number of calls in each minute is known ahead, and their times are at random.
 
     As above, with `r` calls left of the minute at `u`: each comes in the next second with a chance of `1 / (60 -
@@ -107,13 +162,13 @@ def minutes(counts: Iterable[int], service: Lognormal, start: float, wait: float
     """
     steps = 240
     width = 60.0 / steps
-    busy = service.mean_up_to(start - wait)
     offers: list[Offer] = []
     needed = 0.0
-    by_count: dict[int, int] = {}
-    for count in counts:
-        by_count[count] = by_count.get(count, 0) + 1
-    for count, times in by_count.items():
+    alike: dict[tuple[int, Service], int] = {}
+    for minute in counts:
+        alike[minute] = alike.get(minute, 0) + 1
+    for (count, service), times in alike.items():
+        busy = service.mean_up_to(start - wait)
         needed += times * count * (1 - LATE) - times * count * (count - 1) * wait / 60
         for step in range(steps if count else 0):
             passed = (step + 0.5) / steps
@@ -140,12 +195,26 @@ def buy(offers: list[Offer], needed: float) -> float:
     return cost
 
 
-def calls_per_minute(path: Path) -> list[int]:
-    """Of all functions and minutes of a file of the Azure Functions trace of 2019."""
-    with path.open(newline="") as file:
-        rows = csv.reader(file)
-        minutes_from = next(rows).index("1")
-        return [int(count or 0) for row in rows for count in row[minutes_from:]]
+def calls_per_minute(sample: Path) -> list[tuple[int, Service]]:
+    """Of all functions and minutes of a day of the Azure Functions trace of 2019, with their durations."""
+    prefix = "percentile_Average_"
+    services: dict[str, Service] = {}
+    with (sample / "durations.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            shares = ((name, millis) for name, millis in row.items() if name.startswith(prefix))
+            quantiles = [(float(name[len(prefix) :]) / 100, float(millis) / 1000) for name, millis in shares]
+            services[row["HashFunction"]] = Quantiles(sorted(quantiles))
+    found = []
+    with (sample / "invocations.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            service = services[row["HashFunction"]]
+            found += [(int(count), service) for name, count in row.items() if name.isdigit() and int(count) > 0]
+    return found
+
+
+def of_minutes(counts: Iterable[tuple[int, Service]]) -> list[Load]:
+    """Calls at the rate of their minute, as if nobody knew that there are no more than that."""
+    return [(count / 60, 60.0, service) for count, service in counts]
 
 
 def zipf(functions: int, rate: float) -> list[float]:
@@ -154,11 +223,11 @@ def zipf(functions: int, rate: float) -> list[float]:
     return [rate * weight / sum(weights) for weight in weights]
 
 
-def steady(functions: int, rate: float, seconds: float) -> list[tuple[float, float]]:
-    return [(each, seconds) for each in zipf(functions, rate)]
+def steady(functions: int, rate: float, seconds: float, service: Service) -> list[Load]:
+    return [(each, seconds, service) for each in zipf(functions, rate)]
 
 
-def diurnal(functions: int, rate: float, seconds: float) -> list[tuple[float, float]]:
+def diurnal(functions: int, rate: float, seconds: float, service: Service) -> list[Load]:
     """By quarters of an hour from midnight on, with and without a burst."""
     found = []
     width, burst = 900.0, BURST_SHARE * BURST_MEAN_S / 3600
@@ -166,6 +235,6 @@ def diurnal(functions: int, rate: float, seconds: float) -> list[tuple[float, fl
         for quarter in range(int(seconds / width)):
             now = (quarter + 0.5) * width
             by_day = each * (1 - SWING * math.cos(math.tau * now / 86_400))
-            found.append((by_day, width * (1 - burst)))
-            found.append((by_day * BURST_FACTOR, width * burst))
+            found.append((by_day, width * (1 - burst), service))
+            found.append((by_day * BURST_FACTOR, width * burst, service))
     return found

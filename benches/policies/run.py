@@ -32,14 +32,15 @@ START_TIMES = {"20ms": 0.02, "1s": 1.0}
 # Of calls whose duration is not known.
 SERVICE = bound.Lognormal(0.1, 0.7)
 
-# The least instance-seconds by service times, start time and longest wait.
-Model = Callable[[bound.Lognormal, float, float], float]
+# The least instance-seconds by start time and longest wait.
+Model = Callable[[float, float], float]
 
 
 def main() -> int:
     options = parse_arguments()
     traces = options.traces
-    minute = [str(traces / "azure2019-sample" / "invocations.csv"), "--within-minute"]
+    sample = traces / "azure2019-sample"
+    minute = [str(sample / "invocations.csv"), "--durations", str(sample / "durations.csv"), "--within-minute"]
     busy = ["--functions", "5", "--length"]
     inputs = {
         "azure2021-sample": [str(traces / "azure2021-sample.csv")],
@@ -54,19 +55,19 @@ def main() -> int:
         "timers, 20 functions": ["--make", "timers"],
     }
     chosen = {name: argv for name, argv in inputs.items() if options.only in name}
-    counts = bound.calls_per_minute(traces / "azure2019-sample" / "invocations.csv")
+    minutes = bound.of_minutes(bound.calls_per_minute(sample))
     models: dict[str, Model] = {
-        "azure2019-sample, Poisson": partial(bound.minutes, counts),
-        "steady, 5 functions, 1000/s": partial(bound.poisson, bound.steady(5, 1000, 3_600)),
-        "steady, 20 functions, 5/s": partial(bound.poisson, bound.steady(20, 5, 6 * 3_600)),
-        "diurnal, 5 functions, 200/s": partial(bound.poisson, bound.diurnal(5, 200, 6 * 3_600)),
-        "diurnal, 20 functions, 5/s": partial(bound.poisson, bound.diurnal(20, 5, 86_400)),
+        "azure2019-sample, Poisson": partial(bound.least, minutes),
+        "steady, 5 functions, 1000/s": partial(bound.least, bound.steady(5, 1000, 3_600, SERVICE)),
+        "steady, 20 functions, 5/s": partial(bound.least, bound.steady(20, 5, 6 * 3_600, SERVICE)),
+        "diurnal, 5 functions, 200/s": partial(bound.least, bound.diurnal(5, 200, 6 * 3_600, SERVICE)),
+        "diurnal, 20 functions, 5/s": partial(bound.least, bound.diurnal(20, 5, 86_400, SERVICE)),
     }
     print("| trace | start | policy | p50 | p99 | p99.9 | instance-s | starts | p99 × kpa | cost × kpa | least × kpa | claim |")
     print("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|")
     for start, start_s in START_TIMES.items():
         for name, argv in chosen.items():
-            least = partial(models[name], SERVICE, start_s) if name in models else None
+            least = partial(models[name], start_s) if name in models else None
             argv = [*argv, "--seed", str(options.seed), "--start-time", start]
             argv += ["--starts-at-once", str(options.starts_at_once)]
             cell(options.stoker, f"{name} | {start}", argv, (start_s, least))

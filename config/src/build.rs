@@ -9,6 +9,17 @@ use crate::spec::{BuildSpec, Language};
 /// Where pip installs, below the manifest's directory.
 const SITE_PACKAGES: &str = ".python_packages/lib/site-packages";
 
+/// Says what fails, and nothing of newer versions of npm.
+const NPM: &[&str] = &[
+    "npm",
+    "ci",
+    "--omit=dev",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--loglevel=error",
+];
+
 /// A build, as it stands in a manifest.
 #[derive(Clone, Default)]
 pub(crate) struct BuildDraft {
@@ -40,13 +51,20 @@ pub(crate) fn function(
         let environment = &mut draft.environment;
         environment.entry("PYTHONPATH".to_owned()).or_insert(place);
     }
-    if command.is_empty() {
-        command = match kind? {
-            Language::Python => pip(draft),
-            Language::Node => words(&["npm", "ci", "--omit=dev", "--no-audit", "--no-fund"]),
-        };
+    if !command.is_empty() {
+        let needs = &[];
+        return Some(BuildSpec { command, needs });
     }
-    Some(BuildSpec { command })
+    Some(match kind? {
+        Language::Python => BuildSpec {
+            command: pip(draft),
+            needs: &["requirements.txt"],
+        },
+        Language::Node => BuildSpec {
+            command: words(NPM),
+            needs: &["package-lock.json", "npm-shrinkwrap.json"],
+        },
+    })
 }
 
 /// By the interpreter that will import what is installed.

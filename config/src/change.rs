@@ -1,5 +1,6 @@
 //! Settings of a manifest that are tried out: written on one line, and read as if they stood in it.
 
+mod scaling;
 mod shadow;
 
 use std::fmt::{self, Display, Formatter};

@@ -16,9 +16,9 @@ use crate::build::BuildDraft;
 use crate::spec::{
     AccessLogFormat, AccessLogSpec, AccessSettings, AccessSpec, Address, AdoptionSpec, BudgetSpec,
     BuildsSpec, CgroupsSpec, Contract, CronSpec, FreezeSpec, FunctionLimits, FunctionTimeouts,
-    GatewayLimits, GatewayTimeouts, Http2Spec, IsolationSpec, Listen, LogSpec, MeteringSpec,
-    MetricsSpec, MirrorSpec, Network, PackagesSpec, PathPattern, PricesSpec, RateSubject,
-    RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
+    GatewayLimits, GatewayTimeouts, HistorySpec, Http2Spec, IsolationSpec, Listen, LogSpec,
+    MeteringSpec, MetricsSpec, MirrorSpec, Network, PackagesSpec, PathPattern, PricesSpec,
+    RateSubject, RecordSpec, RegistrySpec, ResourcesSpec, RetrySpec, TracesSpec, ZoneSpec,
 };
 
 use admin::AdminDraft;
@@ -56,6 +56,7 @@ pub(crate) struct GatewayDraft {
     pub(crate) traces: TracesSpec,
     pub(crate) metrics: MetricsSpec,
     pub(crate) record: RecordSpec,
+    pub(crate) history: HistorySpec,
     pub(crate) packages: PackagesSpec,
     pub(crate) build: BuildsSpec,
     pub(crate) mirror: MirrorSpec,
@@ -214,6 +215,7 @@ impl GatewayDraft {
                 starts: 0,
             },
             record: RecordSpec::default(),
+            history: HistorySpec::default(),
             packages: PackagesSpec::default(),
             build: BuildsSpec::default(),
             mirror: MirrorSpec::default(),

@@ -17,7 +17,7 @@ use crate::{SOCKET_NAME_MAX, SOCKET_PATH_MAX, access, admin, tls};
 /// What a gateway file says.
 pub(crate) struct Gateway {
     pub(crate) spec: GatewaySpec,
-    /// Directories of functions as written, each with its line.
+    /// Directories of functions as written, each with its line; 0 for that of the default.
     pub(crate) functions: Vec<(String, usize)>,
     /// Other files that were read: the token's, those of keys and of certificates.
     pub(crate) files: Vec<PathBuf>,
@@ -119,6 +119,7 @@ fn finish(
         traces: draft.traces,
         metrics: draft.metrics,
         record: draft.record,
+        history: draft.history,
         packages: draft.packages,
         build: draft.build,
         mirror: draft.mirror,

@@ -31,7 +31,7 @@ mod units;
 
 pub use change::{Changes, policies};
 pub use error::{ConfigError, Errors};
-pub use load::{conflicts, load, load_function, parse_function};
+pub use load::{admin_socket, conflicts, load, load_function, parse_function};
 pub use reference::reference;
 pub use schema::edit_distance;
 pub use spec::*;

@@ -51,6 +51,15 @@ pub fn load(gateway_file: &Path) -> Result<Config, Errors> {
     })
 }
 
+/// The admin socket that a gateway file names; none if there is no such file, or nothing can be made of it.
+/// The rest of the file may be wrong.
+pub fn admin_socket(gateway_file: &Path) -> Option<PathBuf> {
+    let path = absolute(Path::new(""), gateway_file);
+    let text = read_text(&path).ok()?;
+    let (gateway, _) = gateway::read(gateway_file, directory(&path), &text);
+    Some(gateway.spec.admin.socket).filter(|socket| socket.is_absolute())
+}
+
 /// Reads one manifest by itself; what other functions have is not known.
 pub fn load_function(manifest: &Path) -> Result<FunctionSpec, Errors> {
     let mut loader = Loader::default();
@@ -179,7 +188,12 @@ impl Loader {
         self.watched.extend(files);
         self.warnings = warnings;
         for (directory, line) in functions {
-            if let Err(problem) = self.search(file, &home, &directory) {
+            let found = self.search(file, &home, &directory);
+            let missing = |problem: &io::Error| problem.kind() == io::ErrorKind::NotFound;
+            if line == 0 && found.as_ref().is_err_and(missing) {
+                // The default, of a gateway that may serve what is published only.
+                self.watched.push(absolute(&home, Path::new(&directory)));
+            } else if let Err(problem) = found {
                 self.errors.push(ConfigError {
                     file: file.to_owned(),
                     line,

@@ -5,7 +5,13 @@ use crate::page::Rules;
 use crate::spec::{Contract, Language, Listen, Namespace};
 
 /// Keys that mean nothing without a runtime.
-const NEEDY: [&str; 4] = ["handler", "interface", "interpreter", "preload"];
+const NEEDY: [&str; 5] = [
+    "handler",
+    "interface",
+    "interpreter",
+    "preload",
+    "websocket",
+];
 
 /// Exactly one of a command and a runtime; what the runtime fixes is set.
 pub(crate) fn function(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
@@ -31,6 +37,10 @@ pub(crate) fn function(rules: &mut Rules<'_, '_>, draft: &mut FunctionDraft) {
     let interface = draft.runtime.interface;
     rules.require(interface.is_of(language), "interface", &["runtime"], || {
         format!("one that handlers of {} have, or \"auto\"", language.name())
+    });
+    let speaks = language == Language::Python || !rules.has("websocket");
+    rules.require(speaks, "websocket", &["runtime"], || {
+        "nothing, for only the runner for Python serves WebSockets itself".to_owned()
     });
     let inherits = draft.listen == Listen::Inherit || !rules.has("listen");
     rules.require(inherits, "listen", &[], || {

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod freeze;
 pub(crate) mod gateway;
+mod history;
 mod http2;
 mod isolation;
 mod load;

@@ -4,6 +4,7 @@ mod access;
 mod address;
 mod admin;
 mod callers;
+mod history;
 mod isolation;
 mod listener;
 mod metering;
@@ -28,12 +29,13 @@ pub use access::{
 };
 pub use admin::{AdminRole, AdminSpec, AdminTokenSpec};
 pub use callers::{GatewayLimits, GatewayTimeouts, Http2Spec};
+pub use history::HistorySpec;
 pub use isolation::{CgroupUse, CgroupsSpec, IsolationSpec, Namespace, ResourcesSpec};
 pub use listener::ListenerSpec;
 pub use metering::{BudgetPeriod, BudgetSpec, MeteringSpec, PricesSpec};
 pub use mirror::MirrorSpec;
 pub use operation::{AdoptionSpec, FreezeSpec, LogSpec, ReclaimSpec, TakeoverSpec};
-pub use packages::{BuildSpec, BuildsSpec, PackagesSpec};
+pub use packages::{BUILD_USER, BuildSpec, BuildsSpec, PackagesSpec};
 pub(crate) use pattern::is_identifier;
 pub use pattern::{PathPattern, Segment};
 pub use record::RecordSpec;
@@ -126,6 +128,8 @@ pub struct GatewaySpec {
     pub metrics: MetricsSpec,
     /// The record of what happens.
     pub record: RecordSpec,
+    /// What functions did of late.
+    pub history: HistorySpec,
     /// What a published package may come to.
     pub packages: PackagesSpec,
     /// How published packages are built.

@@ -16,7 +16,7 @@ export function view(root, { signal }) {
     const list = listOf(await get("/v1/audit", { signal, query: { limit: SHOWN } }), "entries");
     if (!list.length) return note("Nothing was changed by the API yet.");
     const rows = list.slice().sort((a, b) => b.at_ms - a.at_ms).map((it) => h("tr", null,
-      h("td", null, moment(it.at_ms)), h("td", null, h("b", null, it.who)), h("td", null, it.role), h("td", null, h("code", null, `${it.method} ${it.path}`)),
+      h("td", null, moment(it.at_ms)), h("td", null, h("b", null, it.who)), h("td", null, it.role || "–"), h("td", { class: "call" }, h("code", null, it.method ? `${it.method} ${it.path}` : "–")),
       h("td", null, h("span", { class: `badge ${it.status < 400 ? "ok" : "bad"}` }, it.status)), h("td", { class: "message" }, it.what ?? "")));
     return table("Audit", ["When", "Who", "Role", "Call", "Status", "What"], rows);
   });

@@ -1,11 +1,11 @@
 // A canary: a new revision that gets more and more of the traffic, or goes back by itself.
 
 import { button, busy, field, h, note, select, table, toast } from "./dom.js";
-import { amount, moment } from "./format.js";
+import { amount, moment, plural, span } from "./format.js";
 import { change, get, of } from "./api.js";
 import { refresh } from "./feed.js";
 
-export async function canary(name, list, signal) {
+export async function canary(name, list, signal, warned) {
   let now = null;
   try {
     now = await get(of(name, "/canary"), { signal });
@@ -14,8 +14,9 @@ export async function canary(name, list, signal) {
     if (error.status !== 404 || error.absent) throw error;
   }
   const place = h("div");
-  const show = async () => place.replaceChildren(...await canary(name, list, signal));
+  const show = async () => place.replaceChildren(...await canary(name, list, signal, warned));
   const running = now?.state === "running";
+  warned.replaceChildren(...(running ? [note("A canary divides the traffic at the moment: whoever divides it here ends it.")] : []));
   if (running) {
     const stop = busy(async () => {
       await change("DELETE", of(name, "/canary"), undefined, { signal });
@@ -42,11 +43,17 @@ export async function canary(name, list, signal) {
   return [place];
 }
 
+function due({ since_ms: since, interval_ms: interval }) {
+  const left = (since + interval - Date.now()) / 1e3;
+  return left > 1 ? `in ${span(left)}` : "now";
+}
+
 function facts(now) {
   const kind = { running: "cold", succeeded: "ok", "rolled-back": "bad" }[now.state] ?? "";
   const moves = now.moves.slice().reverse().map((it) => h("tr", null, h("td", null, moment(it.at_ms)), h("td", { class: "r" }, `${amount(it.percent, 1)} %`), h("td", { class: "message" }, it.why)));
   return h("div", null,
-    h("p", null, h("b", null, `r${now.revision}`), " ", h("span", { class: `badge ${kind}` }, now.state.replace("-", " ")), ` at ${amount(now.percent, 1)} %, step ${Math.min(now.step + 1, now.steps.length)} of ${now.steps.length}`),
+    h("p", null, h("b", null, `r${now.revision}`), " ", h("span", { class: `badge ${kind}` }, now.state.replace("-", " ")), ` ${now.state === "running" ? `at ${amount(now.percent, 1)} %, step ${Math.min(now.step + 1, now.steps.length)} of ${now.steps.length}` : now.why}`),
+    now.state === "running" && h("p", { class: "quiet" }, `The next step is due ${due(now)}, after at least ${plural(now.bounds.requests, "request")}. It goes back if more than ${amount(now.bounds.error_percentage, 1)} % more fail than before, or its p99 is more than ${amount(now.bounds.latency_ratio, 1)} × as long.`),
     h("ol", { class: "steps", "aria-label": "Steps" }, now.steps.map((percent, index) => h("li", { class: now.state === "succeeded" || index < now.step ? "done" : index === now.step && now.state === "running" ? "now" : "" }, `${percent} %`))),
     table("What the canary did", ["When", ["Share", "r"], "Why"], moves));
 }

@@ -1,15 +1,18 @@
 // Small pictures: lines of what was lately, and where the time of a call went.
 
-import { h, s } from "./dom.js";
+import { h, s, say } from "./dom.js";
 import { time } from "./format.js";
 
-/** A line that is drawn anew by `draw(values)`; the newest value stands at the right. */
+/** A line that is drawn anew by `draw(values)`; the newest value stands at the right, after at most `points`. */
 export function spark(points, label, kind = "") {
+  const title = s("title");
   const line = s("path", { class: "line" });
   const area = s("path", { class: "area" });
-  const node = s("svg", { class: `spark ${kind}`, viewBox: `0 0 ${points - 1} 20`, preserveAspectRatio: "none", role: "img", "aria-label": label }, area, line);
-  const draw = (values) => {
+  const node = s("svg", { class: `spark ${kind}`, viewBox: `0 0 ${points - 1} 20`, preserveAspectRatio: "none", role: "img", "aria-label": label }, title, area, line);
+  const draw = (all, words) => {
+    const values = all.slice(-points);
     const highest = Math.max(1e-9, ...values.map((it) => it ?? 0));
+    if (words) say(title, `${label}, ${words}`);
     const first = points - values.length;
     let path = "";
     let filled = "";
@@ -23,6 +26,7 @@ export function spark(points, label, kind = "") {
       if (highest > 1e-9 && at.length > 1) filled += `M${first + begin} 20L${at.join("L")}L${first + end - 1} 20Z`;
       begin = end;
     }
+    node.classList.toggle("flat", highest <= 1e-9);
     line.setAttribute("d", path);
     area.setAttribute("d", filled);
   };
@@ -43,7 +47,8 @@ export function lanes(phases, longest) {
   if (total > known) call.push(["body", total - known]);
   const start = START.map((name) => [name, ms.get(name) ?? 0]);
   const scale = Math.max(longest ?? 0, total, ms.get("start") ?? 0, 1e-6);
-  const rows = [lane("call", call, scale)];
+  // A start for nobody's sake has no call.
+  const rows = known > 0 || !ms.has("start") ? [lane("call", call, scale)] : [];
   if (ms.has("start")) rows.push(lane("start", start, scale));
   return h("div", { class: "lanes" }, rows);
 }

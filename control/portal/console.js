@@ -82,7 +82,7 @@ function shown({ answer, cold, seen }, longest, open) {
       h("span", { class: `badge ${wasCold ? "cold" : ""}` }, wasCold ? "cold" : "warm"),
       ` ${time(total(answer))} in the gateway · ${time(seen)} seen here · ${bytes(size)}${answer.truncated ? " (cut)" : ""}`),
     answer.phases?.length ? lanes(answer.phases, longest) : note("This answer has no phases."),
-    cold && !wasCold ? h("p", { class: "quiet" }, "It was warm although instances were evicted: the policy wants one, and had started it.") : null,
+    cold && !wasCold ? h("p", { class: "quiet" }, "It was warm although the instances were evicted: by then another request, or the policy, had started one.") : null,
     h("details", { open }, h("summary", null, "Body"), h("pre", { class: "body" }, pretty(text).slice(0, BODY_SHOWN) || "(empty)")),
     h("details", null, h("summary", null, `Headers (${(answer.headers ?? []).length})`),
       h("pre", null, (answer.headers ?? []).map(([key, value]) => `${key}: ${value}`).join("\n"))));

@@ -45,11 +45,20 @@ export function select(options, value, props) {
   return h("select", props, made);
 }
 
-/** A table; `columns` are texts, or `[text, class]`. */
+/** A table; `columns` are texts, or `[text, class, meaning]`. On a phone each row is a card, whose cells have their heads beside them. */
 export function table(caption, columns, rows, props) {
-  const head = columns.map((it) => h("th", { scope: "col", class: Array.isArray(it) ? it[1] : null }, Array.isArray(it) ? it[0] : it));
+  const heads = columns.map((it) => (Array.isArray(it) ? it : [it]));
+  const body = h("tbody", { role: "rowgroup" }, rows);
+  for (const row of body.rows) {
+    row.setAttribute("role", "row");
+    [...row.cells].forEach((cell, at) => {
+      cell.setAttribute("role", cell.scope ? "rowheader" : "cell");
+      if (heads[at]?.[0]) cell.dataset.head = heads[at][0];
+    });
+  }
+  const head = heads.map(([text, kind, title]) => h("th", { scope: "col", role: "columnheader", class: kind, title }, text));
   return h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", props, h("caption", { class: "unseen" }, caption), h("thead", null, h("tr", null, head)), h("tbody", null, rows)));
+    h("table", { role: "table", ...props }, h("caption", { class: "unseen" }, caption), h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head)), body));
 }
 
 export function panel(title, ...children) {

@@ -2,6 +2,7 @@
 // the screen often and of the rest seldom.
 
 import { get } from "./api.js";
+import * as past from "./past.js";
 
 /** Between two looks at what is on the screen. */
 const OFTEN_MS = 2000;
@@ -9,10 +10,8 @@ const OFTEN_MS = 2000;
 const SELDOM_MS = 30000;
 /** Up to here everything is little. */
 const FEW = 150;
-/** Points of a sparkline. */
-const POINTS = 60;
-/** Functions with sparklines. */
-const REMEMBERED = 400;
+/** In one request, as the gateway has it. */
+const MOST_NAMES = 100;
 
 /** By name: the last summary and what it did lately. */
 export const functions = new Map();
@@ -21,7 +20,6 @@ export const feed = new EventTarget();
 export const state = { at: 0, error: null, count: 0, prefix: "/function", version: "" };
 
 const counted = new Map();
-const histories = new Map();
 let wanted = [];
 let since = 0;
 let lastAll = 0;
@@ -33,10 +31,6 @@ export function watch(names) {
   const fresh = names.some((name) => !wanted.includes(name));
   wanted = names;
   if (fresh && state.count > FEW) soon(120);
-}
-
-export function history(name) {
-  return histories.get(name) ?? [];
 }
 
 /** Looks at once. */
@@ -67,7 +61,7 @@ function tick() {
 async function look() {
   const few = state.count <= FEW;
   const all = lastAll === 0 || few || Date.now() - lastAll > SELDOM_MS;
-  const query = all ? {} : { names: wanted.slice(0, 100).join(",") };
+  const query = all ? {} : { names: wanted.slice(0, MOST_NAMES).join(",") };
   if (!all && wanted.length === 0) return;
   try {
     const [list, stats] = await Promise.all([get("/v1/functions", { query }), get("/v1/stats", { query })]);
@@ -84,6 +78,7 @@ async function look() {
       for (const name of wanted) if (!list.some((one) => one.name === name)) forget(name);
     }
     take(list, stats.functions, at);
+    await past.look(few ? null : wanted.slice(0, MOST_NAMES));
     Object.assign(state, { at: Date.now(), error: null, count: functions.size });
   } catch (error) {
     state.error = error.status === 401 ? "token" : error.message;
@@ -94,7 +89,7 @@ async function look() {
 function forget(name) {
   functions.delete(name);
   counted.delete(name);
-  histories.delete(name);
+  past.forget(name);
 }
 
 function take(list, stats, at) {
@@ -111,22 +106,15 @@ function take(list, stats, at) {
     const known = functions.get(summary.name);
     const done = before ? between(before, now) : known?.done ?? NOTHING;
     functions.set(summary.name, { ...summary, done });
-    if (before && at - before.at < 4 * OFTEN_MS) remember(summary, done);
-    else histories.delete(summary.name);
   }
 }
 
-function remember(summary, done) {
-  const points = histories.get(summary.name) ?? [];
-  // The one that was looked at last is the last to go.
-  histories.delete(summary.name);
-  histories.set(summary.name, points);
-  points.push({
-    rate: done.rate, errors: done.errors, p50: done.p50, p99: done.p99, cold: done.cold,
-    instances: live(summary.states), queue: summary.waiting, busy: summary.in_flight,
-  });
-  if (points.length > POINTS) points.shift();
-  if (histories.size > REMEMBERED) histories.delete(histories.keys().next().value);
+/** What it did of late, and does now, for a sparkline. */
+export function history(name) {
+  const it = functions.get(name);
+  if (!it) return [];
+  const now = { ...it.done, instances: live(it.states), queue: it.waiting };
+  return [...past.of(name), now];
 }
 
 export function live(states) {

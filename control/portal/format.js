@@ -54,6 +54,11 @@ export function amount(value, digits = 2) {
   return value === null || value === undefined ? DASH : Number(value).toLocaleString("en", { maximumFractionDigits: digits });
 }
 
+/** With as many digits as the others of its column. */
+export function fixed(value, digits) {
+  return value === null || value === undefined ? DASH : Number(value).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
 /** The number of a published revision, or the beginning of a hash. */
 export function shortRevision(revision) {
   return /^\d{1,9}$/.test(revision) ? `r${revision}` : String(revision).slice(0, 12);

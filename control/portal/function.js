@@ -1,8 +1,9 @@
 // One function: what it does now above, and a tab for each thing one does with it.
 
 import { h, load, note, say } from "./dom.js";
-import { rate, shortRevision, time } from "./format.js";
+import { plural, rate, shortRevision, time } from "./format.js";
 import { spark } from "./charts.js";
+import { reach, SHOWN } from "./past.js";
 import { feed, functions, history, state, watch } from "./feed.js";
 import { standing } from "./functions.js";
 import { overview } from "./overview.js";
@@ -46,12 +47,12 @@ export function view(root, context) {
   const tiles = TILES.map(([key, text, value, more]) => {
     const number = h("b");
     const sub = h("small");
-    const line = spark(60, `${text} lately`, key);
+    const line = spark(SHOWN + 1, text, key);
     const node = h("div", { class: `tile ${key}` }, h("span", null, text), h("div", null, number, sub), line.node);
     return { node, show: (it) => {
       say(number, value(it));
       say(sub, more?.(it) ?? "");
-      line.draw(history(name).map((point) => point[key]));
+      line.draw(history(name).map((point) => point[key]), reach());
     } };
   });
   const panelId = "tab-panel";
@@ -62,20 +63,23 @@ export function view(root, context) {
   const list = h("div", { role: "tablist", "aria-label": "Parts of the function", class: "tabs" }, tabs);
   const content = h("div", { role: "tabpanel", id: panelId, "aria-labelledby": `tab-${tab}`, class: "content", tabindex: "-1" });
   const missing = h("div");
+  const tiled = h("div", { class: "tiles" }, tiles.map((tile) => tile.node));
   root.replaceChildren(h("div", { class: "function" },
     h("div", { class: "title" }, h("a", { href: "#/", class: "back", "aria-label": "Back to all functions" }, "←"), h("h1", null, name), badge), about, missing,
-    h("div", { class: "tiles" }, tiles.map((tile) => tile.node)), list, content));
+    tiled, list, content));
   tabs.find((it) => it.getAttribute("aria-selected") === "true")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   const update = () => {
     const it = functions.get(name);
-    missing.replaceChildren(...(state.at && !it ? [note("There is no such function any more, or not yet.")] : []));
+    const gone = state.at > 0 && !it;
+    for (const node of [about, tiled, list, content]) node.hidden = gone;
+    missing.replaceChildren(...(gone ? [note(`There is no function “${name}”: it was deleted, or not published yet.`), h("p", null, h("a", { href: "#/" }, "All functions"))] : []));
     if (!it) return;
     const [word, kind] = standing(it);
     say(badge, word);
     badge.hidden = !word;
     badge.className = `badge ${kind}`;
-    say(about, `${it.url} · ${it.policy}, ${it.min_scale} to ${it.max_scale} instances of ${it.concurrency} · ${shortRevision(it.revision)}`);
+    say(about, `${it.url} · ${it.policy}, ${it.min_scale} to ${it.max_scale} instances of ${plural(it.concurrency, "request")} at once · ${shortRevision(it.revision)} · lines show the ${reach()}`);
     for (const tile of tiles) tile.show(it);
   };
   feed.addEventListener("change", update, { signal });

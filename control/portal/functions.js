@@ -1,11 +1,11 @@
 // All functions. Only rows that can be seen are in the page, so that ten thousand are as quick as ten.
 
 import { h, say } from "./dom.js";
-import { count, rate, time } from "./format.js";
+import { amount, count, plural, rate, time } from "./format.js";
 import { feed, functions, history, live, state, watch } from "./feed.js";
 import { spark } from "./charts.js";
+import { reach, SHOWN } from "./past.js";
 
-const POINTS = 60;
 const COLUMNS = [
   ["name", "Function", (it) => it.name],
   ["rate", "Requests/s", (it) => it.done.rate ?? 0],
@@ -52,7 +52,7 @@ export function view(root, { signal, open }) {
       head.setAttribute("aria-sort", head.dataset.key !== kept.sort ? "none" : kept.down ? "descending" : "ascending");
     }
     if (state.at === 0) say(total, "Loading…");
-    else say(total, words.length ? `${count(shown.length)} of ${count(functions.size)}` : `${count(functions.size)} function${functions.size === 1 ? "" : "s"}`);
+    else say(total, `${words.length ? `${count(shown.length)} of ` : ""}${plural(functions.size, "function")} · lines show the ${reach()}`);
     grid.setAttribute("aria-rowcount", shown.length + 1);
     empty.replaceChildren(...nothing(words));
     draw();
@@ -166,7 +166,7 @@ function makeRow(name, chosen) {
     cells[key] = h("span", { class: "number" });
     const cell = h("div", { role: "gridcell", class: key, "data-label": text.split(" · ")[0] }, cells[key]);
     if (["rate", "p99", "instances", "queue"].includes(key)) {
-      sparks[key] = spark(POINTS, `${text} lately`, key);
+      sparks[key] = spark(SHOWN + 1, text.split(" · ")[0], key);
       cell.prepend(sparks[key].node);
     }
     node.append(cell);
@@ -174,7 +174,7 @@ function makeRow(name, chosen) {
   let last = null;
   const show = (it) => {
     const points = history(name);
-    const mark = `${points.length}/${it.done.rate}/${it.waiting}/${it.in_flight}`;
+    const mark = `${state.at}`;
     say(sub, `${it.policy} · ${it.min_scale}–${it.max_scale}`);
     const [word, kind] = standing(it);
     say(badge, word);
@@ -190,9 +190,10 @@ function makeRow(name, chosen) {
     say(cells.queue, `${it.waiting} · ${it.in_flight}`);
     cells.queue.classList.toggle("warn", it.waiting > 0);
     cells.queue.title = `${it.waiting} waiting, ${it.in_flight} in flight`;
-    if (mark === last && points.length === POINTS) return;
+    if (mark === last) return;
     last = mark;
-    for (const key of Object.keys(sparks)) sparks[key].draw(points.map((point) => point[key]));
+    const words = reach();
+    for (const key of Object.keys(sparks)) sparks[key].draw(points.map((point) => point[key]), words);
   };
   return { node, show };
 }
@@ -205,8 +206,10 @@ function instances(it) {
 /** What deserves a look, in a word. */
 export function standing(it) {
   if (it.last_failure) return ["starts fail", "bad"];
+  if (it.budget?.stopped) return ["over budget", "bad"];
   if (it.held_starts) return ["held", "warn"];
   if (it.states.aside) return ["set aside", "warn"];
   if (it.scale_override !== null && it.scale_override !== undefined) return [`held at ${it.scale_override}`, "warn"];
+  if (it.budget?.warned) return [`budget ${amount(100 * it.budget.used_ratio, 0)} %`, "warn"];
   return ["", ""];
 }

@@ -66,7 +66,7 @@ function nextTheme() {
 
 const HELP = [
   ["/", "search"], ["j k ↑ ↓", "next, former function"], ["Enter", "open it"], ["Esc", "back, or close"], ["1 … 7", "part of a function"],
-  ["[ ]", "former, next part"], ["p", "publish"], ["g f, g u, g a", "functions, usage, audit"], ["t", "theme"], ["?", "this"],
+  ["[ ]", "former, next part"], ["p", "publish"], ["g f", "functions"], ["g u", "usage"], ["g a", "audit"], ["t", "theme"], ["?", "this"],
 ];
 
 function help() {

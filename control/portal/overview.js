@@ -1,7 +1,7 @@
 // Why a function has the instances that it has, which these are, and what it is made of.
 
-import { ask, busy, button, h, load, panel, table, toast } from "./dom.js";
-import { ago, shortRevision, span, time } from "./format.js";
+import { ask, busy, button, h, load, panel, say, table, toast } from "./dom.js";
+import { ago, plural, shortRevision, span, time } from "./format.js";
 import { change, get, of } from "./api.js";
 import { lanes } from "./charts.js";
 import { refresh } from "./feed.js";
@@ -10,6 +10,7 @@ const AGAIN_MS = 5000;
 
 export async function overview(name, { signal }) {
   const why = h("div");
+  const ofWhich = h("span");
   const instances = h("div");
   const starts = h("div");
   const package_ = h("div");
@@ -18,10 +19,15 @@ export async function overview(name, { signal }) {
     load(instances, async () => {
       const detail = await get(of(name), { signal });
       load(package_, async () => made(detail));
+      evicting.disabled = detail.instances.length === 0;
+      // The reasons are those of one revision; where others live too that has to be said.
+      const others = detail.instances.some((it) => it.revision !== detail.revision);
+      say(ofWhich, others ? ` of ${shortRevision(detail.revision)}` : "");
       return living(detail.instances);
     }),
     load(starts, async () => begun(await get("/v1/starts", { signal, query: { function: name } }))),
   ]);
+  const evicting = button("Evict all", (event) => evict(event), { class: "danger" });
   await look();
   const timer = setInterval(() => document.hidden || look(), AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
@@ -34,8 +40,8 @@ export async function overview(name, { signal }) {
     look();
   });
   return [
-    panel("Why so many instances", why),
-    panel(["Instances", h("span", { class: "grow" }), button("Evict all", evict, { class: "danger" })], instances),
+    panel(["Why so many instances", ofWhich], why),
+    panel(["Instances", h("span", { class: "grow" }), evicting], instances),
     panel("Starts of late", starts),
     panel("Program", package_),
   ];
@@ -64,14 +70,21 @@ function living(list) {
 
 function begun(list) {
   if (!list.length) return h("p", { class: "quiet" }, "None since the gateway started.");
-  const recent = list.slice(0, 8);
+  // Those that failed alike are one.
+  const groups = [];
+  for (const it of list) {
+    const last = groups.at(-1);
+    if (last && it.result !== "ready" && last[0].result === it.result && last[0].detail === it.detail) last.push(it);
+    else groups.push([it]);
+  }
+  const recent = groups.slice(0, 8).map(([it, ...more]) => ({ ...it, more: more.length }));
   const longest = Math.max(...recent.map((it) => it.total_ms + (it.first_byte_ms ?? 0)));
   return h("ol", { class: "starts" }, recent.map((it) => {
     const phases = Object.entries(it.phases ?? {}).map(([key, ms]) => ({ name: key === "total_ms" ? "start" : key.replace("_ms", ""), ms }));
     if (it.first_byte_ms !== null) phases.push({ name: "first-byte", ms: it.first_byte_ms }, { name: "connect", ms: it.connect_ms });
     const well = it.result === "ready";
     return h("li", null, h("p", null, h("code", null, it.instance), ` ${time(it.total_ms)} · ${it.cause} · ${ago(it.at_ms)} `,
-      h("span", { class: `badge ${well ? "" : "bad"}` }, it.result)), it.detail && h("p", { class: "note bad" }, it.detail),
+      h("span", { class: `badge ${well ? "" : "bad"}` }, it.result), it.more ? ` and ${plural(it.more, "earlier one")} alike` : ""), it.detail && h("p", { class: "note bad" }, it.detail),
     it.phases && lanes(phases, longest));
   }));
 }

@@ -4,10 +4,9 @@ import { button, busy, dialog, field, h, note, say, toast } from "./dom.js";
 import { bytes, plural } from "./format.js";
 import { of, send } from "./api.js";
 import { refresh } from "./feed.js";
+import { packed as kept } from "./ignore.js";
 import { list, zip } from "./zip.js";
 
-/** What no package needs; what an ignore file says is the command's part. */
-const LEFT_OUT = [".git", ".hg", ".svn", "__pycache__", ".venv", "node_modules", ".DS_Store", ".stoker"];
 const MANIFEST = "function.toml";
 const MOST_FILES = 20000;
 
@@ -56,7 +55,7 @@ export function publish(source, published) {
   const prove = h("input", { name: "prove", type: "checkbox", checked: true });
   const told = h("div", { "aria-live": "polite" });
   const go = h("button", { type: "submit", class: "primary", disabled: true }, "Publish");
-  const folder = h("input", { type: "file", webkitdirectory: true, hidden: true, onchange: () => picked([...folder.files].map((file) => ({ path: file.webkitRelativePath, file }))) });
+  const folder = h("input", { type: "file", webkitdirectory: true, hidden: true, onchange: () => take(packed([tree(folder.files)])) });
   const archive = h("input", { type: "file", accept: ".zip,.tgz,.gz,application/zip,application/gzip", hidden: true, onchange: () => take(archived(archive.files[0])) });
   let ready = null;
 
@@ -65,6 +64,7 @@ export function publish(source, published) {
       ready = await promise;
       name.value ||= ready.name;
       what.replaceChildren(h("p", null, h("b", null, ready.title), ` ${bytes(ready.size)}${ready.paths ? `, ${plural(ready.paths.length, "file")}` : ""}`),
+        ready.left ? h("p", { class: "quiet" }, `.stokerignore leaves out ${plural(ready.left, "file or folder", "files and folders")}.`) : "",
         ready.paths ? h("details", null, h("summary", null, "Files"), h("pre", null, ready.paths.slice(0, 300).join("\n"))) : "",
         ready.warning ? note(ready.warning, "warn") : "");
       go.disabled = false;
@@ -72,7 +72,6 @@ export function publish(source, published) {
       what.replaceChildren(note(error.message, "bad"));
     }
   };
-  const picked = (files) => take(packed(files));
   const submit = busy(async () => {
     say(go, "Publishing…");
     told.replaceChildren(h("p", { class: "quiet" }, `Sending ${bytes(ready.size)}; it is checked${prove.checked ? ", started once" : ""} and then takes over.`));
@@ -98,7 +97,7 @@ export function publish(source, published) {
   h("footer", null, button("Cancel", () => box.close()), go));
   const box = dialog("Publish", form);
   box.classList.add("publish");
-  if (source) take(source.files ? packed(source.files) : archived(source.archive));
+  if (source) take(source.archive ? archived(source.archive) : packed(source.entries));
   name.focus();
 }
 
@@ -107,35 +106,52 @@ async function dropped(entries) {
     const file = await new Promise((take, fail) => entries[0].file(take, fail));
     if (/\.(zip|tgz|gz)$/i.test(file.name)) return { archive: file };
   }
-  const files = [];
-  for (const entry of entries) await walk(entry, "", files);
-  return { files };
+  return { entries: entries.map(node) };
 }
 
-async function walk(entry, below, files) {
-  if (LEFT_OUT.includes(entry.name)) return;
-  const path = below + entry.name;
-  if (entry.isFile) {
-    files.push({ path, file: await new Promise((take, fail) => entry.file(take, fail)) });
-    if (files.length > MOST_FILES) throw new Error(`these are more than ${MOST_FILES} files; leave out what the function does not need, or use “stoker publish”`);
-    return;
-  }
-  const reader = entry.createReader();
-  for (;;) {
-    // It gives a hundred at a time.
-    const some = await new Promise((take, fail) => reader.readEntries(take, fail));
-    if (!some.length) return;
-    for (const it of some) await walk(it, `${path}/`, files);
-  }
+/** What was dropped, as the rules of packing see it. */
+function node(entry) {
+  if (entry.isFile) return { name: entry.name, file: () => new Promise((take, fail) => entry.file(take, fail)) };
+  const children = async () => {
+    const reader = entry.createReader();
+    const all = [];
+    for (;;) {
+      // It gives a hundred at a time.
+      const some = await new Promise((take, fail) => reader.readEntries(take, fail));
+      if (!some.length) return all;
+      all.push(...some.map(node));
+    }
+  };
+  return { name: entry.name, children };
 }
 
-/** A package of files of which one folder is the function's. */
-async function packed(files) {
-  const kept = files.filter((it) => !it.path.split("/").some((part) => LEFT_OUT.includes(part)));
-  if (!kept.length) throw new Error("there is no file in that");
-  const top = kept[0].path.includes("/") ? kept[0].path.split("/")[0] : "";
-  const root = top && kept.every((it) => it.path.startsWith(`${top}/`)) ? `${top}/` : "";
-  const inside = kept.map((it) => ({ path: it.path.slice(root.length), file: it.file })).sort((a, b) => (a.path < b.path ? -1 : 1));
+/** The same of a folder that was chosen, of which there is a list of files. */
+function tree(files) {
+  const root = { folders: new Map(), nodes: [] };
+  for (const file of files) {
+    let at = root;
+    const names = file.webkitRelativePath.split("/");
+    for (const name of names.slice(0, -1)) {
+      let below = at.folders.get(name);
+      if (!below) {
+        below = { folders: new Map(), nodes: [] };
+        at.folders.set(name, below);
+        const { nodes } = below;
+        at.nodes.push({ name, children: async () => nodes });
+      }
+      at = below;
+    }
+    at.nodes.push({ name: names.at(-1), file: async () => file });
+  }
+  return root.nodes[0] ?? { name: "", children: async () => [] };
+}
+
+/** A package of a folder, or of files and folders that lie beside each other. */
+async function packed(entries) {
+  const top = entries.length === 1 && entries[0].children ? entries[0].name : "";
+  const { files: inside, left } = await kept(top ? entries[0] : { children: async () => entries }, MOST_FILES);
+  if (!inside.length) throw new Error(left ? "ignore files leave out all that is in that" : "there is no file in that");
+  inside.sort((a, b) => (a.path < b.path ? -1 : 1));
   for (const it of inside) {
     // A browser does not tell modes: what begins as a program does is one.
     const head = new Uint8Array(await it.file.slice(0, 4).arrayBuffer());
@@ -143,7 +159,7 @@ async function packed(files) {
   }
   const body = await zip(inside);
   const manifest = inside.find((it) => it.path === MANIFEST);
-  return { title: top || "Files", type: "application/zip", body, size: body.size, paths: inside.map((it) => it.path), ...await about(manifest && manifest.file.text(), top) };
+  return { title: top || "Files", type: "application/zip", body, size: body.size, left, paths: inside.map((it) => it.path), ...await about(manifest && manifest.file.text(), top) };
 }
 
 async function archived(file) {

@@ -13,8 +13,9 @@ export async function revisions(name, { signal, again }) {
   const list = listOf(answer, "revisions");
   const aliases = h("div");
   const moving = h("div");
+  const warned = h("div");
   load(aliases, () => named(name, list, signal));
-  load(moving, () => canary(name, list, signal));
+  load(moving, () => canary(name, list, signal, warned));
   const rollback = busy(async (event) => {
     const to = Number(event.currentTarget.dataset.to);
     if (!await ask("Roll back", `All requests to ${name} go to revision ${to}. Instances of the others finish what they have.`, "Roll back")) return;
@@ -40,7 +41,7 @@ export async function revisions(name, { signal, again }) {
       button("Package", busy(() => download(name, it.number, signal)), { class: "link", disabled: Boolean(it.collected) }),
       weight.get(it.number) === 100 ? h("span", { class: "badge ok" }, "serves") : button("Roll back to this", rollback, { class: "link", "data-to": it.number, disabled: Boolean(it.collected) }))));
   return [
-    panel("Traffic", shares(name, list, traffic, signal, again)),
+    panel("Traffic", warned, shares(name, list, traffic, signal, again)),
     panel("Revisions", table("Revisions", ["Revision", ["Traffic", "r"], "Published", "By", "Message", "Package", ["", "r"]], rows), differences(name, list, signal)),
     panel("Canary", moving),
     panel("Names", aliases),
@@ -106,10 +107,10 @@ function shares(name, list, traffic, signal, again) {
     },
   });
   const kind = traffic.sticky ? Object.keys(traffic.sticky)[0] : "none";
-  const sticky = select([["none", "each request by itself"], ["header", "by a header"], ["cookie", "by a cookie"]], kind, { onchange: () => { key.disabled = sticky.value === "none"; changed(); } });
-  const key = h("input", { value: traffic.sticky ? traffic.sticky[kind] : "", disabled: kind === "none", oninput: changed, placeholder: "x-user or stoker-revision", "aria-label": "Name of the header or cookie" });
-  const mirror = select([["", "nobody"], ...list.filter((it) => !it.collected).map((it) => [it.number, `r${it.number}`])], traffic.mirror?.revision ?? "", { onchange: changed });
-  const part = h("input", { type: "number", min: "0", max: "100", step: "0.1", value: traffic.mirror?.percent ?? 100, oninput: changed, "aria-label": "Percent that is mirrored" });
+  const sticky = select([["none", "each request by itself"], ["header", "by a header"], ["cookie", "by a cookie"]], kind, { onchange: () => { shown(); changed(); } });
+  const key = h("input", { value: traffic.sticky ? traffic.sticky[kind] : "", oninput: changed, placeholder: "x-user or stoker-revision" });
+  const mirror = select([["", "nobody"], ...list.filter((it) => !it.collected).map((it) => [it.number, `r${it.number}`])], traffic.mirror?.revision ?? "", { onchange: () => { shown(); changed(); } });
+  const part = h("input", { type: "number", min: "0", max: "100", step: "0.1", value: traffic.mirror?.percent ?? 100, oninput: changed });
   const submit = busy(async () => {
     const shown = [...weights].map(([revision, percent]) => ({ revision, percent: round(percent) })).filter((it) => it.percent > 0);
     // What rounding left goes to the largest, so that it is 100 exactly.
@@ -124,7 +125,15 @@ function shares(name, list, traffic, signal, again) {
     refresh();
     again();
   });
-  return h("form", { onsubmit: submit }, place, h("div", { class: "line" }, field("Who stays with a revision", sticky), field("Name", key), field("Mirrored to", mirror), field("Percent", part)),
+  const [named, copied] = [field("Name of the header or cookie", key), field("Percent of the requests", part)];
+  // What means nothing without another choice is not there before it.
+  const shown = () => {
+    named.hidden = sticky.value === "none";
+    key.required = !named.hidden;
+    copied.hidden = mirror.value === "";
+  };
+  shown();
+  return h("form", { onsubmit: submit }, place, h("div", { class: "line" }, field("Who stays with a revision", sticky), named, field("Copies go to", mirror), copied),
     h("div", { class: "line end" }, more, h("span", { class: "grow" }), save));
 }
 

@@ -9,7 +9,7 @@ import { functions, refresh } from "./feed.js";
 const POLICIES = ["on-arrival", "kpa", "histogram", "goal"];
 /** The keys of `[scaling]`, with what they are. */
 const KEYS = new Map([
-  ["policy", "who decides"],
+  ["policy", "what decides how many there are"],
   ["min-scale", "never fewer instances"],
   ["max-scale", "never more instances"],
   ["concurrency", "requests at once in an instance"],

@@ -55,9 +55,9 @@ async function secrets(name, signal) {
     toast(`${key.value} is set`);
     await show();
   });
-  place.append(list.length ? table("Secrets", ["Key", "Given as", ["Version", "r"], "Changed", ["", "r"]], list.map((it) => h("tr", null, h("td", null, h("code", null, it.key)), h("td", null, it.as),
+  place.append(h("p", { class: "quiet" }, "Given to instances too, encrypted at rest; nothing shows a value again. One that is set again gets a new version, and new instances have it."), list.length ? table("Secrets", ["Key", "Given as", ["Version", "r"], "Changed", ["", "r"]], list.map((it) => h("tr", null, h("td", null, h("code", null, it.key)), h("td", null, it.as),
     h("td", { class: "r" }, it.version), h("td", null, `${ago(it.updated_ms)} by ${it.updated_by ?? "–"}`), h("td", { class: "r actions" }, button("Delete", drop(it.key), { class: "link" })))))
-    : note("None. Values are encrypted at rest, and nothing shows them again."),
+    : h("p", { class: "quiet" }, "There is none."),
   h("form", { onsubmit: set }, h("div", { class: "line" }, field("Key", key), field("Value", value), field("Given as", as), h("button", { type: "submit" }, "Set the secret"))));
   return place;
 }

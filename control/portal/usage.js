@@ -1,7 +1,8 @@
 // What was used, and what that costs.
 
 import { busy, button, field, h, load, note, panel, select, table, toast } from "./dom.js";
-import { amount, bytes, count, moment, shortRevision, span } from "./format.js";
+import { amount, bytes, count, fixed, moment, plural, shortRevision, time } from "./format.js";
+import { functions, refresh } from "./feed.js";
 import { change, get, of } from "./api.js";
 import { bars } from "./charts.js";
 
@@ -34,33 +35,39 @@ async function report(name, signal) {
     const to = Date.now();
     const from = to - Number(hours) * 3600e3;
     const answer = await get("/v1/usage", { signal, query: { from: new Date(from).toISOString().replace(/\.\d+/, ""), to: new Date(to).toISOString().replace(/\.\d+/, ""), by, function: name } });
-    return shown(answer, name, by);
+    return shown(answer, name, { by, from, to });
   });
   show();
   return [panel([name ? "Usage" : "All functions", h("span", { class: "grow" }), range], result)];
 }
 
+const STEPS_MS = { minute: 60e3, hour: 3600e3, day: 86400e3 };
+const FORMER = "former and trials";
+
+/** Head, how it is written, where it is, and what it means. */
 const MEASURES = [
-  ["Invocations", count, (it) => it.invocations ?? null],
-  ["Failures", count, (it) => it.failures ?? null],
-  ["Wall", (it) => span(it / 1e3), (it) => it.wall_ms ?? null],
-  ["CPU", (it) => span(it / 1e3), (it) => it.cpu_ms ?? null],
-  ["GB-s reserved", (it) => amount(it, 1), (it) => it.gb_seconds_reserved ?? null],
-  ["GB-s used", (it) => amount(it, 1), (it) => it.gb_seconds_used ?? null],
-  ["Starting", (it) => span(it / 1e3), (it) => it.cold_ms ?? null],
-  ["Idle", (it) => span(it / 1e3), (it) => it.idle_ms ?? null],
-  ["In", bytes, (it) => it.bytes_in ?? null],
-  ["Out", bytes, (it) => it.bytes_out ?? null],
-  ["Cost", (it) => amount(it, 4), (it) => it.cost ?? null],
+  ["Invocations", count, (it) => it.invocations ?? null, "Requests that reached an instance"],
+  ["Failures", count, (it) => it.failures ?? null, "Of these, those that failed"],
+  ["Wall time", time, (it) => it.wall_ms ?? null, "Of all requests together"],
+  ["CPU time", time, (it) => it.cpu_ms ?? null, "Of all instances together"],
+  ["GB-s reserved", (it) => fixed(it, 1), (it) => it.gb_seconds_reserved ?? null, "Gigabytes of memory that instances reserve, times seconds"],
+  ["GB-s used", (it) => fixed(it, 1), (it) => it.gb_seconds_used ?? null, "Gigabytes of memory that instances have, times seconds"],
+  ["Starting", time, (it) => it.cold_ms ?? null, "Time that instances took to start"],
+  ["Idle", time, (it) => it.idle_ms ?? null, "Time that instances were ready without a request"],
+  ["Bytes in", bytes, (it) => it.bytes_in ?? null, "Bodies of requests"],
+  ["Bytes out", bytes, (it) => it.bytes_out ?? null, "Bodies of answers"],
+  ["Cost", (it) => fixed(it, 4), (it) => it.cost ?? null, "By [prices] of the gateway’s file"],
 ];
 
-function shown(answer, name, by) {
+function shown(answer, name, { by, from, to }) {
   const { rows } = answer;
   if (!rows.length) return note("Nothing was used in that time.");
   const grouped = new Map();
   const times = new Map();
+  // What has no number any more is a hash, which tells nobody anything.
+  const numbered = rows.some((row) => /^\d+$/.test(row.revision));
   for (const row of rows) {
-    const key = name ? (row.revision) : row.function;
+    const key = !name ? row.function : numbered && !/^\d+$/.test(row.revision) ? FORMER : row.revision;
     const at = row.start_ms;
     for (const [into, index] of [[grouped, key], [times, at]]) {
       const sums = into.get(index) ?? MEASURES.map(() => null);
@@ -74,18 +81,35 @@ function shown(answer, name, by) {
   const present = MEASURES.map((_, place) => place).filter((place) => [...grouped.values()].some((sums) => sums[place] !== null));
   const currency = answer.currency;
   const title = (place) => (MEASURES[place][0] === "Cost" && currency ? `Cost, ${currency}` : MEASURES[place][0]);
-  const line = (key, sums) => h("tr", null, h("th", { scope: "row" }, name ? shortRevision(key) : h("a", { href: `#/f/${encodeURIComponent(key)}/usage` }, key)),
-    present.map((place) => h("td", { class: "r" }, sums[place] === null ? "–" : MEASURES[place][1](sums[place]))));
+  const line = (key, sums) => h("tr", null, h("th", { scope: "row" }, name ? (key === FORMER ? key : shortRevision(key)) : h("a", { href: `#/f/${encodeURIComponent(key)}/usage` }, key)),
+    present.map((place) => h("td", { class: "r" }, sums[place] === null ? "–" : MEASURES[place][1](sums[place]))), name ? null : h("td", { class: "r" }, budgetOf(key)));
   const last = present.at(-1);
-  const ordered = [...grouped].sort(([, a], [, b]) => (b[last] ?? 0) - (a[last] ?? 0));
+  // Trials of revisions that never served use nothing.
+  const used = [...grouped].filter(([, sums]) => !name || sums.some((it) => it > 0));
+  const unused = grouped.size - used.length;
+  const ordered = used.sort(([, a], [, b]) => (b[last] ?? 0) - (a[last] ?? 0));
   const total = MEASURES.map((_, place) => ordered.reduce((all, [, sums]) => (sums[place] === null ? all : (all ?? 0) + sums[place]), null));
-  const series = [...times].filter(([at]) => at !== null).sort(([a], [b]) => a - b)
-    .map(([at, sums]) => ({ value: sums[0] ?? 0, title: `${new Date(at).toLocaleString()}: ${count(sums[0])} invocations` }));
+  const step = STEPS_MS[by];
+  const series = [];
+  for (let at = Math.floor(from / step) * step; at <= to; at += step) {
+    const value = times.get(at)?.[0] ?? 0;
+    series.push({ value, title: `${new Date(at).toLocaleString()}: ${plural(value, "invocation")}` });
+  }
+  const highest = Math.max(...series.map((it) => it.value));
+  const words = `Invocations by ${by}, at most ${count(highest)}`;
   return [
-    series.length > 1 ? h("figure", null, bars(series, `Invocations by ${by}`), h("figcaption", { class: "quiet" }, `Invocations by ${by}`)) : "",
-    table("Usage", [name ? "Revision" : "Function", ...present.map((place) => [title(place), "r"])], [...ordered.map(([key, sums]) => line(key, sums)),
-      ordered.length > 1 ? h("tr", { class: "total" }, h("th", { scope: "row" }, "Total"), present.map((place) => h("td", { class: "r" }, total[place] === null ? "–" : MEASURES[place][1](total[place])))) : ""]),
+    highest > 0 ? h("figure", null, bars(series, words), h("figcaption", { class: "quiet" }, words)) : "",
+    table("Usage", [name ? "Revision" : "Function", ...present.map((place) => [title(place), "r", MEASURES[place][3]]), ...(name ? [] : [["Budget", "r", "The part of it that is used"]])], [...ordered.map(([key, sums]) => line(key, sums)),
+      ordered.length > 1 ? h("tr", { class: "total" }, h("th", { scope: "row" }, "Total"), present.map((place) => h("td", { class: "r" }, total[place] === null ? "–" : MEASURES[place][1](total[place]))), name ? null : h("td")) : ""]),
+    unused > 0 ? h("p", { class: "quiet" }, `${plural(unused, "revision")} used nothing and ${unused === 1 ? "is" : "are"} left out.`) : "",
   ];
+}
+
+function budgetOf(name) {
+  const it = functions.get(name)?.budget;
+  if (!it) return "–";
+  const text = `${amount(100 * it.used_ratio, 0)} %`;
+  return h("span", { class: `badge ${it.stopped ? "bad" : it.warned ? "warn" : "ok"}`, title: it.stopped ?? "" }, it.stopped ? `${text}, stopped` : text);
 }
 
 async function limits(name, signal) {
@@ -98,12 +122,13 @@ async function limits(name, signal) {
 function budgetForm(name, info, signal, show) {
   const now = info.budget;
   const number = (key, label) => h("input", { type: "number", min: "0", step: "any", value: now?.[key] ?? "", name: label });
-  const period = select([["month", "a month"], ["day", "a day"]], now?.period ?? "month");
+  const period = select([["month", "each month (UTC)"], ["day", "each day (UTC)"]], now?.period ?? "month");
   const limits = { money: number("money", "money"), invocations: number("invocations", "invocations"), gb_seconds: number("gb_seconds", "gb-seconds"), warn_percentage: h("input", { type: "number", min: "1", max: "100", value: now?.warn_percentage ?? 80, name: "warn" }) };
   const stop = h("input", { type: "checkbox", checked: now?.stop ?? true });
   const put = async (budget) => {
     show(await change("PUT", of(name, "/budget"), { budget }, { signal }));
     toast("The budget is saved");
+    refresh();
   };
   const save = busy(() => {
     const wanted = { period: period.value, stop: stop.checked };
@@ -113,8 +138,8 @@ function budgetForm(name, info, signal, show) {
   const used = info.used_ratio;
   return h("form", { onsubmit: save },
     info.stopped ? note(info.stopped, "bad") : null,
-    used === null || used === undefined ? h("p", { class: "quiet" }, now ? "Nothing is used of it so far." : "Nothing is limited.")
-      : h("p", null, h("meter", { min: "0", max: "1", high: String((now?.warn_percentage ?? 80) / 100), value: String(Math.min(1, used)), "aria-label": "Used of the budget" }), ` ${amount(100 * used, 1)} % used${info.ends ? `, until ${moment(Date.parse(info.ends))}` : ""}${info.source ? ` · set by ${info.source === "api" ? "the API" : "the manifest"}` : ""}`),
-    h("div", { class: "line" }, field("In", period), field("Money", limits.money), field("Invocations", limits.invocations), field("GB-seconds", limits.gb_seconds), field("Warn at %", limits.warn_percentage), h("label", { class: "check" }, stop, " Refuse requests then")),
+    used === null || used === undefined ? h("p", { class: "quiet" }, now ? "Nothing is used of it so far." : "Nothing is limited. Fill in one limit or several: the first that is reached counts.")
+      : h("p", null, h("meter", { min: "0", max: "1.001", optimum: "0", low: String((now?.warn_percentage ?? 80) / 100), high: "1", value: String(Math.min(1.001, used)), "aria-label": "Used of the budget" }), ` ${amount(100 * used, 1)} % used${info.ends ? `, until ${moment(Date.parse(info.ends))}` : ""}${info.source ? ` · set by ${info.source === "api" ? "hand" : "the manifest"}` : ""}`),
+    h("div", { class: "line" }, field("Period", period), field("Money, as in the prices", limits.money), field("Invocations", limits.invocations), field("GB-seconds", limits.gb_seconds), field("Warn at percent", limits.warn_percentage), h("label", { class: "check" }, stop, " Refuse requests when it is used up")),
     h("div", { class: "line end" }, button("As the manifest says", busy(() => put(null)), { disabled: info.source !== "api" }), h("button", { type: "submit", class: "primary" }, "Save")));
 }

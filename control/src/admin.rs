@@ -9,6 +9,7 @@ mod evict;
 mod explain;
 mod functions;
 mod gateway;
+mod history;
 mod invoke;
 mod keys;
 mod listen;
@@ -45,6 +46,7 @@ use stoker_scaler::logs::Logs;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::canary::Canaries;
+use crate::history::History;
 use crate::metering::Metering;
 use crate::publish::Publisher;
 use crate::reload::Reloader;
@@ -97,7 +99,9 @@ struct App {
     /// Whoever sends a package.
     uploads: Semaphore,
     /// Zip pushes of late.
-    pushes: zipdeploy::Pushes,
+    pushes: Arc<zipdeploy::Pushes>,
+    /// What functions did of late.
+    history: Arc<History>,
     /// The account of usage.
     metering: Arc<Metering>,
     /// Held by whoever changes what is remembered of policies.
@@ -116,13 +120,14 @@ impl App {
         let publishing = state.gateway.snapshot().gateway.registry.publishing;
         Arc::new(App {
             metering: Metering::open(&state.gateway),
+            history: History::new(&state.gateway),
             state,
             followers,
             exports: Arc::new(Semaphore::new(EXPORTS)),
             calls: Arc::new(Semaphore::new(CALLS)),
             // While some are taken in, others are unpacked.
             uploads: Semaphore::new(2 * publishing),
-            pushes: zipdeploy::Pushes::default(),
+            pushes: zipdeploy::Pushes::new(),
             policies: tokio::sync::Mutex::default(),
             since_ms: now_ms(),
             ending,

@@ -5,6 +5,7 @@
 //! and ends with the gateway, and the build with it. So nothing of a build is adopted, survives, or
 //! is seen by the pools.
 
+mod builder;
 mod disk;
 mod output;
 mod settle;
@@ -25,6 +26,7 @@ use stoker_scaler::spawner::{self, CgroupSettings, CgroupUse, SpawnerSettings};
 use tokio::sync::Mutex;
 use tokio::time::{sleep_until, timeout_at};
 
+use builder::Builder;
 use disk::Usage;
 use output::Tail;
 use settle::{Manifest, settle};
@@ -101,6 +103,7 @@ pub async fn build_by(
     if !gateway.build.enabled {
         return Err(BuildError::Disabled);
     }
+    has_what_it_needs(spec, directory).map_err(BuildError::NotStarted)?;
     let _turn = TURN.lock().await;
     let site = Site {
         program,
@@ -108,16 +111,21 @@ pub async fn build_by(
         function,
         directory: directory.to_owned(),
         scratch: gateway.build_dir().join("tmp"),
+        builder: Builder::of(&gateway.build).map_err(not_started)?,
     };
-    site.prepare().map_err(not_started)?;
     let manifest = Manifest::read(directory).map_err(not_started)?;
-    let report = site.run(spec).await;
+    let report = match site.prepare() {
+        Ok(()) => site.run(spec).await,
+        Err(error) => Err(not_started(error)),
+    };
     // What is left is removed before the next build.
     fs::remove_dir_all(&site.scratch).ok();
     let report = report?;
-    let directory = directory.to_owned();
-    let settled =
-        tokio::task::spawn_blocking(move || manifest.check().and_then(|()| settle(&directory)));
+    let (directory, builder) = (directory.to_owned(), site.builder);
+    let settled = tokio::task::spawn_blocking(move || {
+        manifest.check()?;
+        settle(&directory, builder.as_ref())
+    });
     match settled
         .await
         .map_err(|error| error.to_string())
@@ -131,6 +139,22 @@ pub async fn build_by(
     }
 }
 
+/// What is missing is said in fewer words here than by what would miss it.
+fn has_what_it_needs(spec: &BuildSpec, directory: &Path) -> Result<(), String> {
+    let needs = spec.needs;
+    if needs.is_empty() || needs.iter().any(|name| directory.join(name).is_file()) {
+        return Ok(());
+    }
+    let advice = match needs.contains(&"package-lock.json") {
+        true => "; \"npm install --package-lock-only\" makes one",
+        false => "",
+    };
+    let names = needs.join(" or ");
+    Err(format!(
+        "there is no {names} beside function.toml, as build.kind wants{advice}"
+    ))
+}
+
 /// Where something is built.
 struct Site<'a> {
     /// The spawner's, if it is not this one.
@@ -140,14 +164,23 @@ struct Site<'a> {
     directory: PathBuf,
     /// For temporary files, and the home of whoever builds.
     scratch: PathBuf,
+    /// Whom it runs as, if that is not the gateway's user.
+    builder: Option<Builder>,
 }
 
 impl Site<'_> {
     fn prepare(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.scratch) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => fs::create_dir_all(&self.scratch),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir_all(&self.scratch)?,
         }
+        let most_bytes = self.gateway.build.disk_reserve_bytes;
+        disk::check_reserve(&self.scratch, most_bytes).map_err(io::Error::other)?;
+        let Some(builder) = &self.builder else {
+            return Ok(());
+        };
+        builder.take(&self.scratch)?;
+        builder.take(&self.directory)
     }
 
     async fn run(&self, spec: &BuildSpec) -> Result<BuildReport, BuildError> {
@@ -198,6 +231,11 @@ impl Site<'_> {
             // Where there are no control groups there is still a build.
             tail.note(&format!("stoker: [build]: {}\n", why.detail));
             launch.resources = Resources::default();
+            if self.builder.is_some() {
+                // Of a user that nothing else runs as this is nearly the same; root has no such limit.
+                let most = self.gateway.build.processes;
+                launch.rlimits.push((Rlimit::Processes, most));
+            }
             started = driver.start(ID, &Arc::new(launch)).await;
         }
         started.map_err(|why| Fault::NotStarted(why.detail.to_string()))?;
@@ -232,7 +270,11 @@ impl Site<'_> {
             bytes: spec.disk_bytes,
             entries: spec.entries,
         };
-        let measured = tokio::task::spawn_blocking(move || disk::usage(&directory, &scratch, most));
+        let reserve_bytes = spec.disk_reserve_bytes;
+        let measured = tokio::task::spawn_blocking(move || {
+            disk::check_reserve(&scratch, reserve_bytes)?;
+            disk::usage(&directory, &scratch, most)
+        });
         match measured.await {
             Ok(Ok(usage)) => Ok(usage),
             Ok(Err(why)) => Err(Fault::Ended(why)),
@@ -268,7 +310,7 @@ impl Site<'_> {
             working_directory: self.directory.clone(),
             // It has nothing to do with requests; this is the kind that need not be waited for.
             socket: SocketKind::Inherit,
-            user: None,
+            user: self.builder.as_ref().map(|it| it.name.clone()),
             rlimits: vec![(Rlimit::FileSize, spec.disk_bytes), (Rlimit::Core, 0)],
             resources: Resources {
                 memory_bytes: Some(spec.memory_bytes),
@@ -306,15 +348,19 @@ impl Site<'_> {
         if !self.gateway.build.isolated {
             return Isolation::default();
         }
+        // With the network, which is what most builds are there for.
+        let mut namespaces = vec![
+            Namespace::Mount,
+            Namespace::Pid,
+            Namespace::Ipc,
+            Namespace::Uts,
+        ];
+        if self.builder.is_none() {
+            // Another user has no privileges as it is, and does not exist in one.
+            namespaces.push(Namespace::User);
+        }
         Isolation {
-            // With the network, which is what most builds are there for.
-            namespaces: vec![
-                Namespace::Mount,
-                Namespace::Pid,
-                Namespace::Ipc,
-                Namespace::Uts,
-                Namespace::User,
-            ],
+            namespaces,
             seccomp: true,
             read_only: true,
             writable: vec![self.directory.clone(), self.scratch.clone()],

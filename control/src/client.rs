@@ -117,7 +117,7 @@ impl Client {
         let response = self.send(Method::GET, path, Bytes::new()).await?;
         match response.status().is_success() {
             true => Ok(response.into_body()),
-            false => Err(problem(&read(response).await?)),
+            false => Err(self.problem(&read(response).await?)),
         }
     }
 
@@ -132,13 +132,31 @@ impl Client {
             let answer = read(self.send(method, path, body).await?).await?;
             match answer.status.is_success() {
                 true => Ok(answer),
-                false => Err(problem(&answer)),
+                false => Err(self.problem(&answer)),
             }
         };
         match tokio::time::timeout(patience, asking).await {
             Ok(result) => result,
             Err(_) => Err(ClientError::Slow(self.target.to_string(), patience)),
         }
+    }
+
+    /// What an answer says that is no success.
+    fn problem(&self, answer: &Answer) -> ClientError {
+        let Ok(mut document) = serde_json::from_slice::<ProblemDocument>(&answer.body) else {
+            return ClientError::Status(answer.status);
+        };
+        if answer.status == StatusCode::UNAUTHORIZED {
+            // It can tell which header it misses, and not where this program gets that from.
+            let what = match self.token {
+                Some(_) => "does not know the token in",
+                None => "asks for a token of its [admin] in",
+            };
+            let place = &self.target;
+            document.detail =
+                format!("the gateway on {place} {what} $STOKER_ADMIN_TOKEN or --token-file");
+        }
+        ClientError::Problem(Box::new(document))
     }
 
     async fn send(
@@ -242,11 +260,4 @@ async fn read(response: Response<Incoming>) -> Result<Answer, ClientError> {
         .await;
     let body = body.map_err(ClientError::Broken)?.to_bytes();
     Ok(Answer { status, body })
-}
-
-fn problem(answer: &Answer) -> ClientError {
-    match serde_json::from_slice::<ProblemDocument>(&answer.body) {
-        Ok(document) => ClientError::Problem(Box::new(document)),
-        Err(_) => ClientError::Status(answer.status),
-    }
 }

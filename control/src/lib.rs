@@ -10,6 +10,7 @@ pub mod client;
 mod counterfactual;
 pub mod deployments;
 mod explain;
+mod history;
 mod io;
 pub mod metering;
 mod near;

@@ -1,6 +1,7 @@
 //! The admin API's JSON, as server and client share it.
 
 mod explain;
+mod history;
 mod policy;
 mod record;
 mod registry;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use explain::{Counterfactual, ExplainedInstance, Explanation, Outcome, ShadowInfo};
+pub use history::{FunctionHistory, History};
 pub use policy::{PolicyHistory, PolicyVersion};
 pub use record::{RecordEvent, RecordLine};
 pub use registry::{
@@ -62,6 +64,9 @@ pub struct FunctionSummary {
     /// Processes that wait to become an instance of it; Node functions may share them.
     #[serde(default)]
     pub spares: u32,
+    /// How much of its budget is used, if it has one.
+    #[serde(default)]
+    pub budget: Option<BudgetUse>,
 }
 
 impl FunctionSummary {
@@ -88,6 +93,17 @@ pub struct States {
     /// Of those that are ready, the ones that are frozen.
     #[serde(default)]
     pub frozen: u32,
+}
+
+/// How much of a budget is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BudgetUse {
+    /// 1 is all of it; more than that if more was used.
+    pub used_ratio: f64,
+    /// As much was used as a warning is given for.
+    pub warned: bool,
+    /// Why requests are refused, if they are.
+    pub stopped: Option<String>,
 }
 
 /// Starts that wait.

@@ -227,6 +227,15 @@ impl Gateway {
         self.metrics.stats()
     }
 
+    /// The same of those revisions that `wanted` chooses by function, revision, and a number that
+    /// rises with everything that is counted of them.
+    pub fn stats_of(
+        &self,
+        wanted: impl FnMut(&Arc<str>, &Arc<str>, u64) -> bool,
+    ) -> Vec<FunctionStats> {
+        self.metrics.stats_of(wanted)
+    }
+
     /// What Prometheus sees.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics

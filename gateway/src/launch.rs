@@ -51,7 +51,7 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
         (Rlimit::Core, Some(limits.core_bytes)),
     ];
     let secrets = spec.secrets.iter();
-    let secrets = secrets.map(|it| (it.variable.clone(), it.value.to_string()));
+    let secrets = secrets.map(|it| (it.variable.clone(), it.value.as_str().to_owned()));
     LaunchSpec {
         function: spec.name.clone(),
         revision: spec.revision().into(),
@@ -67,6 +67,7 @@ pub(crate) fn launch_spec(spec: &FunctionSpec) -> LaunchSpec {
             concurrency: spec.scaling.concurrency,
             preload: runtime.preload,
             fallback: runtime.fallback,
+            websocket_bytes: runtime.websocket_bytes,
         }),
         environment: spec
             .environment

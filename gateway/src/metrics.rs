@@ -191,6 +191,18 @@ impl Metrics {
         stats
     }
 
+    /// The same of those that `wanted` chooses by function, revision, and a number that rises with
+    /// everything that is counted of them; in no order.
+    pub(crate) fn stats_of(
+        &self,
+        mut wanted: impl FnMut(&Arc<str>, &Arc<str>, u64) -> bool,
+    ) -> Vec<FunctionStats> {
+        let all = self.board.all().into_iter();
+        all.filter(|it| wanted(&it.function, &it.revision, it.activity()))
+            .map(|it| stats::of(&it))
+            .collect()
+    }
+
     /// Counts a TLS handshake.
     pub(crate) fn handshake(&self, result: &str) {
         self.wide.handshakes.with_label_values(&[result]).inc();

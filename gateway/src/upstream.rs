@@ -13,6 +13,7 @@ mod head;
 mod http1;
 mod http2;
 mod socket;
+mod unix;
 
 pub use connection::Connection;
 pub(crate) use exchange::{Exchange, ExchangeError, Head};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stoker_core::Timestamp;
-use stoker_traces::{Call, Stream, TraceOptions};
+use stoker_traces::{Stream, TraceOptions};
 
 use crate::chance::{self, Purpose};
 use crate::make::{Made, MakeOptions};
@@ -16,7 +16,9 @@ use crate::{Arrival, Times};
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     pub(crate) origin: Origin,
-    /// How long calls take whose duration is not known.
+    /// How long calls of these functions take, where the trace does not tell.
+    pub(crate) services: Arc<HashMap<String, Times>>,
+    /// How long all other calls take whose duration is not known.
     pub(crate) service: Times,
     pub(crate) seed: u64,
 }
@@ -32,10 +34,13 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(crate) struct Calls {
     source: Source,
+    services: Arc<HashMap<String, Times>>,
     service: Times,
     seed: u64,
     functions: Vec<Known>,
     numbers: HashMap<String, u32>,
+    /// Calls whose duration was drawn from what is known of their function.
+    drawn: u64,
     /// Calls whose duration was not known.
     assumed: u64,
     taken: u64,
@@ -44,13 +49,16 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 enum Source {
     Stream(Box<Stream>),
-    Made(Box<Made>),
+    /// And the number of each of its functions that was called so far.
+    Made(Box<Made>, Vec<Option<u32>>),
 }
 
 #[derive(Debug)]
 struct Known {
     name: Arc<str>,
     key: u64,
+    /// How long it takes, if that is known.
+    service: Option<Times>,
     calls: u64,
 }
 
@@ -62,14 +70,19 @@ impl Input {
                 let stream = Stream::open(path, options.clone());
                 Source::Stream(Box::new(stream.map_err(|error| error.to_string())?))
             }
-            Origin::Made(options) => Source::Made(Box::new(Made::new(options, self.seed))),
+            Origin::Made(options) => {
+                let made = Made::new(options, self.seed);
+                Source::Made(Box::new(made), vec![None; options.functions as usize])
+            }
         };
         Ok(Calls {
             source,
+            services: Arc::clone(&self.services),
             service: self.service.clone(),
             seed: self.seed,
             functions: Vec::new(),
             numbers: HashMap::new(),
+            drawn: 0,
             assumed: 0,
             taken: 0,
         })
@@ -81,12 +94,10 @@ impl Calls {
     pub(crate) fn read(&mut self, batch: &mut Vec<Arrival>, most: usize) -> Result<(), String> {
         batch.clear();
         while batch.len() < most {
-            let call = match &mut self.source {
-                Source::Stream(stream) => stream.next_call().map_err(|error| error.to_string())?,
-                Source::Made(made) => made.next_call(),
+            let Some(arrival) = self.next_arrival()? else {
+                break;
             };
-            let Some(call) = call else { break };
-            batch.push(self.arrival(&call));
+            batch.push(arrival);
         }
         self.taken += batch.len() as u64;
         Ok(())
@@ -106,7 +117,7 @@ impl Calls {
     pub(crate) fn progress(&self) -> f64 {
         match &self.source {
             Source::Stream(stream) => stream.progress(),
-            Source::Made(made) => made.progress(),
+            Source::Made(made, _) => made.progress(),
         }
     }
 
@@ -114,8 +125,14 @@ impl Calls {
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = match &self.source {
             Source::Stream(stream) => stream.notes(),
-            Source::Made(made) => vec![made.note()],
+            Source::Made(made, _) => vec![made.note()],
         };
+        if self.drawn > 0 {
+            notes.push(format!(
+                "durations of {} of {} calls are drawn between the percentiles of their function",
+                self.drawn, self.taken
+            ));
+        }
         if self.assumed > 0 {
             notes.push(format!(
                 "durations are not known of {} of {} calls: assumed to be {}",
@@ -125,23 +142,61 @@ impl Calls {
         notes
     }
 
-    fn arrival(&mut self, call: &Call) -> Arrival {
-        let number = match self.numbers.get(&call.function) {
-            Some(number) => *number,
-            None => self.meet(&call.function),
+    fn next_arrival(&mut self) -> Result<Option<Arrival>, String> {
+        let (number, call) = match &mut self.source {
+            Source::Stream(stream) => {
+                let call = stream.next_call().map_err(|error| error.to_string())?;
+                let Some(call) = call else { return Ok(None) };
+                let number = match self.numbers.get(&call.function) {
+                    Some(number) => *number,
+                    None => self.meet(&call.function),
+                };
+                (number, (call.at, call.duration, call.start))
+            }
+            Source::Made(made, numbers) => {
+                let Some((at, index)) = made.next_call() else {
+                    return Ok(None);
+                };
+                let number = match numbers[index] {
+                    Some(number) => number,
+                    None => {
+                        let number = self.functions.len() as u32;
+                        numbers[index] = Some(number);
+                        let name = made.name(index).to_owned();
+                        self.meet(&name)
+                    }
+                };
+                (number, (at, None, None))
+            }
         };
+        Ok(Some(self.arrival(number, call)))
+    }
+
+    fn arrival(
+        &mut self,
+        number: u32,
+        (at, duration, start): (Duration, Option<Duration>, Option<Duration>),
+    ) -> Arrival {
         let function = &mut self.functions[number as usize];
-        let service = call.duration.unwrap_or_else(|| {
-            self.assumed += 1;
+        let service = duration.unwrap_or_else(|| {
             let mut draw = chance::draw(function.key, Purpose::Service, function.calls);
-            self.service.sample(&mut draw)
+            match &function.service {
+                Some(known) => {
+                    self.drawn += 1;
+                    known.sample(&mut draw)
+                }
+                None => {
+                    self.assumed += 1;
+                    self.service.sample(&mut draw)
+                }
+            }
         });
         function.calls += 1;
         Arrival {
-            at: Timestamp::ZERO + call.at,
+            at: Timestamp::ZERO + at,
             function: number,
             service,
-            start: call.start,
+            start,
         }
     }
 
@@ -150,6 +205,7 @@ impl Calls {
         self.functions.push(Known {
             name: name.into(),
             key: chance::key(self.seed, name),
+            service: self.services.get(name).cloned(),
             calls: 0,
         });
         self.numbers.insert(name.to_owned(), number);

@@ -30,6 +30,8 @@ pub(crate) struct Common {
     pub(crate) start_cpu: Duration,
     /// Of an instance whose manifest limits it to no less.
     pub(crate) memory_bytes: u64,
+    /// The same of single functions, or of all that are named after this and a hyphen.
+    pub(crate) memories: HashMap<String, u64>,
 }
 
 /// One policy.
@@ -39,8 +41,16 @@ pub(crate) struct Candidate {
     pub(crate) label: String,
     /// What it changes.
     pub(crate) changes: Changes,
+    setup: Limited,
+    named: HashMap<String, Limited>,
+    memories: HashMap<String, u64>,
+}
+
+/// What is settled about a function, and its limit of memory if it has one.
+#[derive(Clone, Debug)]
+struct Limited {
     setup: Setup,
-    named: HashMap<String, Setup>,
+    most_bytes: Option<u64>,
 }
 
 impl Candidate {
@@ -67,30 +77,41 @@ impl Candidate {
             changes: changes.clone(),
             setup,
             named,
+            memories: common.memories.clone(),
         })
     }
 
     /// Of this function of the trace.
-    pub(crate) fn setup(&self, function: &str) -> &Setup {
-        self.named.get(function).unwrap_or(&self.setup)
+    pub(crate) fn setup(&self, function: &str) -> Setup {
+        let limited = self.named.get(function).unwrap_or(&self.setup);
+        let app = function.split_once('-').map_or(function, |(app, _)| app);
+        let memories = &self.memories;
+        let memory_bytes = match memories.get(function).or_else(|| memories.get(app)) {
+            Some(bytes) => limited.most_bytes.unwrap_or(*bytes).min(*bytes),
+            None => limited.setup.memory_bytes,
+        };
+        Setup {
+            memory_bytes,
+            ..limited.setup.clone()
+        }
     }
 
     /// Of functions that have none of their own.
     pub(crate) fn default_setup(&self) -> &Setup {
-        &self.setup
+        &self.setup.setup
     }
 }
 
-fn setup(function: &FunctionSpec, common: &Common) -> Setup {
-    Setup {
+fn setup(function: &FunctionSpec, common: &Common) -> Limited {
+    let most_bytes = function.resources.memory_bytes;
+    let setup = Setup {
         spec: Arc::clone(&function.scaling),
         patience: function.timeouts.queue,
         schedule: function.schedule.clone(),
         start: Arc::clone(&common.start),
         start_cpu: common.start_cpu,
-        memory_bytes: function
-            .resources
-            .memory_bytes
+        memory_bytes: most_bytes
             .map_or(common.memory_bytes, |limit| limit.min(common.memory_bytes)),
-    }
+    };
+    Limited { setup, most_bytes }
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod calls;
 mod search;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,15 +15,15 @@ use stoker_config::{Changes, Config, StartsSpec, format_duration};
 use stoker_core::StartLimits;
 use stoker_show::progress::Progress;
 use stoker_show::text;
-use stoker_traces::TraceOptions;
+use stoker_traces::{TraceOptions, azure2019_durations, azure2019_memory};
 
-use crate::World;
 use crate::calls::{Input, Origin};
 use crate::candidate::{Base, Candidate, Common};
 use crate::make::{Kind, MakeOptions};
 use crate::metric::Metric;
 use crate::output::{Outcome, page, table};
 use crate::run::Runner;
+use crate::{Times, World};
 pub use arguments::Arguments;
 use arguments::{OutputArgs, PolicyArgs};
 
@@ -52,7 +53,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 /// False if a goal is met by nothing.
 fn simulate(arguments: &Arguments) -> Result<bool, String> {
-    let input = arguments.input();
+    let input = arguments.input()?;
     if let Some(path) = &arguments.write {
         return calls::write(&input, path).map(|()| true);
     }
@@ -99,7 +100,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
 }
 
 impl Arguments {
-    fn input(&self) -> Input {
+    fn input(&self) -> Result<Input, String> {
         let origin = match (&self.trace, self.make) {
             (Some(path), _) => Origin::Trace(
                 path.clone(),
@@ -120,11 +121,22 @@ impl Arguments {
                 rate: self.rate,
             }),
         };
-        Input {
+        let services = match &self.durations {
+            None => HashMap::new(),
+            Some(path) => {
+                let found = azure2019_durations(path).map_err(|error| error.to_string())?;
+                let times = found.into_iter();
+                times
+                    .map(|(name, quantiles)| (name, Times::Quantiles(quantiles)))
+                    .collect()
+            }
+        };
+        Ok(Input {
             origin,
+            services: Arc::new(services),
             service: self.service_time.clone(),
             seed: self.world.seed,
-        }
+        })
     }
 
     fn common(&self) -> Result<Common, String> {
@@ -142,6 +154,10 @@ impl Arguments {
             start: Arc::new(self.world.start_time.clone()),
             start_cpu: self.world.start_cpu,
             memory_bytes: self.world.memory,
+            memories: match &self.world.memory_file {
+                None => HashMap::new(),
+                Some(path) => azure2019_memory(path).map_err(|error| error.to_string())?,
+            },
         })
     }
 

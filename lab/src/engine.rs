@@ -1,11 +1,12 @@
 //! Virtual time: what happens, in order, and what the pools make of it.
 
+mod heap;
 mod machine;
 mod progress;
 mod queue;
 mod schedule;
 mod starts;
-mod ticks;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,14 +16,14 @@ use stoker_core::{
     Timestamp, WaiterId,
 };
 
-use crate::function::{Arrival, Function, Setup, Waiting};
+use crate::function::{Arrival, Function, Setup};
 use crate::report::Report;
 use crate::tally::Tally;
 use machine::{Job, Machine, Task};
 pub use progress::Progress;
 use queue::{Happening, Queue};
 use starts::Starts;
-pub(crate) use ticks::Ticks;
+use waiting::{Waiting, Waitings};
 
 /// Since 1970: midnight, UTC, at the beginning of Monday, the 1st of January 2024.
 const DEFAULT_BEGIN: Duration = Duration::from_secs(1_704_067_200);
@@ -82,11 +83,9 @@ pub struct Engine {
     starts: Option<Starts>,
     functions: Vec<Function>,
     tally: Tally,
-    calls: u64,
     /// Calls without an answer and leases alive.
     open: u64,
-    /// The call that is being asked for.
-    current: Option<(WaiterId, Duration)>,
+    waiting: Waitings,
     /// Cloned for every exit.
     ended: StartFailure,
 }
@@ -102,9 +101,8 @@ impl Engine {
             queue: Queue::default(),
             functions: Vec::new(),
             tally: Tally::default(),
-            calls: 0,
             open: 0,
-            current: None,
+            waiting: Waitings::default(),
             ended: StartFailure {
                 kind: FailureKind::Exited,
                 detail: Arc::from("it was stopped"),
@@ -136,22 +134,19 @@ impl Engine {
         let deadline = at + function.setup.patience;
         if function.pool.is_none() {
             let spec = Arc::clone(&function.setup.spec);
-            function.pool = Some(Pool::new(spec, arrival.function, at));
+            let mut pool = Pool::new(spec, arrival.function, at);
+            pool.keep_decisions();
+            function.pool = Some(pool);
             self.apply(arrival.function, Event::Tick);
             self.tell_schedule(arrival.function);
         }
         self.tally.arrive();
-        let waiter = WaiterId(self.calls);
-        self.calls += 1;
         self.open += 1;
-        self.current = Some((waiter, arrival.service));
+        let waiter = self.waiting.add(Waiting {
+            since: at,
+            service: arrival.service,
+        });
         self.apply(arrival.function, Event::Acquire { waiter, deadline });
-        if let Some((waiter, service)) = self.current.take() {
-            let since = self.now;
-            self.functions[index]
-                .waiting
-                .insert(waiter.0, Waiting { since, service });
-        }
     }
 
     /// The virtual time.
@@ -263,12 +258,7 @@ impl Engine {
                 self.apply(function, Event::Exited { instance, failure });
             }
             Happening::Schedule => self.tell_schedule(function),
-            Happening::Tick { turn } => {
-                let ticks = &mut self.functions[function as usize].ticks;
-                if ticks.is_due(&mut self.queue, (at, turn), function) {
-                    self.apply(function, Event::Tick);
-                }
-            }
+            Happening::Tick => self.apply(function, Event::Tick),
         }
     }
 
@@ -276,10 +266,9 @@ impl Engine {
         let Some(pool) = &mut self.functions[function as usize].pool else {
             return;
         };
-        for effect in pool.apply(event, self.now) {
-            self.carry_out(function, effect);
-        }
-        if self.starts.is_some() {
+        let effects = pool.apply(event, self.now);
+        effects.carry_out(|effect| self.carry_out(function, effect));
+        if self.starts.as_ref().is_some_and(Starts::is_waited_for) {
             self.settle_starts(function);
         }
     }
@@ -300,10 +289,7 @@ impl Engine {
                 let takes = self.world.stop_time.min(function.setup.spec.stop_grace);
                 self.plan(takes, index, Happening::Exit { instance });
             }
-            Effect::WakeAt(time) => {
-                let ticks = &mut self.functions[index as usize].ticks;
-                ticks.wake_at(&mut self.queue, time, index);
-            }
+            Effect::WakeAt(time) => self.queue.wake_at(time, index),
             // Its exit is planned already.
             Effect::Kill { .. } => {}
             // Nothing of a simulated instance depends on these.
@@ -343,7 +329,7 @@ impl Engine {
     }
 
     fn grant(&mut self, index: u32, waiter: WaiterId, (instance, cold): (InstanceId, bool)) {
-        let Some(call) = self.answer(index, waiter) else {
+        let Some(call) = self.waiting.take(waiter) else {
             return;
         };
         let function = &mut self.functions[index as usize];
@@ -377,23 +363,11 @@ impl Engine {
     }
 
     fn reject(&mut self, index: u32, waiter: WaiterId, cause: &RejectCause) {
-        if let Some(call) = self.answer(index, waiter) {
+        if let Some(call) = self.waiting.take(waiter) {
             self.open -= 1;
             self.functions[index as usize].count.refused += 1;
             self.tally.refuse(cause, self.now.since(call.since));
         }
-    }
-
-    /// The call that is answered now.
-    fn answer(&mut self, index: u32, waiter: WaiterId) -> Option<Waiting> {
-        if let Some((current, service)) = self.current
-            && current == waiter
-        {
-            self.current = None;
-            let since = self.now;
-            return Some(Waiting { since, service });
-        }
-        self.functions[index as usize].waiting.remove(&waiter.0)
     }
 
     fn plan(&mut self, after: Duration, function: u32, happening: Happening) {

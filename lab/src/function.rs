@@ -10,7 +10,6 @@ use stoker_traces::random::Random;
 
 use crate::Times;
 use crate::chance::{self, Purpose};
-use crate::engine::Ticks;
 
 /// Recorded start times that wait for a start; with more, the oldest go.
 const FRESH_STARTS: usize = 1024;
@@ -62,13 +61,6 @@ impl Setup {
     }
 }
 
-/// A call that has no slot yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Waiting {
-    pub(crate) since: Timestamp,
-    pub(crate) service: Duration,
-}
-
 /// A function and what it has.
 #[derive(Debug)]
 pub(crate) struct Function {
@@ -76,8 +68,6 @@ pub(crate) struct Function {
     pub(crate) setup: Setup,
     /// Made when it is called first.
     pub(crate) pool: Option<Pool>,
-    pub(crate) ticks: Ticks,
-    pub(crate) waiting: BTreeMap<u64, Waiting>,
     /// Leases of each instance, if an instance may have several.
     uses: BTreeMap<InstanceId, u32>,
     recorded: Recorded,
@@ -150,8 +140,6 @@ impl Function {
             key: chance::key(seed, name),
             setup,
             pool: None,
-            ticks: Ticks::default(),
-            waiting: BTreeMap::new(),
             uses: BTreeMap::new(),
             recorded: Recorded::default(),
             count: Counts::default(),

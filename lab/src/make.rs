@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::f64::consts::TAU;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use stoker_traces::Call;
 use stoker_traces::random::Random;
 
 use crate::chance::{self, Purpose};
@@ -95,22 +95,33 @@ impl Made {
             options: options.clone(),
         };
         for index in 0..made.functions.len() {
-            made.plan(index, 0.0);
+            if let Some(first) = made.plan(index, 0.0) {
+                made.next.push(Reverse((first, index)));
+            }
         }
         made
     }
 
-    pub(crate) fn next_call(&mut self) -> Option<Call> {
-        let Reverse((nanos, index)) = self.next.pop()?;
+    /// When the next call comes, and which function is called.
+    pub(crate) fn next_call(&mut self) -> Option<(Duration, usize)> {
+        let &Reverse((nanos, index)) = self.next.peek()?;
         let at = Duration::from_nanos(nanos);
         self.at = at.as_secs_f64();
-        self.plan(index, self.at);
-        Some(Call {
-            at,
-            function: self.functions[index].name.clone(),
-            duration: None,
-            start: None,
-        })
+        let next = self.plan(index, self.at);
+        if let Some(mut first) = self.next.peek_mut() {
+            match next {
+                Some(next) => *first = Reverse((next, index)),
+                None => {
+                    PeekMut::pop(first);
+                }
+            }
+        }
+        Some((at, index))
+    }
+
+    /// What a function is called.
+    pub(crate) fn name(&self, index: usize) -> &str {
+        self.functions.get(index).map_or("", |maker| &maker.name)
     }
 
     /// The share that was made, by time.
@@ -141,8 +152,8 @@ impl Made {
         }
     }
 
-    /// The call of a function that comes after `now`, if it is within the trace.
-    fn plan(&mut self, index: usize, now: f64) {
+    /// The call of a function that comes after `now`, in nanoseconds, if it is within the trace.
+    fn plan(&mut self, index: usize, now: f64) -> Option<u64> {
         let end = self.options.length.as_secs_f64();
         let maker = &mut self.functions[index];
         let at = match self.options.kind {
@@ -150,9 +161,7 @@ impl Made {
             Kind::Diurnal => maker.diurnal(now, end),
             Kind::Timers => maker.timer(),
         };
-        if at < end {
-            self.next.push(Reverse(((at * 1e9) as u64, index)));
-        }
+        (at < end).then_some((at * 1e9) as u64)
     }
 }
 
@@ -226,7 +235,7 @@ impl Kind {
 mod tests {
     use super::*;
 
-    fn all(kind: Kind, hours: u64, seed: u64) -> Vec<Call> {
+    fn all(kind: Kind, hours: u64, seed: u64) -> Vec<(Duration, usize)> {
         let options = MakeOptions {
             kind,
             length: Duration::from_secs(3_600 * hours),
@@ -241,7 +250,7 @@ mod tests {
     fn calls_are_in_order_and_a_seed_gives_the_same() {
         for kind in [Kind::Steady, Kind::Diurnal, Kind::Timers] {
             let calls = all(kind, 3, 1);
-            assert!(calls.windows(2).all(|pair| pair[0].at <= pair[1].at));
+            assert!(calls.windows(2).all(|pair| pair[0].0 <= pair[1].0));
             assert_eq!(calls, all(kind, 3, 1));
             assert_ne!(calls, all(kind, 3, 2));
         }
@@ -255,8 +264,8 @@ mod tests {
         let diurnal = all(Kind::Diurnal, 48, 1);
         let rate = diurnal.len() as f64 / 172_800.0;
         assert!((1.9..2.3).contains(&rate), "{rate}");
-        let noon = diurnal.iter().filter(|call| {
-            let hour = call.at.as_secs() / 3_600 % 24;
+        let noon = diurnal.iter().filter(|(at, _)| {
+            let hour = at.as_secs() / 3_600 % 24;
             (10..14).contains(&hour)
         });
         assert!(noon.count() as f64 > 1.5 * diurnal.len() as f64 / 6.0);
@@ -267,14 +276,14 @@ mod tests {
         let calls = all(Kind::Timers, 10, 1);
         let minute: Vec<f64> = calls
             .iter()
-            .filter(|call| call.function == "timer-0")
-            .map(|call| call.at.as_secs_f64())
+            .filter(|(_, index)| *index == 0)
+            .map(|(at, _)| at.as_secs_f64())
             .collect();
         assert_eq!(minute.len(), 600);
         for pair in minute.windows(2) {
             assert!((pair[1] - pair[0] - 60.0).abs() <= 0.6);
         }
-        let hourly = calls.iter().filter(|call| call.function == "timer-6");
+        let hourly = calls.iter().filter(|(_, index)| *index == 6);
         assert_eq!(hourly.count(), 10);
     }
 }

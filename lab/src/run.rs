@@ -60,7 +60,7 @@ impl Runner {
             }
             for name in calls.functions().skip(known) {
                 for (engine, candidate) in engines.iter_mut().zip(candidates) {
-                    engine.add(name, candidate.setup(name).clone());
+                    engine.add(name, candidate.setup(name));
                 }
             }
             known = calls.functions().len();

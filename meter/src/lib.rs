@@ -16,5 +16,5 @@ mod price;
 
 pub use counters::{COUNTERS, Counter, Totals};
 pub use ledger::{Ledger, Meter, OTHER, Reading, TRIAL};
-pub use period::{Period, days_of_month, parse_time, show_time};
+pub use period::{Period, civil, days, days_of_month, parse_time, show_time};
 pub use price::{Cost, GIB_SECOND_KIB_MILLIS, Prices};

@@ -113,7 +113,7 @@ pub fn parse_time(text: &str) -> Option<u64> {
 
 /// Days since 1970 of a date of the Gregorian calendar, from 1970 on: Howard Hinnant,
 /// "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
-fn days(year: u64, month: u64, day: u64) -> u64 {
+pub fn days(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year / 400;
     let of_era = year - era * 400;
@@ -123,8 +123,8 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// Year, month and day: the same, `civil_from_days`.
-fn civil(days: u64) -> (u64, u64, u64) {
+/// Year, month and day of so many days since 1970: the same, `civil_from_days`.
+pub fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let era = days / 146_097;
     let of_era = days - era * 146_097;

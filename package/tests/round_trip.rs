@@ -13,7 +13,12 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use scratch::{Scratch, contents};
-use stoker_package::{Kind, Limits, check_and_unpack, digest, list, pack};
+use serde_json::Value;
+use stoker_package::{ItemKind, Kind, Limits, check_and_unpack, digest, list, pack};
+
+/// What ignore files leave out; the portal, which has the same rules for a folder that is dropped
+/// into a browser (`control/portal/ignore.js`), is tested with the same cases.
+const IGNORED: &str = include_str!("../../tests/portal/ignore.json");
 
 fn write(root: &Path, name: &str, content: &[u8]) {
     let path = root.join(name);
@@ -239,6 +244,26 @@ fn files() -> impl Strategy<Value = BTreeMap<String, Vec<u8>>> {
     let path = proptest::collection::vec(name, 1..5).prop_map(|parts| parts.join("/"));
     let content = proptest::collection::vec(any::<u8>(), 0..5000);
     proptest::collection::btree_map(path, content, 0..12)
+}
+
+#[test]
+fn ignore_files_mean_what_they_mean_in_the_portal() {
+    let cases: Vec<Value> = serde_json::from_str(IGNORED).unwrap();
+    assert!(cases.len() > 30, "{}", cases.len());
+    let scratch = Scratch::new();
+    for (at, case) in cases.iter().enumerate() {
+        let root = scratch.path(&at.to_string());
+        for (path, text) in case["files"].as_object().unwrap() {
+            write(&root, path, text.as_str().unwrap().as_bytes());
+        }
+        let kept = list(&root).ok().map(|items| {
+            let files = items.into_iter();
+            let files = files.filter(|item| matches!(item.kind, ItemKind::File { .. }));
+            files.map(|item| item.path).collect::<Vec<_>>()
+        });
+        let expected: Option<Vec<String>> = serde_json::from_value(case["kept"].clone()).unwrap();
+        assert_eq!(kept, expected, "{}", case["name"]);
+    }
 }
 
 proptest! {

@@ -1,9 +1,7 @@
 //! Who did what.
 
-use serde::{Deserialize, Serialize};
-
 /// A change that somebody made or tried to make. Nothing secret is in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// In milliseconds since 1970.
     pub at_ms: u64,
@@ -22,11 +20,10 @@ pub struct AuditEntry {
 }
 
 /// An entry in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
     /// Ascending; never given twice.
     pub id: u64,
     /// What happened.
-    #[serde(flatten)]
     pub entry: AuditEntry,
 }

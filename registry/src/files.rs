@@ -21,6 +21,8 @@ pub struct Files {
     root: PathBuf,
     /// What is being published, and how many times: it has no revision yet and must not go.
     pinned: Arc<Pinned>,
+    /// Bytes of the code that was looked at.
+    code_bytes: Mutex<HashMap<Digest, u64>>,
 }
 
 /// A place for what comes in: removed with all that is left in it when this is dropped.
@@ -70,6 +72,7 @@ impl Files {
         Ok(Files {
             root: root.to_owned(),
             pinned: Arc::default(),
+            code_bytes: Mutex::default(),
         })
     }
 
@@ -145,15 +148,30 @@ impl Files {
         }
     }
 
-    /// Bytes of all packages.
+    /// Bytes of all packages and of all code, as the files are long. Each code is looked at once: it
+    /// does not change.
     ///
     /// # Errors
     /// If they cannot be listed.
-    pub fn package_bytes(&self) -> io::Result<u64> {
-        let mut bytes = 0;
-        for entry in fs::read_dir(self.root.join("packages"))? {
-            bytes += entry?.metadata()?.len();
+    pub fn bytes(&self) -> io::Result<u64> {
+        let mut bytes = bytes_below(&self.root.join("packages"))?;
+        let mut known = self
+            .code_bytes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut present = HashMap::with_capacity(known.len());
+        for entry in fs::read_dir(self.root.join("code"))? {
+            let path = entry?.path();
+            let digest = digest_of(&path);
+            let looked_at = digest.and_then(|digest| known.get(&digest).copied());
+            let length = match looked_at {
+                Some(length) => length,
+                None => bytes_below(&path)?,
+            };
+            present.extend(digest.map(|digest| (digest, length)));
+            bytes += length;
         }
+        *known = present;
         Ok(bytes)
     }
 
@@ -301,6 +319,27 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Bytes of all files below a directory; what goes meanwhile is not counted.
+fn bytes_below(directory: &Path) -> io::Result<u64> {
+    let (mut bytes, mut left) = (0, vec![directory.to_owned()]);
+    while let Some(directory) = left.pop() {
+        let entries = match fs::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => left.push(entry.path()),
+                Ok(metadata) if metadata.is_file() => bytes += metadata.len(),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// So that what was renamed into it has its name after a crash.

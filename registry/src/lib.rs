@@ -12,6 +12,7 @@ mod files;
 mod key;
 mod names;
 mod package;
+mod push;
 mod registry;
 mod revision;
 mod secret;
@@ -28,6 +29,7 @@ pub use names::{
     LATEST, is_alias, is_function_name, is_variable, revision_alias, revision_of_alias,
 };
 pub use package::{ArchiveKind, Digest, Package};
+pub use push::Push;
 pub use registry::{Registry, Rule};
 pub use revision::{Author, Function, NewRevision, Revision, Settings, Shift};
 pub use secret::{Place, Secret, SecretInfo, SecretValue};

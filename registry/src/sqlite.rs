@@ -8,6 +8,7 @@ mod aliases;
 mod audit;
 mod canary;
 mod functions;
+mod pushes;
 mod revisions;
 mod schema;
 mod secrets;
@@ -22,8 +23,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::store::Store;
 use crate::{
-    AuditEntry, AuditRow, Author, Digest, Function, Key, NewRevision, Place, Revision, Secret,
-    SecretInfo, SecretValue, Settings, StoreError, Traffic,
+    AuditEntry, AuditRow, Author, Digest, Function, Key, NewRevision, Place, Push, Revision,
+    Secret, SecretInfo, SecretValue, Settings, StoreError, Traffic,
 };
 
 /// How long one gateway waits for the other's transaction, which takes milliseconds.
@@ -256,6 +257,22 @@ impl Store for Sqlite {
 
     fn set_canary(&self, function: &str, state: Option<&str>) -> Result<(), StoreError> {
         self.write(|transaction| canary::set(transaction, function, state))
+    }
+
+    fn pushes(&self) -> Result<Vec<Push>, StoreError> {
+        self.read(pushes::all)
+    }
+
+    fn push(&self, id: Option<&str>) -> Result<Option<Push>, StoreError> {
+        self.read(|transaction| pushes::find(transaction, id))
+    }
+
+    fn add_push(&self, push: &Push) -> Result<(), StoreError> {
+        self.write(|transaction| pushes::add(transaction, push))
+    }
+
+    fn set_push(&self, push: &Push) -> Result<bool, StoreError> {
+        self.write(|transaction| pushes::set(transaction, push))
     }
 
     fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {

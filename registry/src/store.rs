@@ -1,7 +1,7 @@
 //! What a store of published functions can do.
 
 use crate::{
-    AuditEntry, AuditRow, Author, Digest, Function, NewRevision, Place, Revision, Secret,
+    AuditEntry, AuditRow, Author, Digest, Function, NewRevision, Place, Push, Revision, Secret,
     SecretInfo, SecretValue, Settings, StoreError, Traffic,
 };
 
@@ -112,6 +112,18 @@ pub trait Store: Send + Sync {
 
     /// What the canary of a function remembers from now on; `None`: nothing. At most 64 KiB.
     fn set_canary(&self, function: &str, state: Option<&str>) -> Result<(), StoreError>;
+
+    /// The pushes that are remembered, the newest first: 100, and others that are not over.
+    fn pushes(&self) -> Result<Vec<Push>, StoreError>;
+
+    /// One push, or the newest one; `None` if there is no such.
+    fn push(&self, id: Option<&str>) -> Result<Option<Push>, StoreError>;
+
+    /// Remembers a push, whose id is new.
+    fn add_push(&self, push: &Push) -> Result<(), StoreError>;
+
+    /// Changes a push that is not over. Whether there was one.
+    fn set_push(&self, push: &Push) -> Result<bool, StoreError>;
 
     /// Adds to the audit log, which forgets its oldest entries beyond its bound.
     fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError>;

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use stoker_core::{
-    Effect, Effects, Event, FloorStep, InstanceId, Pool, PoolView, RejectCause, ScaleSpec,
-    Timestamp, WaiterId,
+    Effect, Effects, Event, FloorStep, InstanceId, Occupancy, Pool, PoolView, RejectCause,
+    ScaleSpec, Timestamp, WaiterId,
 };
 use stoker_meter::Meter;
 use tokio::sync::oneshot;
@@ -195,6 +195,11 @@ impl<C: Send + 'static> Function<C> {
     pub fn view(&self) -> FunctionView {
         let held = self.shared.gate.held(self.number);
         Self::look(&self.lock(), held, self.shared.clock.now())
+    }
+
+    /// How many instances and requests it has, in constant time.
+    pub fn occupancy(&self) -> Occupancy {
+        self.lock().pool.occupancy()
     }
 
     /// What it has recorded and not given to the store yet.

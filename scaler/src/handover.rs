@@ -17,12 +17,14 @@ mod channel;
 mod estate;
 mod load;
 mod session;
+mod starts;
 mod wire;
 
 pub use away::Heir;
 pub use channel::{Receiver, Sender, channel};
 pub use estate::{Estate, FunctionEstate};
 pub use session::Session;
+pub use starts::WireStart;
 pub use wire::{Ask, Message, VERSION};
 
 pub(crate) use session::Inherited;

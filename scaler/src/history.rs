@@ -30,7 +30,7 @@ pub struct StartRecord {
     pub took: Duration,
     /// The process of the instance, or why there is none.
     pub result: Result<Option<u32>, StartFailure>,
-    first_answer: Arc<OnceLock<FirstAnswer>>,
+    pub(crate) first_answer: Arc<OnceLock<FirstAnswer>>,
 }
 
 /// Why an instance was started.
@@ -125,6 +125,15 @@ impl History {
         state.records.push_back(record);
     }
 
+    /// Adds one that the former gateway remembers, which is older than all that are here, if there is
+    /// room.
+    pub(crate) fn add_older(&self, record: StartRecord) {
+        let mut state = self.lock();
+        if state.records.len() < state.limit {
+            state.records.push_front(record);
+        }
+    }
+
     /// Those of the function of this name, or of all, newest first.
     pub(crate) fn list(&self, function: Option<&str>) -> Vec<StartRecord> {
         let state = self.lock();
@@ -202,6 +211,22 @@ mod tests {
         history.set_limit(0);
         history.add(record("f", 6));
         assert!(counts(&history, None).is_empty());
+    }
+
+    #[test]
+    fn what_is_inherited_is_older_and_takes_no_place_of_a_newer_one() {
+        let history = History::default();
+        history.set_limit(4);
+        history.add(record("f", 11));
+        // Newest first, and one comes up meanwhile.
+        history.add_older(record("f", 9));
+        history.add(record("f", 12));
+        for older in [8, 7, 6] {
+            history.add_older(record("f", older));
+        }
+        assert_eq!(counts(&history, None), [12, 11, 9, 8]);
+        history.add(record("f", 13));
+        assert_eq!(counts(&history, None), [13, 12, 11, 9]);
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub enum Notice<'a> {
     Relieved {
         /// Memory of the machine that was available, of all.
         available_percentage: f64,
+        /// The part of the time for which programs stood still for want of it; 0 if it is not known.
+        stalled_percentage: f64,
         /// Instances that are frozen and were told to give memory back.
         reclaimed: usize,
         /// Instances that had done so before and were told to end.

@@ -34,7 +34,7 @@ mod accounts;
     unsafe_code,
     reason = "tokio's registration of descriptors, behind a safe function"
 )]
-pub(crate) mod async_fd;
+pub mod async_fd;
 mod begin;
 mod client;
 mod dispatch;

@@ -4,6 +4,7 @@ mod begins;
 mod pressure;
 mod record;
 mod room;
+mod stall;
 mod succession;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use crate::starts::Gate;
 use crate::timer::Timer;
 use crate::{Clock, Function, Notices, Renewal, StartRecord, metering};
 use begins::Begins;
+pub(crate) use pressure::MemoryState;
 pub use pressure::{PressureSettings, Reclaim};
 use succession::Inheritance;
 

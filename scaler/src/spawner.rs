@@ -51,3 +51,4 @@ pub(crate) use launch::{Spawner, launch};
 pub(crate) use link::is_full;
 pub use orphans::collect_orphans;
 pub use server::main_from_args;
+pub use user::{Account, account};

@@ -39,6 +39,7 @@ pub(super) fn pressure_settings(spec: &GatewaySpec) -> PressureSettings {
         },
         interval: spec.freeze.interval,
         below_percentage: spec.freeze.available_percentage,
+        stalled_percentage: spec.freeze.stalled_percentage,
     }
 }
 

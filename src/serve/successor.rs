@@ -48,6 +48,7 @@ pub(super) fn run(file: &Path) -> Result<(), Box<dyn Error>> {
             .serve(&claimed, move |message| match message {
                 Message::Ask { function, ask } => served.serve(function, ask),
                 Message::Recorded { file } => inherit_record(&scaler, file),
+                Message::Start(start) => scaler.inherit_start(start),
                 _ => {}
             })
             .await?;

@@ -77,11 +77,13 @@ pub(super) fn notices(logs: &Arc<Logs>, metrics: &Arc<Metrics>) -> Notices {
             }
             Notice::Relieved {
                 available_percentage,
+                stalled_percentage,
                 reclaimed,
                 released,
             } => eprintln!(
                 "stoker: {function}: memory is short, {available_percentage:.1} % of it is \
-                 available: {reclaimed} idle instances were frozen and gave theirs back, {released} \
+                 available and programs stood still for it {stalled_percentage:.1} % of the time: \
+                 {reclaimed} idle instances were frozen and gave theirs back, {released} \
                  that had done so before were told to end"
             ),
             // Too many to be told; they are counted.

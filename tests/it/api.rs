@@ -1,5 +1,7 @@
 //! The admin API as other tools see it.
 
+mod pushes;
+
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -12,6 +14,9 @@ use crate::harness::{Client, Function, Gateway, Response, Site, python, wait_unt
 
 const TOKEN: &str = "a-token-of-an-administrator";
 const PUBLISHER: &str = "a-token-of-a-publisher";
+/// "$pushed:" and the publisher's token, and what else tools send.
+const BASIC: &str = "Authorization: Basic JHB1c2hlZDphLXRva2VuLW9mLWEtcHVibGlzaGVy\r\n\
+    Content-Type: application/zip\r\nIf-Match: *\r\n";
 /// What schemathesis makes up.
 const SEED: &str = "7";
 /// Requests per operation and phase; what it takes grows with it.
@@ -63,20 +68,17 @@ fn zip(gateway: &Gateway, version: u32) -> Vec<u8> {
 #[test]
 fn zip_push_as_other_tools_do_it() {
     let (gateway, address) = gateway();
-    // "$pushed:" and the publisher's token.
-    let basic = "Authorization: Basic JHB1c2hlZDphLXRva2VuLW9mLWEtcHVibGlzaGVy\r\n\
-                 Content-Type: application/zip\r\nIf-Match: *\r\n";
-    let pushed = ask(address, "POST /api/zipdeploy", (basic, &zip(&gateway, 1)));
+    let pushed = ask(address, "POST /api/zipdeploy", (BASIC, &zip(&gateway, 1)));
     assert_eq!(pushed.status, 200, "{pushed}");
     assert_eq!((pushed.number("status"), pushed.number("revision")), (4, 1));
     let version = || gateway.get("/function/pushed/env").good().json()["VERSION"].clone();
     assert_eq!(version(), "1");
 
     let line = "POST /api/zipdeploy?isAsync=true&author=me&Deployer=core_tools";
-    let begun = ask(address, line, (basic, &zip(&gateway, 2)));
+    let begun = ask(address, line, (BASIC, &zip(&gateway, 2)));
     assert_eq!(begun.status, 202, "{begun}");
     let place = begun.header("location").expect("where to look").to_owned();
-    let look = |path: &str| ask(address, &format!("GET {path}"), (basic, b""));
+    let look = |path: &str| ask(address, &format!("GET {path}"), (BASIC, b""));
     wait_until("the push is over", || {
         look(&place).json()["complete"] == true
     });
@@ -97,14 +99,14 @@ fn zip_push_as_other_tools_do_it() {
     let broken = ask(
         address,
         "POST /api/zipdeploy?name=pushed",
-        (basic, b"PK, but no zip"),
+        (BASIC, b"PK, but no zip"),
     );
     assert_eq!(broken.status, 422, "{broken}");
     assert_eq!(look("/api/deployments/latest").number("status"), 3);
     let taken = ask(
         address,
         "POST /api/zipdeploy?name=files",
-        (basic, &zip(&gateway, 3)),
+        (BASIC, &zip(&gateway, 3)),
     );
     assert_eq!(taken.status, 409, "{taken}");
     assert_eq!(version(), "2");
@@ -120,6 +122,22 @@ fn zip_push_as_other_tools_do_it() {
             .all(|row| row["who"] == "ci"),
         "{audit}"
     );
+}
+
+/// A publisher may make the next call cold, of one function only.
+#[test]
+fn a_publisher_evicts() {
+    let (gateway, address) = gateway();
+    gateway.get("/function/files/work").good();
+    let bearer = format!("Authorization: Bearer {PUBLISHER}\r\n");
+    let evicted = ask(address, "POST /v1/functions/files/evict", (&bearer, b""));
+    assert_eq!(
+        (evicted.status, evicted.number("evicted")),
+        (200, 1),
+        "{evicted}"
+    );
+    let refused = ask(address, "POST /v1/evict", (&bearer, b""));
+    assert_eq!(refused.status, 403, "{refused}");
 }
 
 #[test]
@@ -154,6 +172,27 @@ fn a_function_is_called_tried_and_scaled() {
     assert_eq!(versions[1]["source"], "set", "{versions}");
     let shown = post("GET /v1/functions/files", "").json();
     assert_eq!(shown["max_scale"], 3);
+    // The same in a manifest's words.
+    let words = format!("Authorization: Bearer {TOKEN}\r\nContent-Type: application/toml\r\n");
+    let put = |text: &str| {
+        let line = "PUT /v1/functions/files/scaling";
+        ask(address, line, (&words, text.as_bytes()))
+    };
+    let set = put("[scaling]\nmax-scale = 4 # was 3\nidle-timeout = \"5m\"\n");
+    assert_eq!(set.status, 200, "{set}");
+    let versions = set.json()["versions"].clone();
+    assert_eq!(versions[2]["source"], "set", "{versions}");
+    assert_eq!(post("GET /v1/functions/files", "").json()["max_scale"], 4);
+    for wrong in [
+        "max-scale = 0",
+        "command = [\"x\"]",
+        "",
+        "max-scale",
+        "[queue]\nmax-waiters = 1",
+    ] {
+        let refused = put(wrong);
+        assert_eq!(refused.status, 422, "{wrong}: {refused}");
+    }
     for wrong in [
         "{\"max-scale\": 0}",
         "{\"command\": \"x\"}",

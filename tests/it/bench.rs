@@ -1,5 +1,7 @@
 //! `stoker bench` against the gateway, and against a server that knows nothing of it.
 
+mod behind;
+mod http2;
 mod plain;
 
 use std::path::Path;

@@ -10,7 +10,10 @@ const TOKEN: &str = "correct-horse-battery-staple";
 /// A gateway whose admin API listens on TCP.
 fn gateway() -> (Gateway, SocketAddr) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let lines = format!("[admin]\nlisten = \"{admin}\"\ntoken = \"{TOKEN}\"\n");
+    let lines = format!(
+        "[admin]\nlisten = \"{admin}\"\ntoken = \"{TOKEN}\"\n[history]\ninterval = \"1s\"\n\
+         [metering]\ninterval = \"1s\"\n"
+    );
     let gateway = Site::new(&lines)
         .function("here", &Function::fixture("inherit"))
         .start();

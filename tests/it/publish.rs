@@ -1,5 +1,7 @@
 //! Functions are published while the gateway serves, and whatever is acknowledged outlives it.
 
+mod keep;
+mod leaks;
 mod secrets;
 
 use std::collections::BTreeMap;

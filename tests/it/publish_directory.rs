@@ -1,6 +1,7 @@
 //! `stoker publish` of directories, with builds.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,11 +16,14 @@ impl Directory {
         fs::create_dir_all(&path).expect("can be made");
         let stoker = Path::new(env!("CARGO_BIN_EXE_stoker"));
         let fixture = stoker.with_file_name("stoker-fixture");
+        // Where whoever builds can read it.
+        let copy = gateway.site().directory().join("fixture");
+        fs::copy(&fixture, &copy).expect("can be copied");
         let directory = Directory(path);
         let manifest = "command = [\"./server\"]\nlisten = \"inherit\"\n\
             [build]\ncommand = [\"sh\", \"build.sh\"]\n";
         directory.write("function.toml", manifest);
-        let script = format!("{before}\necho copying\ncp {} server\n", fixture.display());
+        let script = format!("{before}\necho copying\ncp {} server\n", copy.display());
         directory.write("build.sh", &script);
         directory.write(".stokerignore", "*.log\n");
         directory.write("left.log", "x");
@@ -49,6 +53,55 @@ fn a_directory_is_built_and_serves() {
     let said = said.expect("is published");
     assert!(said.contains("revision 2 gets no requests"), "{said}");
     gateway.get("/function/made:r2/env").good();
+}
+
+#[test]
+fn whoever_builds_has_no_rights_and_leaves_the_code_to_the_gateway() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can have another user build");
+        return;
+    }
+    let gateway = Site::new("").start();
+    let registry = gateway.site().directory().join("state/registry");
+    fs::create_dir_all(&registry).expect("is there");
+    let key = registry.join("secrets.key");
+    let (socket, body) = (
+        registry.with_file_name("admin.sock"),
+        "{\"value\": \"horse\"}",
+    );
+    let mut client = crate::harness::Client::over(
+        std::os::unix::net::UnixStream::connect(socket).expect("it administers"),
+    );
+    let headers = format!(
+        "Content-Type: application/json\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    let line = "PUT /v1/functions/made/secrets/TOKEN";
+    client
+        .request(line, &headers, body.as_bytes())
+        .expect("sent");
+    assert_eq!(client.receive().expect("an answer").status, 200);
+    assert!(key.exists());
+    let script = format!(
+        "id -un > who; cat {0} > key; cat {1} > db; env > env; touch {0}; mkdir d; touch d/f",
+        key.display(),
+        registry.join("registry.db").display()
+    );
+    let directory = Directory::new(&gateway, &script);
+    directory.publish(&gateway, &[]).expect("is published");
+    gateway.get("/function/made/env").good();
+    let code = fs::read_dir(registry.join("code"))
+        .expect("is there")
+        .next();
+    let code = code.expect("one").expect("can be read").path();
+    let read = |name: &str| fs::read_to_string(code.join(name)).expect("it was written");
+    assert_eq!(read("who"), "nobody\n");
+    assert_eq!((read("key"), read("db")), (String::new(), String::new()));
+    assert!(!read("env").contains("horse"));
+    for name in ["", "who", "server", "d", "d/f"] {
+        let metadata = fs::metadata(code.join(name)).expect("it is there");
+        assert_eq!((metadata.uid(), metadata.mode() & 0o022), (0, 0), "{name}");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn suite(directory: &str, count: u32) {
 
 #[test]
 fn the_python_runner_keeps_to_its_interfaces_and_protocol() {
-    suite("python/tests", 65);
+    suite("python/tests", 100);
 }
 
 #[test]

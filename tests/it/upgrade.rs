@@ -3,6 +3,7 @@
 mod failing;
 mod load;
 mod moving;
+mod starts;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -50,6 +50,10 @@ def package(directory: pathlib.Path, version: str) -> pathlib.Path:
     (folder / "function.toml").write_text(MANIFEST)
     (folder / "main.py").write_text(HANDLER.replace("VERSION", version))
     (folder / "data" / "grüße.txt").write_text("ä" * 5000)
+    # What `stoker publish` leaves behind stays behind here too.
+    (folder / ".stokerignore").write_text("*.log\n/data/*\n!grüße.txt\n")
+    (folder / "debug.log").write_text("not for the package")
+    (folder / "data" / "notes").write_text("not for the package")
     return folder
 
 
@@ -92,7 +96,9 @@ async def publish(page, what, message):
     name = await page.js("document.querySelector('dialog.publish input[name=name]').value")
     assert name == "greeter", name
     shown = await page.js("document.querySelector('dialog.publish .source').textContent")
-    assert "main.py" in shown and ".git" not in shown, shown
+    assert "main.py" in shown and "grüße.txt" in shown, shown
+    for name in (".git", ".stokerignore", "debug.log", "notes"):
+        assert name not in shown.replace(".stokerignore leaves out", ""), (name, shown)
     await page.type("dialog.publish input[name=message]", message)
     await page.click("dialog.publish .primary", "Publish")
     await page.until("it is published", "!document.querySelector('dialog.publish')")
@@ -117,6 +123,62 @@ async def cold_and_warm(page):
     warm, cold = words
     assert "warm" in warm and "first-byte" in warm, warm
     assert "cold" in cold and "prepare" in cold, cold
+
+
+async def ignore(page):
+    """The rules of ignore files are those of the command, which has the same cases."""
+    cases = json.loads((pathlib.Path(__file__).parent / "ignore.json").read_text())
+    wrong = await page.js("""(async (cases) => {
+      const { packed } = await import("/portal/ignore.js");
+      const node = (name, it) => typeof it === "string" ? { name, file: async () => new Blob([it]) }
+        : { name, children: async () => [...it].map(([name, it]) => node(name, it)) };
+      const wrong = [];
+      for (const { name, files, kept } of cases) {
+        const root = new Map();
+        for (const [path, text] of Object.entries(files)) {
+          const parts = path.split("/");
+          const folder = parts.slice(0, -1).reduce((at, part) => at.set(part, at.get(part) ?? new Map()).get(part), root);
+          folder.set(parts.at(-1), text);
+        }
+        const found = await packed(node("", root), 100).then((it) => it.files.map((file) => file.path).sort(), () => null);
+        if (JSON.stringify(found) !== JSON.stringify(kept && kept.toSorted())) wrong.push([name, found, kept]);
+      }
+      return wrong;
+    })(CASES)""".replace("CASES", json.dumps(cases)))
+    assert wrong == [], wrong
+
+
+async def past(page):
+    """What was before the page was opened is drawn too."""
+    await tab(page, "Overview")
+    drawn = "document.querySelector('.tile.rate .spark:not(.flat) .line')?.getAttribute('d')"
+    await page.until("the calls are drawn", drawn)
+    await page.do("Page.reload")
+    await page.until("they are drawn again", drawn)
+
+
+async def canary(page):
+    """Begins, and is ended."""
+    await tab(page, "Revisions")
+    await page.click("main form button", "Begin")
+    await page.text("The next step is due")
+    await page.text("A canary divides the traffic")
+    await page.click("main button", "Stop it")
+    await page.text("aborted")
+
+
+async def budget(page):
+    """One that is used up shows everywhere, until it is taken away."""
+    await tab(page, "Usage")
+    # Above the budget, which it moves down.
+    await page.text("Invocations by")
+    await page.type("main input[name=invocations]", "1")
+    await page.click("main form button", "Save")
+    await page.text("of 1 invocations")
+    await page.until("the function is marked", "document.querySelector('.title .badge')?.innerText === 'over budget'")
+    await page.click("main form button", "As the manifest says")
+    await page.text("Nothing is limited")
+    await page.until("the mark is gone", "document.querySelector('.title .badge')?.hidden")
 
 
 async def roll_back(page):
@@ -185,6 +247,9 @@ async def look(page, pictures):
             assert wide <= width, f"{name} is {wide} wide in {width}"
             nameless = await page.js("[...document.querySelectorAll('button, a, input, select, textarea')].filter((it) => !(it.innerText || it.ariaLabel || it.labels?.length || it.getAttribute('aria-labelledby'))).map((it) => it.outerHTML)")
             assert not nameless, f"{name}: {nameless}"
+            if kind == "narrow":
+                cut = await page.js("[...document.querySelectorAll('.wide')].filter((it) => it.scrollWidth > it.clientWidth).map((it) => it.ariaLabel)")
+                assert not cut, f"{name}: what is in {cut} is wider than a phone"
             await page.shot(pictures / f"{name}-{kind}.png")
 
 
@@ -222,11 +287,15 @@ async def main(url, token, pictures):
             # As text: what a function writes never becomes markup.
             await page.text("greeted <b>somebody</b> from one", ".log")
             await cold_and_warm(page)
+            await past(page)
+            await ignore(page)
             await publish(page, package(scratch, "two"), "second")
             await call(page, "hello from two")
             await roll_back(page)
             await call(page, "hello from one")
             await change_policy(page)
+            await canary(page)
+            await budget(page)
             await keyboard(page)
             await look(page, pictures)
             clean(page, url)

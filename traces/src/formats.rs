@@ -5,14 +5,11 @@ use std::time::Duration;
 use crate::random::Random;
 use crate::row::{Column, Row};
 use crate::stream::MinuteCounts;
-use crate::{MAX_SECONDS, TraceError, TraceOptions, TraceParser, WithinMinute, time};
+use crate::{HASH_DIGITS, MAX_SECONDS, TraceError, TraceOptions, TraceParser, WithinMinute, time};
 
 pub(super) const EXPECTED: &str = "known are 'function,arrival,duration,start', \
      'at_s,function,duration_ms', 'app,func,end_timestamp,duration' (Azure 2021), 'HashOwner,HashApp,HashFunction,Trigger,1,2,...' \
      (Azure 2019) and 'TIMESTAMP,ContextTokens,GeneratedTokens' (Azure LLM 2023)";
-
-/// Digits of a hash that a name has: two of them are 96 bits.
-const HASH_DIGITS: usize = 12;
 
 const MINUTE_S: f64 = 60.0;
 
@@ -212,8 +209,8 @@ impl Format {
                     WithinMinute::Start => "at its beginning".to_owned(),
                 };
                 format!(
-                    "Azure Functions Trace 2019: calls of a minute are {rule}; durations are not \
-                     known"
+                    "Azure Functions Trace 2019: calls of a minute are {rule}, and \
+                     have no durations"
                 )
             }
             Format::Llm2023 { .. } => format!(
@@ -279,7 +276,8 @@ pub(super) fn spread(
     Ok(())
 }
 
-fn hashed(app: &str, function: &str) -> String {
+/// A function's name in a trace.
+pub(super) fn hashed(app: &str, function: &str) -> String {
     let digits = |text: &str| text.chars().take(HASH_DIGITS).collect::<String>();
     format!("{}-{}", digits(app), digits(function))
 }

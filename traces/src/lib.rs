@@ -17,6 +17,7 @@
 
 mod formats;
 mod lines;
+mod profile;
 pub mod random;
 mod row;
 mod stream;
@@ -28,11 +29,15 @@ use std::time::Duration;
 
 use formats::Format;
 use lines::Lines;
+pub use profile::{Quantiles, azure2019_durations, azure2019_memory};
 use row::{Row, unquoted};
 pub use stream::Stream;
 
 /// The longest line that is read, bytes; one of the 2019 trace has about 10 KiB.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
+
+/// Digits of a hash that a name has: two of them are 96 bits.
+const HASH_DIGITS: usize = 12;
 
 /// Times from here on, seconds, are refused: about 30 years.
 const MAX_SECONDS: f64 = 1e9;

@@ -196,7 +196,8 @@ pub(crate) struct ReplayArgs {
         help_heading = "Trace"
     )]
     pub(crate) max_calls: usize,
-    /// Requests in flight at once, at most; one that is due meanwhile waits, and its wait counts
+    /// Connections, at most, and so requests in flight at once (over HTTP/2, --streams on each); one
+    /// that is due meanwhile waits, and its wait counts
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = connections, help_heading = "Trace")]
     pub(crate) connections: usize,
     #[command(flatten)]

@@ -70,7 +70,7 @@ pub(super) fn step(arguments: &StepArgs, bench: &mut Bench) -> Result<(), Failur
     if arguments.from >= arguments.to {
         return Err(Failure("--from must be less than --to".into()));
     }
-    let mut load = arguments.shape.load();
+    let mut load = arguments.shape.load(&arguments.target)?;
     load.duration = arguments.duration;
     load.repetitions = arguments.repetitions;
     let step = Step {
@@ -83,7 +83,7 @@ pub(super) fn step(arguments: &StepArgs, bench: &mut Bench) -> Result<(), Failur
 }
 
 pub(super) fn soak(arguments: &SoakArgs, bench: &mut Bench) -> Result<(), Failure> {
-    let mut load = arguments.shape.load();
+    let mut load = arguments.shape.load(&arguments.target)?;
     load.rate = arguments.rate.per_second();
     load.duration = arguments.duration;
     let windows = arguments.windows;
@@ -115,7 +115,7 @@ pub(super) fn drain(arguments: &DrainArgs, bench: &mut Bench) -> Result<(), Fail
         bench.admin()?;
         functions(bench)?;
     }
-    let load = arguments.load.load()?;
+    let load = arguments.load.load(&arguments.target)?;
     let every = arguments.every;
     Drain {
         load,

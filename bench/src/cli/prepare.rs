@@ -7,6 +7,7 @@ use stoker_control::cli::Connection;
 
 use super::Mode;
 use super::arguments::{OutputArgs, ReplayArgs, Reuse, TargetArgs};
+use super::behind::functions_behind;
 use crate::admin::Admin;
 use crate::client::Trust;
 use crate::load::{Crew, Work};
@@ -33,7 +34,7 @@ pub(super) fn prepare(
     (target, output): (&TargetArgs, &OutputArgs),
     stop: &Stop,
 ) -> Result<Prepared, Failure> {
-    let admin = admin(target, stop)?;
+    let admin = admin(mode, target, stop)?;
     let call = call(target)?;
     let mut notes = Vec::new();
     let (targets, replay) = match mode {
@@ -49,6 +50,12 @@ pub(super) fn prepare(
     probe(&targets)?;
     let mut functions = targets.functions;
     functions.extend(target.functions.iter().cloned());
+    if let Some(admin) = admin
+        .as_ref()
+        .filter(|_| functions.is_empty() && mode.needs_gateway())
+    {
+        functions = functions_behind(&target.targets, &call, admin)?;
+    }
     functions.sort();
     functions.dedup();
     raise_open_files();
@@ -58,6 +65,7 @@ pub(super) fn prepare(
         requests: targets.requests,
         cold_header: target.cold_header.clone(),
         keeps_connections: target.connection == Reuse::Kept,
+        streams: target.streams_at_once(),
         timeout: target.timeout,
         spin: target.spin,
     };
@@ -115,16 +123,17 @@ fn replayed(
     let targets = Targets::of_calls(&arrivals.requests, call, admin)?;
     let replay = Replay {
         calls: arrivals.calls.into(),
-        connections: arguments.connections,
+        in_flight: arguments.target.in_flight(arguments.connections)?,
     };
     Ok((targets, replay))
 }
 
 /// The gateway, if something is asked of one: a local one has nothing to do with a URL that nobody
-/// said is its.
-fn admin(target: &TargetArgs, stop: &Stop) -> Result<Option<Admin>, Failure> {
+/// said is its, unless instances are to go for it.
+fn admin(mode: &Mode, target: &TargetArgs, stop: &Stop) -> Result<Option<Admin>, Failure> {
     let by_name = target.targets.iter().any(|word| !word.contains("://"));
-    if !by_name && target.functions.is_empty() && target.admin.is_none() {
+    let named = by_name || !target.functions.is_empty() || target.admin.is_some();
+    if !named && !mode.needs_gateway() {
         return Ok(None);
     }
     let connection = Connection {
@@ -132,7 +141,14 @@ fn admin(target: &TargetArgs, stop: &Stop) -> Result<Option<Admin>, Failure> {
         token_file: target.token_file.clone(),
         json: false,
     };
-    Ok(Some(Admin::connect(&connection, stop)?))
+    match Admin::connect(&connection, stop) {
+        Ok(admin) => Ok(Some(admin)),
+        Err(error) if named => Err(error.into()),
+        Err(error) => Err(Failure(format!(
+            "the instances behind the URL are to go, for which their gateway is asked: {error}; \
+             cold and burst can do without it by --cold-command or --cold-after"
+        ))),
+    }
 }
 
 fn call(target: &TargetArgs) -> Result<Call, Failure> {
@@ -150,6 +166,7 @@ fn call(target: &TargetArgs) -> Result<Call, Failure> {
         body,
         path: target.path.clone(),
         unix_socket: target.unix_socket.clone(),
+        http2: target.http2,
         trust: match (&target.ca, target.insecure) {
             (_, true) => Trust::Anybody,
             (Some(path), false) => Trust::File(path.clone()),

@@ -90,7 +90,7 @@ fn has_token(list: &str, token: &str) -> bool {
 
 /// `NAME;dur=MILLISECONDS` of each metric (W3C Server Timing); of equal names the last counts, for
 /// what is nearest to us writes last.
-fn phases(value: &str, into: &mut Vec<(String, Duration)>) {
+pub(super) fn phases(value: &str, into: &mut Vec<(String, Duration)>) {
     for metric in value.split(',') {
         let mut parts = metric.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();

@@ -21,11 +21,20 @@ pub(crate) enum Trust {
     Anybody,
 }
 
-/// A connector that offers HTTP/1.1.
+/// What is offered to the server (RFC 7301), and alone: it is that or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alpn {
+    /// HTTP/1.1; a server that agrees to nothing speaks it too.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// A connector that offers one protocol.
 ///
 /// # Errors
 /// If the authorities cannot be read, in words.
-pub(crate) fn connector(trust: &Trust) -> Result<TlsConnector, String> {
+pub(crate) fn connector(trust: &Trust, alpn: Alpn) -> Result<TlsConnector, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -37,8 +46,18 @@ pub(crate) fn connector(trust: &Trust) -> Result<TlsConnector, String> {
             .with_custom_certificate_verifier(Arc::new(Unverified(provider)))
             .with_no_client_auth(),
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![alpn.name().to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+impl Alpn {
+    /// As it is in the handshake.
+    pub(super) fn name(self) -> &'static [u8] {
+        match self {
+            Alpn::Http1 => b"http/1.1",
+            Alpn::Http2 => b"h2",
+        }
+    }
 }
 
 /// None if anybody is believed.

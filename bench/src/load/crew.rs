@@ -1,6 +1,6 @@
 //! The threads of the generator.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::LocalSet;
 
 use super::generator::{Generator, Share, Tallies};
+use super::streams::Streams;
 use super::{Counters, Plan, Tally, Work};
 use crate::schedule::Schedule;
 use crate::stop::Stop;
@@ -192,6 +193,8 @@ fn serve((work, tallies, counters, stop): Parts, orders: &Receiver<Job>) {
         counters,
         stop,
         idle: RefCell::new((0..endpoints).map(|_| Vec::new()).collect()),
+        streams: RefCell::new((0..endpoints).map(|_| Streams::default()).collect()),
+        most_connections: Cell::new(1),
     });
     let local = LocalSet::new();
     while let Ok(job) = orders.recv() {

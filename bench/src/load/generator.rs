@@ -1,19 +1,21 @@
 //! One thread's part of the generator.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::pacer::Pacer;
+use super::streams::{Place, Streams};
 use super::tally::{Sample, Tally, Wanted};
 use super::{Counters, Plan, Work};
-use crate::client::{Connection, Fault, Reply};
+use crate::client::{Connection, Fault, Multiplexed, Reply};
 use crate::stop::Stop;
 
 /// How long requests in flight are waited for when the run is stopped.
@@ -34,6 +36,10 @@ pub(super) struct Generator {
     pub(super) stop: Stop,
     /// Connections that carry nothing, by endpoint, the one used last at the end.
     pub(super) idle: RefCell<Vec<Vec<Connection>>>,
+    /// Those of HTTP/2, by endpoint.
+    pub(super) streams: RefCell<Vec<Streams>>,
+    /// Of HTTP/2, to one endpoint; set by each plan.
+    pub(super) most_connections: Cell<usize>,
 }
 
 /// This thread's share of a plan.
@@ -50,8 +56,10 @@ impl Generator {
     /// Sends what is due and waits for the answers.
     pub(super) async fn run(self: &Rc<Self>, share: &Share) -> io::Result<()> {
         let plan = &share.plan;
-        let connections = plan.connections.div_ceil(share.every).max(1);
-        let room = Arc::new(Semaphore::new(connections));
+        let in_flight = plan.in_flight.div_ceil(share.every).max(1);
+        let room = Arc::new(Semaphore::new(in_flight));
+        self.most_connections
+            .set(in_flight.div_ceil(self.work.streams.max(1)));
         let mut sent = JoinSet::new();
         tokio::select! {
             biased;
@@ -151,6 +159,10 @@ impl Generator {
     async fn exchange(&self, request: usize, slot: usize) -> Result<Reply, Fault> {
         let (endpoint, request) = &self.work.requests[request];
         let watch = &self.work.cold_header.0;
+        if let Some(http2) = &request.http2 {
+            let request = (http2, request.repeatable);
+            return self.exchange_in_stream(*endpoint, request, slot).await;
+        }
         if let Some(mut connection) = self.kept(*endpoint) {
             match connection.exchange(request, watch).await {
                 Err(Fault::Unanswered(_)) if request.repeatable => {
@@ -166,6 +178,45 @@ impl Generator {
         let reply = connection.exchange(request, watch).await?;
         self.keep(*endpoint, connection);
         Ok(reply)
+    }
+
+    /// The same over HTTP/2, beside others on a connection.
+    async fn exchange_in_stream(
+        &self,
+        endpoint: usize,
+        (request, repeatable): (&http::Request<Bytes>, bool),
+        slot: usize,
+    ) -> Result<Reply, Fault> {
+        let watch = &self.work.cold_header.0;
+        let target = &self.work.endpoints[endpoint];
+        if !self.work.keeps_connections {
+            return Multiplexed::open(target)
+                .await?
+                .exchange(request, watch)
+                .await;
+        }
+        let place = self.enter(endpoint);
+        let result = place
+            .connection(target)
+            .await?
+            .exchange(request, watch)
+            .await;
+        if !matches!(result, Err(Fault::Unanswered(_)) if place.kept && repeatable) {
+            return result;
+        }
+        self.with_tally(slot, |tally| tally.resent += 1);
+        drop(place);
+        let place = self.enter(endpoint);
+        place
+            .connection(target)
+            .await?
+            .exchange(request, watch)
+            .await
+    }
+
+    fn enter(&self, endpoint: usize) -> Place {
+        let most = self.most_connections.get();
+        self.streams.borrow_mut()[endpoint].enter(most)
     }
 
     fn kept(&self, endpoint: usize) -> Option<Connection> {

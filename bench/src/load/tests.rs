@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::tally::Sample;
 use super::{Crew, Plan, Tally, Wanted, Work};
-use crate::client::{Endpoint, Reply, Request, Trust, Url};
+use crate::client::{Alpn, Endpoint, Reply, Request, Trust, Url};
 use crate::schedule::{Arrivals, Schedule};
 use crate::stop::Stop;
 use server::{Act, Server};
@@ -17,14 +17,16 @@ fn crew(server: &Server, threads: usize, keeps_connections: bool, stop: &Stop) -
     let url = Url::parse(&format!("http://{}/", server.address)).unwrap();
     let request = Request {
         bytes: b"GET / HTTP/1.1\r\nhost: test\r\n\r\n".to_vec(),
+        http2: None,
         head_only: false,
         repeatable: true,
     };
     let work = Work {
-        endpoints: vec![Endpoint::resolve(&url, None, &Trust::System).unwrap()],
+        endpoints: vec![Endpoint::resolve(&url, None, (&Trust::System, Alpn::Http1)).unwrap()],
         requests: vec![(0, request)],
         cold_header: ("stoker-start".into(), "cold".into()),
         keeps_connections,
+        streams: 1,
         timeout: LONG,
         spin: Duration::ZERO,
     };
@@ -37,7 +39,7 @@ fn closed(count: u64, connections: usize, wanted: Wanted) -> Plan {
             count: Some(count),
             duration: None,
         },
-        connections,
+        in_flight: connections,
         wanted,
         slot: 0,
     }
@@ -81,7 +83,7 @@ fn a_stall_is_in_the_samples_of_all_who_were_due() {
             duration: Duration::from_secs(2),
             arrivals: Arrivals::Constant,
         },
-        connections: 1,
+        in_flight: 1,
         wanted: Wanted::Warm,
         slot: 0,
     });

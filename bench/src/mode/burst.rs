@@ -80,7 +80,7 @@ impl Burst {
         // If it was stopped meanwhile, nothing is sent.
         bench.run(Plan {
             schedule: Schedule::AtOnce(self.count),
-            connections: usize::try_from(self.count).unwrap_or(usize::MAX),
+            in_flight: usize::try_from(self.count).unwrap_or(usize::MAX),
             wanted,
             slot: 0,
         })

@@ -129,7 +129,7 @@ impl Cold {
         };
         spans.cold += bench.run(Plan {
             schedule,
-            connections: self.concurrent,
+            in_flight: self.concurrent,
             wanted,
             slot: COLD,
         })?;
@@ -144,7 +144,7 @@ impl Cold {
                     count: Some(bench.targets as u64),
                     duration: None,
                 },
-                connections: self.concurrent,
+                in_flight: self.concurrent,
                 wanted,
                 slot: WARM,
             })?;

@@ -20,7 +20,7 @@ pub(crate) struct Replay {
     /// When each call is due, and which request it is; ascending.
     pub(crate) calls: Arc<[(Duration, usize)]>,
     /// Requests in flight at once, at most.
-    pub(crate) connections: usize,
+    pub(crate) in_flight: usize,
 }
 
 /// What becomes of a trace's functions.
@@ -92,7 +92,7 @@ impl Replay {
             .part(format!("replay of {} calls", self.calls.len()));
         let elapsed = bench.run(Plan {
             schedule: Schedule::Listed(Arc::clone(&self.calls)),
-            connections: self.connections,
+            in_flight: self.in_flight,
             wanted: Wanted::Both,
             slot: 0,
         })?;

@@ -120,7 +120,7 @@ mod tests {
                 duration: Duration::from_secs(10),
                 repetitions: 1,
                 warm_up: Duration::ZERO,
-                connections: 1,
+                in_flight: 1,
             },
             rates: Vec::new(),
             limit,

@@ -20,7 +20,7 @@ pub(crate) struct Load {
     /// The same load before the first one, which is not noted.
     pub(crate) warm_up: Duration,
     /// Requests in flight at once, at most.
-    pub(crate) connections: usize,
+    pub(crate) in_flight: usize,
 }
 
 impl Load {
@@ -45,7 +45,7 @@ impl Load {
         };
         Plan {
             schedule,
-            connections: self.connections,
+            in_flight: self.in_flight,
             wanted,
             slot: 0,
         }

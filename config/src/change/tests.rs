@@ -130,3 +130,25 @@ fn later_settings_win() {
         "[scaling]\nidle-timeout = \"20s\"\nmin-scale = 1\n"
     );
 }
+
+#[test]
+fn scaling_by_itself_is_toml_with_or_without_its_head() {
+    let keys = "policy = \"kpa\" # as it was\nmax-scale = 20\nidle-timeout = \"5m\"\n";
+    for text in [keys.to_owned(), format!("[scaling]\n{keys}")] {
+        let changes = Changes::of_scaling(&text).unwrap();
+        assert_eq!(changes, self::changes("idle-timeout=5m,max-scale=20,kpa"));
+    }
+    assert!(Changes::of_scaling("").unwrap().is_empty());
+    for (text, part) in [
+        ("max-scale = 1\nmin-scale\n", "line 2 is not TOML"),
+        (
+            "[scaling]\nmax-scale = 1\n[queue]\nmax-waiters = 1",
+            "more than the table",
+        ),
+        ("[queue]\nmax-waiters = 1", "\"queue\" is a table"),
+        ("nonsense = 2", "nonsense"),
+    ] {
+        let error = Changes::of_scaling(text).unwrap_err();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}

@@ -8,6 +8,7 @@ pub(super) fn blank_freeze() -> FreezeSpec {
     FreezeSpec {
         reclaim: ReclaimSpec::Pressure,
         available_percentage: 0.0,
+        stalled_percentage: 0.0,
         interval: Duration::ZERO,
     }
 }

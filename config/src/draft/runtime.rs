@@ -22,6 +22,7 @@ pub(crate) struct RuntimeDraft {
     pub(crate) preload: bool,
     pub(crate) fallback: bool,
     pub(crate) spares: SpareSpec,
+    pub(crate) websocket_bytes: u64,
 }
 
 impl RuntimeDraft {
@@ -41,6 +42,7 @@ impl RuntimeDraft {
                 eager: false,
                 refill: Duration::ZERO,
             },
+            websocket_bytes: 0,
         }
     }
 
@@ -52,6 +54,7 @@ impl RuntimeDraft {
             interface: self.interface,
             preload: self.preload,
             fallback: self.fallback,
+            websocket_bytes: self.websocket_bytes,
         })
     }
 

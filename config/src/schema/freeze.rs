@@ -37,6 +37,22 @@ pub(super) const FREEZE: &[Key<GatewayDraft>] = &[
          look, the idlest first, and none that the policy or `min-scale` wants. 0 for never.",
     ),
     key(
+        "stalled-percentage",
+        Value("20"),
+        Number(
+            Bounds {
+                min: 0.0,
+                above: false,
+                max: 100.0,
+            },
+            |d, v| d.freeze.stalled_percentage = v,
+        ),
+        "Memory is scarce while programs stood still for want of it for this part of the time since the \
+         look before (`some` in `/proc/pressure/memory`, where the kernel has it). Then idle instances \
+         are frozen and give their memory back too, and no processes are kept ready for functions \
+         without requests; none is stopped for that. 0 for never.",
+    ),
+    key(
         "interval",
         Value("'1s'"),
         Span(MILLI.saturating_mul(10), HOUR, |d, v| d.freeze.interval = v),

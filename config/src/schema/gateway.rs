@@ -110,6 +110,7 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(telemetry::METRICS),
     },
     super::record::SECTION,
+    super::history::SECTION,
     super::packages::PACKAGES,
     super::packages::BUILD,
     super::packages::ENVIRONMENT,
@@ -158,7 +159,8 @@ const TOP: &[Key<Draft>] = &[
             },
         }),
         "Directories of functions: each has a `function.toml`, or its sub-directories do. A \
-         `*` as the last part means the same. Sub-directories that begin with a dot are left out.",
+         `*` as the last part means the same. Sub-directories that begin with a dot are left out. \
+         A directory that is named must exist; without this key it may be missing.",
     ),
     key(
         "function-prefix",

@@ -88,6 +88,11 @@ pub(crate) const SECTIONS: &[Section<Draft>] = &[
         content: Content::Keys(runtime::PRELOAD),
     },
     Section {
+        name: "websocket",
+        meaning: "WebSockets of a function with the `runtime` for Python.",
+        content: Content::Keys(runtime::WEBSOCKET),
+    },
+    Section {
         name: "retry",
         meaning: "Requests that are sent again. One of which nothing was taken always may be; any \
             other one only where `idempotent` allows it.",
@@ -180,10 +185,9 @@ const TOP: &[Key<Draft>] = &[
     key(
         "user",
         Else("the gateway's user"),
-        Text(
-            "a user's name of 1 to 32 letters, digits, \"_\", \"-\" and \".\"",
-            |d, v| rules::put(&mut d.user, rules::is_user(v).then(|| Some(v.to_owned()))),
-        ),
+        Text(rules::USER, |d, v| {
+            rules::put(&mut d.user, rules::is_user(v).then(|| Some(v.to_owned())))
+        }),
         "Whom the program runs as.",
     ),
 ];

@@ -1,7 +1,7 @@
 //! The keys of the gateway file about packages that are published, and how they are built.
 
-use super::Field::{Flag, Size, Span, Whole};
-use super::Preset::Value;
+use super::Field::{Flag, Size, Span, Text, Whole};
+use super::Preset::{Else, Value};
 use super::{Content, Key, Section, key, rules};
 use crate::draft::GatewayDraft;
 use crate::units::{DAY, KIB, SECOND, TIB, narrow, wide};
@@ -87,6 +87,19 @@ const BUILDS: &[Key<GatewayDraft>] = &[
         "Whether anything is built; otherwise a package that wants to be is refused.",
     ),
     key(
+        "user",
+        Else("`nobody` if the gateway is root, else the gateway's user"),
+        Text(rules::USER, |d, v| {
+            rules::put(
+                &mut d.build.user,
+                rules::is_user(v).then(|| Some(v.to_owned())),
+            )
+        }),
+        "Whom builds run as. The code is that user's while it is built, and the gateway's again \
+         afterwards. It should be one that nothing else runs as; the state directory must be within \
+         its reach.",
+    ),
+    key(
         "timeout",
         Value("'5m'"),
         Span(SECOND, DAY, |d, v| d.build.timeout = v),
@@ -116,6 +129,13 @@ const BUILDS: &[Key<GatewayDraft>] = &[
         Value("200000"),
         Whole(1, 10_000_000, |d, v| d.build.entries = v),
         "The number of those files.",
+    ),
+    key(
+        "disk-reserve",
+        Value("'256MiB'"),
+        Size(KIB, TIB, |d, v| d.build.disk_reserve_bytes = v),
+        "What must stay free where the state directory is: a build that leaves less, such as by \
+         files that it has removed and still writes to, is ended, and none begins.",
     ),
     key(
         "output",

@@ -4,7 +4,7 @@ use super::Field::{Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
 use super::{Content, Key, Section, key, rules};
 use crate::draft::GatewayDraft;
-use crate::units::{DAY, KIB, MINUTE, TIB, wide};
+use crate::units::{DAY, KIB, MINUTE, SECOND, TIB, wide};
 
 pub(super) const SECTION: Section<GatewayDraft> = Section {
     name: "registry",
@@ -41,7 +41,7 @@ const REGISTRY: &[Key<GatewayDraft>] = &[
     key(
         "collect-interval",
         Value("'10m'"),
-        Span(MINUTE, DAY, |d, v| d.registry.collect_interval = v),
+        Span(SECOND, DAY, |d, v| d.registry.collect_interval = v),
         "Between two collections of what is not kept.",
     ),
     key(
@@ -55,7 +55,8 @@ const REGISTRY: &[Key<GatewayDraft>] = &[
         "max-bytes",
         Value("'10GiB'"),
         Size(64 * KIB, 1024 * TIB, |d, v| d.registry.max_bytes = v),
-        "Of all packages together; beyond it nothing more can be published.",
+        "Of all packages and of their code, unpacked and built, together; beyond it nothing more can \
+         be published. What is published at the same time does not count for each other.",
     ),
     key(
         "publishing",

@@ -87,6 +87,9 @@ pub(crate) fn handler(text: &str) -> Option<String> {
         .then(|| text.to_owned())
 }
 
+/// What a user's name is.
+pub(crate) const USER: &str = "a user's name of 1 to 32 letters, digits, \"_\", \"-\" and \".\"";
+
 /// As `useradd` takes them, with the dots of directory services.
 pub(crate) fn is_user(text: &str) -> bool {
     (1..=32).contains(&text.len())

@@ -1,11 +1,11 @@
 //! The keys of a manifest for handlers that one of Stoker's runners runs.
 
-use super::Field::{Choice, Flag, Span, Text, Whole};
+use super::Field::{Choice, Flag, Size, Span, Text, Whole};
 use super::Preset::{Else, Value};
 use super::{Key, key, rules};
 use crate::draft::FunctionDraft;
 use crate::spec::{Interface, Language};
-use crate::units::{DAY, SECOND, narrow};
+use crate::units::{DAY, KIB, MIB, SECOND, narrow};
 
 type Draft = FunctionDraft;
 
@@ -60,6 +60,15 @@ pub(crate) const INTERPRETER: Key<Draft> = key(
     "What runs the handler; with a slash it is relative to the manifest's directory, or absolute, \
      and without one it is looked up on `PATH`.",
 );
+
+/// `[websocket]`.
+pub(crate) const WEBSOCKET: &[Key<Draft>] = &[key(
+    "message-bytes",
+    Value("'16MiB'"),
+    Size(KIB, 1024 * MIB, |d, v| d.runtime.websocket_bytes = v),
+    "The longest message that a caller may send on a WebSocket that Stoker's runner serves, which is \
+     that for Python with the interface `asgi`. A longer one closes the connection with 1009.",
+)];
 
 /// `[preload]`.
 pub(crate) const PRELOAD: &[Key<Draft>] = &[

@@ -27,6 +27,9 @@ pub struct FreezeSpec {
     pub reclaim: ReclaimSpec,
     /// Memory is short while less than this part of it is available, in percent, in [0, 100].
     pub available_percentage: f64,
+    /// Memory is scarce while programs stand still for want of it for this part of the time, in percent,
+    /// in [0, 100]; 0 for never.
+    pub stalled_percentage: f64,
     /// Between two looks at it.
     pub interval: Duration,
 }

@@ -25,11 +25,16 @@ pub struct PackagesSpec {
     pub depth: usize,
 }
 
+/// Whom builds run as if the gateway is root and nobody says otherwise.
+pub const BUILD_USER: &str = "nobody";
+
 /// How packages are built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildsSpec {
     /// Whether they are at all.
     pub enabled: bool,
+    /// Whom they run as; `None`: [`BUILD_USER`] if the gateway is root, else the gateway's user.
+    pub user: Option<String>,
     /// For one build.
     pub timeout: Duration,
     /// Of all its processes.
@@ -40,6 +45,8 @@ pub struct BuildsSpec {
     pub disk_bytes: u64,
     /// Number of these.
     pub entries: u64,
+    /// Free where the state directory is; with less a build is ended.
+    pub disk_reserve_bytes: u64,
     /// Kept of what it prints.
     pub output_bytes: usize,
     /// It is kept apart, or fails.
@@ -53,6 +60,8 @@ pub struct BuildsSpec {
 pub struct BuildSpec {
     /// The program and its arguments, executed in the manifest's directory; at least one.
     pub command: Vec<String>,
+    /// One of these files must be there; none of them if it is empty.
+    pub needs: &'static [&'static str],
 }
 
 impl GatewaySpec {

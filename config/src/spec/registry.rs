@@ -18,7 +18,7 @@ pub struct RegistrySpec {
     pub collect_interval: Duration,
     /// Revisions of each function that have an address without being in use, the newest, at least 1.
     pub addressable: usize,
-    /// Of all packages together.
+    /// Of all packages and of their code together.
     pub max_bytes: u64,
     /// Packages that are published at the same time, at least 1.
     pub publishing: usize,

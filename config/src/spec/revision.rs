@@ -5,6 +5,7 @@ mod tests;
 
 use std::os::unix::ffi::OsStrExt as _;
 
+use super::runtime::WEBSOCKET_BYTES;
 use super::{
     Contract, FunctionLimits, FunctionSpec, IsolationSpec, Listen, ResourcesSpec, RuntimeSpec,
 };
@@ -126,12 +127,18 @@ impl Fnv {
             interface,
             preload,
             fallback,
+            websocket_bytes,
         } = runtime;
         self.text(language.name().as_bytes());
         self.text(handler.as_bytes());
         self.text(interface.name().as_bytes());
         self.number(u64::from(*preload));
         self.number(u64::from(*fallback));
+        // Nothing for the default, as in releases that knew no other.
+        if *websocket_bytes != WEBSOCKET_BYTES {
+            self.text(b"websocket");
+            self.number(*websocket_bytes);
+        }
     }
 
     /// Nothing if there are none, as in releases that knew none: instances are adopted by the hash.

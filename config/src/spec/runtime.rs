@@ -14,7 +14,12 @@ pub struct RuntimeSpec {
     pub preload: bool,
     /// An instance that cannot be made from a prepared process executes an interpreter of its own.
     pub fallback: bool,
+    /// Of one message from a caller's WebSocket, where the runner serves those.
+    pub websocket_bytes: u64,
 }
+
+/// The default of [`RuntimeSpec::websocket_bytes`].
+pub(crate) const WEBSOCKET_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A language that there is a runner for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 /// A secret of a function of the registry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretSpec {
@@ -11,8 +13,8 @@ pub struct SecretSpec {
     /// Changes whenever the value may have changed: what the hash of a revision is made of in place
     /// of the value, which could be guessed from it.
     pub version: String,
-    /// What the variable holds.
-    pub value: Arc<str>,
+    /// What the variable holds; overwritten when nobody has it any more.
+    pub value: Arc<Zeroizing<String>>,
 }
 
 /// Without the value, so that no log ever shows it.

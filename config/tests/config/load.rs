@@ -105,14 +105,28 @@ fn messages_name_files_as_they_were_given() {
 }
 
 #[test]
-fn no_functions_are_no_error_but_a_missing_directory_is() {
+fn no_functions_are_no_error_but_a_missing_directory_that_is_named_is() {
     let tree = Tree::new();
     assert!(tree.load("").unwrap().functions.is_empty());
     assert!(tree.load("functions = []").unwrap().functions.is_empty());
     std::fs::remove_dir(tree.path("functions")).unwrap();
-    let errors = tree.errors("");
+    let errors = tree.errors("functions = [\"functions\"]");
     assert_eq!(errors.len(), 1);
     assert!(
-        errors[0].starts_with("stoker.toml: functions: got \"functions\", expected a directory")
+        errors[0].starts_with("stoker.toml:1: functions: got \"functions\", expected a directory")
     );
+}
+
+#[test]
+fn the_directory_of_the_default_may_be_missing_and_is_watched_for() {
+    let tree = Tree::new();
+    std::fs::remove_dir(tree.path("functions")).unwrap();
+    let config = tree.load("threads = 1").unwrap();
+    assert!(config.functions.is_empty());
+    assert!(config.watched.contains(&tree.path("functions")));
+    tree.function("late", "command = [\"true\"]");
+    assert_eq!(tree.load("threads = 1").unwrap().functions.len(), 1);
+    std::fs::remove_dir_all(tree.path("functions")).unwrap();
+    tree.write("functions", "a file in its place is an error");
+    assert_eq!(tree.errors("").len(), 1);
 }

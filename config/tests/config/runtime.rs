@@ -23,6 +23,7 @@ fn a_runtime_in_place_of_a_command() {
         (Language::Python, "main:app", Interface::Auto)
     );
     assert!(runtime.preload && !runtime.fallback);
+    assert_eq!(runtime.websocket_bytes, 16 << 20);
     let spares = function.scaling.spares.expect("it has some");
     assert_eq!((spares.least, spares.most), (1, 4));
     assert_eq!(spares.idle_timeout, Duration::from_secs(600));
@@ -33,6 +34,21 @@ fn a_runtime_in_place_of_a_command() {
     assert_eq!(node.runtime.expect("one").interface, Interface::Fetch);
     let plain = one("command = [\"x\"]");
     assert!(plain.runtime.is_none() && plain.scaling.spares.is_none());
+}
+
+#[test]
+fn the_bound_of_a_message_belongs_to_the_revision() {
+    let plain = with("").revision();
+    assert_eq!(
+        plain,
+        with("[websocket]\nmessage-bytes = \"16MiB\"").revision()
+    );
+    let longer = with("[websocket]\nmessage-bytes = \"17MiB\"");
+    assert_eq!(
+        longer.runtime.as_ref().expect("one").websocket_bytes,
+        17 << 20
+    );
+    assert_ne!(plain, longer.revision());
 }
 
 #[test]
@@ -87,12 +103,18 @@ fn what_does_not_go_with_a_runtime() {
         "[preload]\nspares = 3\nspares-max = 2",
         "[preload]\nidle-timeout = \"1ms\"",
         "[preload]\nat = \"never\"",
+        "[websocket]\nmessage-bytes = \"1\"",
         "[isolation]\nnamespaces = [\"pid\"]",
     ] {
         let errors = wrong(&format!("{PYTHON}{more}"));
         assert_eq!(errors.len(), 1, "{more}: {errors:#?}");
     }
     with("[isolation]\nnamespaces = [\"pid\"]\n[preload]\nenabled = false");
+    assert_eq!(
+        wrong("runtime = \"node\"\nhandler = \"a.mjs\"\n[websocket]\nmessage-bytes = \"1MiB\"")
+            .len(),
+        1
+    );
     for handler in ["", "a b", "a\\u0000"] {
         let errors = wrong(&format!("runtime = \"python\"\nhandler = \"{handler}\""));
         assert_eq!(errors.len(), 1, "{handler}: {errors:#?}");

@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::RouteSpec;
 use stoker_core::{FailureKind, InstanceState, PoolView, Standing, StartFailure, Timestamp};
-use stoker_gateway::{Entry, Snapshot};
+use stoker_gateway::{BudgetStatus, Entry, Snapshot};
 use stoker_scaler::driver::{Endpoint, Prepared};
 use stoker_scaler::{Clock, FunctionView, InstanceStatus};
 
@@ -21,7 +21,7 @@ use super::starts::phases;
 use super::{App, address, aside};
 use crate::explain::decision;
 use crate::wire::{
-    Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
+    BudgetUse, Failure, FunctionDetail, FunctionSummary, HeldStarts, InstanceInfo, Route, States,
 };
 
 pub(super) async fn list(
@@ -32,12 +32,16 @@ pub(super) async fn list(
     let names = query(asked)?.names(&snapshot)?;
     aside(move || {
         let prepared = app.state.gateway.scaler().prepared();
+        let budgets = app.state.gateway.budgets();
         let whole = snapshot.functions.values();
         let whole = whole.filter(|entry| names.has(&entry.spec.name));
         let single = names.revisions().filter_map(|name| snapshot.find(name));
         let list: Vec<_> = whole
             .chain(single)
-            .map(|entry| summary(&snapshot, entry, &entry.function.view(), &prepared))
+            .map(|entry| FunctionSummary {
+                budget: budgets.get(&entry.spec.name).map(budget),
+                ..summary(&snapshot, entry, &entry.function.view(), &prepared)
+            })
             .collect();
         Json(list).into_response()
     })
@@ -55,12 +59,15 @@ pub(super) async fn show(
     let spec = &entry.spec;
     let pool = &view.pool;
     Ok(Json(FunctionDetail {
-        summary: summary(
-            &snapshot,
-            entry,
-            &view,
-            &app.state.gateway.scaler().prepared(),
-        ),
+        summary: FunctionSummary {
+            budget: app.state.gateway.budgets().get(&spec.name).map(budget),
+            ..summary(
+                &snapshot,
+                entry,
+                &view,
+                &app.state.gateway.scaler().prepared(),
+            )
+        },
         manifest: spec.manifest.display().to_string(),
         command: spec.command.clone(),
         routes: spec.routes.iter().map(route).collect(),
@@ -84,8 +91,16 @@ pub(super) async fn instances(State(app): State<Arc<App>>) -> Result<Response, P
     .await
 }
 
+pub(super) fn budget(status: &BudgetStatus) -> BudgetUse {
+    BudgetUse {
+        used_ratio: status.used_ratio,
+        warned: status.used_ratio >= status.warn_ratio,
+        stopped: status.stopped.clone(),
+    }
+}
+
 /// What a list shows of a function: what its live revisions have together, and else what its primary
-/// one is.
+/// one is; without its budget.
 pub(super) fn summary(
     snapshot: &Snapshot,
     entry: &Arc<Entry>,
@@ -122,6 +137,7 @@ pub(super) fn summary(
         scale_override: pool.scale_override,
         last_failure: pool.last_failure.as_ref().map(failure),
         spares: spares_of(prepared, name, &entry.function.launch().revision),
+        budget: None,
     };
     add_others(&mut summary, entry);
     summary

@@ -19,7 +19,7 @@ pub(super) struct NamesQuery {
     /// Only functions of these names, with commas between them, at most 100; all if left out. Single
     /// revisions are `NAME:rN` or `NAME:ALIAS`. Of a name that there is not there is nothing in the
     /// answer.
-    names: Option<String>,
+    pub(super) names: Option<String>,
 }
 
 /// Which functions are asked for.

@@ -19,6 +19,7 @@ const PATH_PARAMETERS: &[(&str, &str, &str)] = &[
     ("id", "What the list calls it", "^[A-Za-z0-9-]{1,64}$"),
     ("n", "A revision's number", "^[1-9][0-9]{0,8}$"),
     ("alias", "An alias's name", "^[a-z][a-z0-9-]{0,62}$"),
+    ("file", "A file's name", "^[a-z]+[.](js|css|svg)$"),
     ("key", "A variable's name", "^[A-Za-z_][A-Za-z0-9_]{0,127}$"),
 ];
 
@@ -222,6 +223,7 @@ fn tag(path: &str) -> &str {
         (Some("v1"), Some("functions"), Some(part)) => part,
         (Some("v1"), Some(part), _) => part,
         (Some("api"), ..) => "zip push",
+        (Some("" | "portal"), ..) => "portal",
         _ => "health",
     }
 }

@@ -4,9 +4,8 @@
 //! source has. What the page shows it asks for by the other routes, with the token that it was given.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use axum::Router;
 use axum::extract::Path;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -14,10 +13,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 
-use super::App;
 use super::problem::{Kind, Problem};
 
 /// Nothing from elsewhere, nothing in a frame, no markup made of text.
@@ -56,24 +53,20 @@ macro_rules! files {
 
 static PAGE: File = file!("index.html");
 
-static FILES: [File; 21] = files![
+static FILES: [File; 23] = files![
     "api.js" "audit.js" "canary.js" "charts.js" "console.js" "dom.js" "feed.js" "format.js"
-    "function.js" "functions.js" "icon.svg" "logs.js" "main.js" "overview.js" "portal.css"
+    "function.js" "functions.js" "icon.svg" "ignore.js" "logs.js" "main.js" "overview.js" "past.js" "portal.css"
     "publish.js" "revisions.js" "scaling.js" "settings.js" "usage.js" "zip.js"
 ];
 
-/// The page and its files, for everybody.
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/", get(page))
-        .route("/portal/{name}", get(file))
-}
-
-async fn page(headers: HeaderMap) -> Response {
+pub(super) async fn page(headers: HeaderMap) -> Response {
     PAGE.answer(&headers)
 }
 
-async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn file(
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let found = FILES.iter().find(|file| file.name == name);
     let file = found.ok_or_else(|| {
         let detail = "the portal has no such file; it begins at \"/\"";

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use stoker_config::parse_duration;
 
 use stoker_meter::{Period, parse_time};
+use zeroize::Zeroize as _;
 
 use super::problem::{Kind, Problem};
 use crate::metering::Asked;
@@ -240,7 +241,13 @@ pub(super) async fn secret_body<T: DeserializeOwned>(
     most_bytes: usize,
 ) -> Result<T, Problem> {
     let body = body_of(body, most_bytes).await?;
-    serde_json::from_slice(&body).map_err(|_| bad(format!("the body is not valid; {form}")))
+    let read =
+        serde_json::from_slice(&body).map_err(|_| bad(format!("the body is not valid; {form}")));
+    // Unless it is still in the connection's own buffer.
+    if let Ok(mut bytes) = body.try_into_mut() {
+        bytes.zeroize();
+    }
+    read
 }
 
 async fn body_of(body: Body, most_bytes: usize) -> Result<Bytes, Problem> {

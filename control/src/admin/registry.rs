@@ -136,5 +136,14 @@ pub(super) fn refused(app: &App, name: &str, error: &StoreError) -> Problem {
     };
     let cause = std::error::Error::source(error);
     let detail = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-    Problem::new(kind, detail)
+    let listed = match error {
+        StoreError::UnknownRevision(..) => "revisions",
+        StoreError::UnknownAlias(..) => "alias",
+        StoreError::UnknownSecret(..) => "secrets",
+        _ => return Problem::new(kind, detail),
+    };
+    Problem::new(
+        kind,
+        format!("{detail}; \"stoker {listed} {name}\" lists those it has"),
+    )
 }

@@ -3,6 +3,7 @@
 mod functions;
 mod gateway;
 mod keys;
+mod portal;
 mod publish;
 mod registry;
 mod usage;
@@ -17,7 +18,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use stoker_config::AdminRole;
 
-use super::portal;
 use super::problem::{Kind, Problem};
 use super::registry::Noted;
 use super::route::Route;
@@ -32,6 +32,7 @@ const TABLES: &[&[Route]] = &[
     publish::ROUTES,
     registry::ROUTES,
     usage::ROUTES,
+    portal::ROUTES,
 ];
 
 /// What an answer that says what went wrong has at most, if it is none of ours.
@@ -44,7 +45,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Route> {
 
 /// All routes, each with its check of roles; who calls is to be added.
 pub(super) fn router(app: Arc<App>) -> Router {
-    let mut router = portal::routes();
+    let mut router = Router::new();
     for route in all() {
         let guard = middleware::from_fn_with_state((Arc::clone(&app), route), guard);
         let handler = (route.handler)(route.method.filter());
@@ -82,7 +83,7 @@ fn refusal(needed: Option<AdminRole>, caller: &Caller) -> Option<Problem> {
     let needed = needed?;
     let Some(role) = caller.role else {
         let detail =
-            "present a token of the admin API in the header \"authorization: bearer TOKEN\"";
+            "present a token of the admin API in the header \"Authorization: Bearer TOKEN\"";
         return Some(Problem::new(Kind::Unauthorized, detail));
     };
     (role < needed).then(|| {

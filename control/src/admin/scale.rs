@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use serde_json::Value;
 
 use super::App;
-use super::functions::summary;
+use super::functions::{budget, summary};
 use super::problem::{Kind, Problem, find};
 use super::query;
 use crate::wire::FunctionSummary;
@@ -31,12 +31,10 @@ pub(super) async fn scale(
             .for_each(|it| it.function.scale(None)),
     }
     let prepared = app.state.gateway.scaler().prepared();
-    Ok(Json(summary(
-        &snapshot,
-        entry,
-        &entry.function.view(),
-        &prepared,
-    )))
+    Ok(Json(FunctionSummary {
+        budget: app.state.gateway.budgets().get(name.as_str()).map(budget),
+        ..summary(&snapshot, entry, &entry.function.view(), &prepared)
+    }))
 }
 
 /// What the body asks for; `None` hands the function back to its policy.

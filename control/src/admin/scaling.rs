@@ -6,6 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use serde_json::Value;
 use stoker_config::Changes;
@@ -13,14 +15,17 @@ use stoker_config::Changes;
 use super::explain::replayed;
 use super::policy::newest;
 use super::problem::{Kind, Problem, find};
-use super::query::json_body;
+use super::query::{self, json_body};
 use super::registry::{in_force, noted};
 use super::{App, aside};
 use crate::policies;
 use crate::wire::{Counterfactual, PolicyHistory};
 
-const FORM: &str = "send keys of [scaling] and their values, such as {\"max-scale\": 20, \
-    \"idle-timeout\": \"5m\"}";
+const FORM: &str = "send keys of [scaling] and their values, as JSON such as {\"max-scale\": 20, \
+    \"idle-timeout\": \"5m\"}, or in a manifest's words as application/toml";
+
+/// The media type of TOML.
+pub(super) const TOML: &str = "application/toml";
 
 /// Keys of `[scaling]` and their values, as in a manifest.
 pub(super) type ScalingKeys = BTreeMap<String, Value>;
@@ -29,9 +34,10 @@ pub(super) type ScalingKeys = BTreeMap<String, Value>;
 pub(super) async fn set(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let changes = changes(body).await?;
+    let changes = changes(&headers, body).await?;
     let _one = app.policies.lock().await;
     let snapshot = app.state.gateway.snapshot();
     let spec = Arc::clone(&find(&snapshot, &name)?.spec);
@@ -57,9 +63,10 @@ pub(super) async fn set(
 pub(super) async fn simulate(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Counterfactual>, Problem> {
-    let changes = changes(body).await?;
+    let changes = changes(&headers, body).await?;
     let entry = Arc::clone(find(&app.state.gateway.snapshot(), &name)?);
     let place = app.export_place()?;
     let told = aside(move || {
@@ -70,11 +77,35 @@ pub(super) async fn simulate(
     told.await?.map(Json)
 }
 
-async fn changes(body: Body) -> Result<Changes, Problem> {
-    let keys: ScalingKeys = json_body(body, FORM).await?;
-    let wrong = |detail: String| Problem::new(Kind::InvalidScale, detail);
+async fn changes(headers: &HeaderMap, body: Body) -> Result<Changes, Problem> {
+    let content = headers.get(CONTENT_TYPE).map(|it| it.as_bytes());
+    let content = content.unwrap_or_default().to_ascii_lowercase();
+    let changes = match content.starts_with(TOML.as_bytes()) {
+        true => of_toml(&query::body(body).await?)?,
+        false => of_json(&json_body(body, FORM).await?)?,
+    };
+    if let Some((key, _)) = changes.iter().find(|(key, _)| !key.starts_with("scaling.")) {
+        return Err(wrong(format!("{key} is no key of [scaling]; {FORM}")));
+    }
+    match changes.is_empty() {
+        true => Err(wrong(format!("nothing is changed; {FORM}"))),
+        false => Ok(changes),
+    }
+}
+
+fn of_toml(body: &[u8]) -> Result<Changes, Problem> {
+    let text = str::from_utf8(body).map_err(|error| {
+        Problem::new(
+            Kind::BadRequest,
+            format!("the body is no UTF-8 text: {error}"),
+        )
+    })?;
+    Changes::of_scaling(text).map_err(wrong)
+}
+
+fn of_json(keys: &ScalingKeys) -> Result<Changes, Problem> {
     let mut changes = Changes::default();
-    for (key, value) in &keys {
+    for (key, value) in keys {
         let text = match value {
             Value::Null | Value::Object(_) => {
                 return Err(wrong(format!("the value of {key:?} is none; {FORM}")));
@@ -84,11 +115,9 @@ async fn changes(body: Body) -> Result<Changes, Problem> {
         };
         changes.set(key, &text).map_err(wrong)?;
     }
-    if let Some((key, _)) = changes.iter().find(|(key, _)| !key.starts_with("scaling.")) {
-        return Err(wrong(format!("{key} is no key of [scaling]; {FORM}")));
-    }
-    match changes.is_empty() {
-        true => Err(wrong(format!("nothing is changed; {FORM}"))),
-        false => Ok(changes),
-    }
+    Ok(changes)
+}
+
+fn wrong(detail: String) -> Problem {
+    Problem::new(Kind::InvalidScale, detail)
 }

@@ -50,7 +50,9 @@ pub async fn serve(
     };
     file.claim();
     tokio::spawn(shadow::watch(Arc::clone(&state.gateway), ending.clone()));
+    let takeover = state.takeover.clone();
     let app = App::new(state, ending.clone());
+    tokio::spawn(Arc::clone(&app.history).watch(takeover, ending.clone()));
     tokio::spawn(Arc::clone(&app.metering).watch(ending.clone()));
     let accepting = app.accepting.subscribe();
     let router = routes::router(Arc::clone(&app));

@@ -1,3 +1,5 @@
+//! How much disk a build takes.
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -9,6 +11,21 @@ pub(super) struct Usage {
     pub(super) bytes: u64,
     /// Files, directories and links.
     pub(super) entries: u64,
+}
+
+/// That so many bytes are free where `directory` is. What was removed while somebody still writes to it
+/// is in no directory, but takes its place all the same.
+pub(super) fn check_reserve(directory: &Path, most_bytes: u64) -> Result<(), String> {
+    let found = rustix::fs::statvfs(directory);
+    let found = found.map_err(|error| unread(directory, &error.into()))?;
+    let free_bytes = found.f_bavail.saturating_mul(found.f_frsize);
+    match free_bytes >= most_bytes {
+        true => Ok(()),
+        false => Err(format!(
+            "left only {free_bytes} bytes of the disk free, less than build.disk-reserve = \
+             {most_bytes}"
+        )),
+    }
 }
 
 /// What lies below the first directory, or why that and what lies below the other is too much.

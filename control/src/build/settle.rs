@@ -1,7 +1,9 @@
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use super::builder::Builder;
 
 /// The manifest as it was before a build, which must not change what was checked.
 pub(super) struct Manifest {
@@ -26,16 +28,25 @@ impl Manifest {
     }
 }
 
-/// Gives all that a build left the modes that unpacked code has: whoever built may be root in its own
-/// namespace, and a set-user-ID bit would hold outside of it too. No process of the build lives, so
-/// nothing changes meanwhile.
-pub(super) fn settle(directory: &Path) -> Result<(), String> {
+/// Gives all that a build left the modes and the owner that unpacked code has: whoever built may be
+/// root in its own namespace, and a set-user-ID bit would hold outside of it too. No process of the
+/// build lives, so nothing changes meanwhile.
+pub(super) fn settle(directory: &Path, builder: Option<&Builder>) -> Result<(), String> {
+    let own = |path: &Path| {
+        let Some(builder) = builder else {
+            return Ok(());
+        };
+        let owner = fs::symlink_metadata(path).map(|it| it.uid());
+        let owned = owner.and_then(|owner| builder.give_back(path, owner));
+        owned.map_err(|error| format!("left {}, which cannot be kept: {error}", path.display()))
+    };
     let mut left = vec![directory.to_owned()];
     while let Some(directory) = left.pop() {
         let failed = |error: io::Error| {
             let shown = directory.display();
             format!("left {shown} so that it cannot be read: {error}")
         };
+        own(&directory)?;
         set_mode(&directory, 0o755).map_err(failed)?;
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -44,9 +55,12 @@ pub(super) fn settle(directory: &Path) -> Result<(), String> {
             if metadata.is_dir() {
                 left.push(entry.path());
             } else if metadata.is_file() {
+                own(&entry.path())?;
                 let mode = if is_executable { 0o755 } else { 0o644 };
                 set_mode(&entry.path(), mode).map_err(failed)?;
-            } else if !metadata.is_symlink() {
+            } else if metadata.is_symlink() {
+                own(&entry.path())?;
+            } else {
                 let shown = entry.path();
                 let shown = shown.display();
                 return Err(format!("left {shown}, a device, a fifo or a socket"));

@@ -11,7 +11,8 @@ use stoker_config::parse_duration;
 #[derive(Clone, Debug, Args)]
 pub struct Connection {
     /// The gateway's admin socket or URL: PATH or http://HOST:PORT [default: $STOKER_ADMIN, else
-    /// .stoker/admin.sock, else $XDG_RUNTIME_DIR/stoker/admin.sock]
+    /// .stoker/admin.sock, else the socket in stoker.toml, else
+    /// $XDG_RUNTIME_DIR/stoker/admin.sock]
     #[arg(long, value_name = "ADDRESS")]
     pub admin: Option<String>,
     /// File with the token for an admin URL [default: the token in $STOKER_ADMIN_TOKEN]

@@ -108,6 +108,7 @@ mod tests {
             scale_override: None,
             last_failure: None,
             spares: 0,
+            budget: None,
         };
         assert_eq!(instances(&function), "0");
         assert!(!function.is_active());

@@ -5,6 +5,7 @@ mod scratch;
 mod tests;
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stoker_config::{FunctionSpec, MANIFEST, parse_duration};
 use stoker_package::{Item, ItemKind, Kind, Packed, list, pack};
+use stoker_registry::is_function_name;
 use stoker_show::progress::Progress;
 
 use super::output::{Output, span};
@@ -110,12 +112,30 @@ pub(super) async fn publish(
 
 /// The function, checked as the gateway will check it.
 fn function(arguments: &PublishArgs) -> Result<FunctionSpec, Failure> {
-    let directory = std::fs::canonicalize(&arguments.directory);
+    if let Some(name) = arguments.name.as_deref().filter(|it| !is_function_name(it)) {
+        return Err(Failure::Other(format!(
+            "a function cannot be called {name:?}, but by 1 to 63 lower-case letters, digits and \"-\", \
+             beginning with a letter"
+        )));
+    }
     let shown = arguments.directory.display();
+    if arguments.directory.is_file() {
+        return Err(Failure::Other(format!(
+            "{shown} is a file: name the directory with the function's {MANIFEST}"
+        )));
+    }
+    let directory = std::fs::canonicalize(&arguments.directory);
     let directory = directory.map_err(|error| Failure::Input(shown.to_string(), error))?;
     let manifest = directory.join(MANIFEST);
-    let name = arguments.directory.join(MANIFEST).display().to_string();
-    let text = std::fs::read_to_string(&manifest).map_err(|error| Failure::Input(name, error))?;
+    let text = std::fs::read_to_string(&manifest).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::Other(format!(
+            "there is no {MANIFEST} in {shown}: name the directory that has the function's"
+        )),
+        _ => Failure::Input(
+            arguments.directory.join(MANIFEST).display().to_string(),
+            error,
+        ),
+    })?;
     let loaded = match &arguments.name {
         Some(name) => stoker_config::parse_function(&manifest, &text, name),
         None => stoker_config::load_function(&manifest),

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 use serde_json::to_vec;
+use zeroize::Zeroizing;
 
 use super::output::{Output, remark};
 use super::revisions::age;
@@ -133,12 +134,19 @@ async fn set(client: &Client, all: &str, (key, file): (&str, bool)) -> Result<()
     if io::stdin().is_terminal() {
         remark("the value, and then Ctrl-D:");
     }
-    let mut value = String::new();
+    let mut value = Zeroizing::new(String::new());
     let read = io::stdin().take(SECRET_BYTES).read_to_string(&mut value);
     read.map_err(|error| Failure::Input("the standard input".to_owned(), error))?;
-    let value = value.strip_suffix('\n').unwrap_or(&value);
+    let text = value.strip_suffix('\n').unwrap_or(&value);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        return Err(Failure::Other(format!(
+            "there is nothing on the standard input, where the value of {key} is read from: \
+             printf %s VALUE | stoker secrets FUNCTION set {key}"
+        )));
+    }
     let request = SecretRequest {
-        value: value.strip_suffix('\r').unwrap_or(value).to_owned(),
+        value: text.to_owned(),
         place: match file {
             true => SecretPlace::File,
             false => SecretPlace::Environment,

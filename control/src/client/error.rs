@@ -68,7 +68,8 @@ impl fmt::Display for ClientError {
                     write!(f, "tried {place}; ")?;
                 }
                 f.write_str(
-                    "start one with \"stoker serve\", or name its admin socket with --admin",
+                    "start one with \"stoker serve\", name its admin socket with --admin or in \
+                     $STOKER_ADMIN, or call this in the directory of its stoker.toml",
                 )
             }
             ClientError::Refused { place, source } => {

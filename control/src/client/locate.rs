@@ -10,10 +10,13 @@ use super::{Client, ClientError, Target};
 const ADDRESS: &str = "STOKER_ADMIN";
 /// Where a gateway that was started in this directory has its socket.
 const HERE: &str = ".stoker/admin.sock";
+/// What `stoker serve` reads unless it is told otherwise; it may name another socket.
+const FILE: &str = "stoker.toml";
 
 impl Client {
     /// The gateway that `address` names, else `$STOKER_ADMIN`, else the first that answers of
-    /// `./.stoker/admin.sock` and `$XDG_RUNTIME_DIR/stoker/admin.sock`.
+    /// `./.stoker/admin.sock`, the socket that `./stoker.toml` names and
+    /// `$XDG_RUNTIME_DIR/stoker/admin.sock`.
     ///
     /// # Errors
     /// If no gateway is named and none answers.
@@ -23,10 +26,13 @@ impl Client {
             return Client::new(&address, token);
         }
         let mut tried = Vec::new();
-        for path in [Some(PathBuf::from(HERE)), advertised_socket()]
-            .into_iter()
-            .flatten()
-        {
+        // The file is read only if it is needed.
+        let places: [fn() -> Option<PathBuf>; 3] = [
+            || Some(PathBuf::from(HERE)),
+            configured_socket,
+            advertised_socket,
+        ];
+        for path in places.iter().filter_map(|place| place()) {
             let target = Target::Unix(path);
             match target.connect().await {
                 Ok(_) => return Ok(Client { target, token }),
@@ -46,6 +52,13 @@ impl Client {
             Target::Tcp(authority) => authority.rsplit_once(':').map(|(host, _)| host),
         }
     }
+}
+
+/// The socket of the gateway whose file is in this directory, if it is another one.
+fn configured_socket() -> Option<PathBuf> {
+    let socket = stoker_config::admin_socket(Path::new(FILE))?;
+    let here = std::env::current_dir().ok()?.join(HERE);
+    (socket != here).then_some(socket)
 }
 
 /// Where a gateway of this user makes itself known.

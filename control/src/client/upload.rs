@@ -12,7 +12,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use tokio::sync::oneshot;
 
-use super::{Answer, Client, ClientError, problem, read};
+use super::{Answer, Client, ClientError, read};
 
 /// Read and sent at once.
 const PIECE: usize = 64 << 10;
@@ -60,7 +60,7 @@ impl Client {
             let answer = read(self.target.send(request).await?).await?;
             match answer.status.is_success() {
                 true => Ok(answer),
-                false => Err(problem(&answer)),
+                false => Err(self.problem(&answer)),
             }
         });
         tokio::select! {

@@ -39,6 +39,10 @@ async fn round(
     rule: Rule,
     reloader: &Reloader,
 ) -> Result<(), StoreError> {
+    // What was given up in the round before: whatever still ran there has had the time to end.
+    let aside = Arc::clone(registry);
+    let swept = tokio::task::spawn_blocking(move || aside.sweep()).await;
+    swept.unwrap_or_else(|error| Err(StoreError::Failed(error.into())))?;
     let aside = Arc::clone(registry);
     let given_up = tokio::task::spawn_blocking(move || aside.collect(rule)).await;
     let given_up = given_up.unwrap_or_else(|error| Err(StoreError::Failed(error.into())))?;
@@ -47,11 +51,8 @@ async fn round(
         note(&format!(
             "{count} old revisions of published functions are collected"
         ));
-        // Their code goes when nothing can be sent to them any more; an error is in the log.
+        // Nothing is sent to them any more; an error is in the log.
         reloader.reload().await.ok();
     }
-    let aside = Arc::clone(registry);
-    let swept = tokio::task::spawn_blocking(move || aside.sweep()).await;
-    swept.unwrap_or_else(|error| Err(StoreError::Failed(error.into())))?;
     Ok(())
 }

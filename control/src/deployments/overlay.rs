@@ -11,6 +11,8 @@ use stoker_config::{
 use stoker_package::{Limits, check_and_unpack};
 use stoker_registry::{Package, Place, Registry, Revision, Secret, StoreError, Traffic};
 
+use zeroize::Zeroizing;
+
 use super::chain;
 use super::secret_files::SecretFiles;
 
@@ -34,7 +36,7 @@ pub(super) fn apply(config: &mut Config, registry: &Registry) {
     config.functions.sort_by(|a, b| a.name.cmp(&b.name));
     let revisions = config.deployments.iter().flat_map(|it| &it.revisions);
     let secrets = revisions.flat_map(|it| &it.spec.secrets);
-    let named: HashSet<PathBuf> = secrets.map(|it| PathBuf::from(&*it.value)).collect();
+    let named: HashSet<PathBuf> = secrets.map(|it| PathBuf::from(it.value.as_str())).collect();
     SecretFiles::new(registry.files().root()).sweep(&named);
 }
 
@@ -171,7 +173,7 @@ fn parse(manifest: &Path, row: &Revision) -> Result<FunctionSpec, String> {
 fn give(spec: &mut FunctionSpec, secret: &Secret, files: &SecretFiles) -> Result<(), String> {
     let info = &secret.info;
     let (variable, value) = match info.place {
-        Place::Environment => (info.key.clone(), secret.value.reveal().into()),
+        Place::Environment => (info.key.clone(), secret.value.reveal().to_owned()),
         Place::File => {
             let file = files.write(&spec.name, secret, spec.user.as_deref());
             let file = file.map_err(|error| {
@@ -179,7 +181,7 @@ fn give(spec: &mut FunctionSpec, secret: &Secret, files: &SecretFiles) -> Result
                 format!("the secret {key} cannot be put into a file: {error}")
             })?;
             let file = file.into_os_string().into_string().unwrap_or_default();
-            (format!("{}_FILE", info.key), file.into())
+            (format!("{}_FILE", info.key), file)
         }
     };
     // Whatever else has its name would come first in some programs, and last in others.
@@ -187,7 +189,7 @@ fn give(spec: &mut FunctionSpec, secret: &Secret, files: &SecretFiles) -> Result
     spec.secrets.push(SecretSpec {
         variable,
         version: format!("{}-{}", info.version, info.updated_ms),
-        value,
+        value: Arc::new(Zeroizing::new(value)),
     });
     Ok(())
 }

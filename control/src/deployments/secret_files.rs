@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stoker_registry::Secret;
+use stoker_scaler::spawner::account;
 
 /// Where a tmpfs is looked for.
 const PLACES: [&str; 2] = ["/run", "/dev/shm"];
@@ -53,7 +54,7 @@ impl SecretFiles {
         let directory = self.base()?.join(function);
         own_directory(&directory)?;
         let info = &secret.info;
-        let uid = user.map(uid).transpose()?;
+        let uid = user.map(account).transpose()?.map(|it| it.uid);
         let whose = uid.map_or_else(String::new, |uid| format!("-{uid}"));
         let name = format!("{}.{}-{}{whose}", info.key, info.version, info.updated_ms);
         let place = directory.join(name);
@@ -138,18 +139,6 @@ fn own_directory(path: &Path) -> io::Result<()> {
         }
         made => made,
     }
-}
-
-fn uid(user: &str) -> io::Result<u32> {
-    let passwd = fs::read_to_string("/etc/passwd")?;
-    let fields = |line: &str| {
-        let mut fields = line.split(':');
-        let name = fields.next()?.to_owned();
-        Some((name, fields.nth(1)?.parse().ok()?))
-    };
-    let mut users = passwd.lines().filter_map(fields);
-    let found = users.find(|(name, _)| name == user).map(|(_, uid)| uid);
-    found.ok_or_else(|| io::Error::other(format!("there is no user {user:?} in /etc/passwd")))
 }
 
 fn absent(error: io::Error) -> io::Result<()> {

@@ -122,7 +122,7 @@ fn settings_and_secrets_are_variables() {
         .map(|(k, v)| (&**k, &**v))
         .collect();
     assert_eq!(pairs, [("A", "file"), ("B", "setting")]);
-    assert_eq!(&*first.secrets[0].value, "hidden one");
+    assert_eq!(first.secrets[0].value.as_str(), "hidden one");
     assert!(!format!("{first:?}").contains("hidden"));
     let second = set("hidden two");
     assert_ne!(first.revision(), second.revision());

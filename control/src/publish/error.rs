@@ -18,8 +18,9 @@ pub enum PublishError {
     Taken(String, PathBuf),
     /// The name is none that a function can have.
     Name(String),
-    /// The packages have as many bytes as they may, or would with this one.
-    Full(u64),
+    /// Packages and code have as many bytes as they may, or would with this one: how many they would
+    /// have, and how many they may have.
+    Full(u64, u64),
     /// The archive is refused, or could not be unpacked.
     Package(PackageError),
     /// It has no manifest; where else one was found.
@@ -83,10 +84,11 @@ impl fmt::Display for PublishError {
                 "a function cannot be called {name:?}, but by 1 to 63 lower-case letters, digits and \
                  \"-\", beginning with a letter"
             ),
-            Self::Full(most) => write!(
+            Self::Full(bytes, most) => write!(
                 f,
-                "there is no room for the package: all together may have {most} bytes \
-                 (registry.max-bytes)"
+                "there is no room for the package: with it, all packages and their code would have \
+                 {bytes} bytes, and may have {most} (registry.max-bytes): delete a function, or have \
+                 fewer revisions kept (registry.keep-revisions)"
             ),
             Self::Package(_) => f.write_str("the package is not accepted"),
             Self::NoManifest(None) => f.write_str(

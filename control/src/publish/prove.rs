@@ -3,6 +3,10 @@
 //! It is a function of its own in the scaler, which nothing is routed to: one instance, retired as
 //! soon as it has answered.
 
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +20,7 @@ use stoker_core::{InstanceId, ScaleSpec, StartFailure};
 use stoker_gateway::Function;
 use stoker_scaler::Instance;
 use stoker_scaler::driver::{Endpoint, LaunchSpec};
+use stoker_scaler::logs::{LogLine, LogTime, Stream};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 
@@ -30,6 +35,18 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const LINES: usize = 20;
 /// Lines of the function among which they are looked for.
 const TAIL: usize = 200;
+
+/// Looks for what an instance that ended had written, and the time between two of them: its end and
+/// its output come by different ways.
+const LOOKS: usize = 10;
+
+/// Whose output is looked for.
+#[derive(Clone, Copy)]
+enum Who {
+    Instance(InstanceId),
+    /// Of one that is not known, for it was never ready: of any that wrote nothing before.
+    Since(LogTime),
+}
 
 /// Goes when it is dropped.
 struct Trial(Arc<Function>);
@@ -49,6 +66,7 @@ pub(super) async fn prove(
     // No revision has this number, so that no instance is taken for one of those that serve.
     spec.number = Some(LaunchSpec::TRIAL);
     spec.scaling = Arc::new(alone(&spec.scaling));
+    let begun = LogTime::now();
     let trial = Trial(publisher.gateway.try_out(&spec));
     let deadline = Instant::now() + spec.timeouts.start + spec.timeouts.first_byte;
     let lease = tokio::select! {
@@ -57,7 +75,7 @@ pub(super) async fn prove(
     };
     let lease = match lease {
         Ok(lease) => lease,
-        Err(why) => return Err(unproven(publisher, &spec, (None, why))),
+        Err(why) => return Err(unproven(publisher, &spec, (Who::Since(begun), why)).await),
     };
     let instance = lease.instance();
     let asked = timeout(
@@ -71,7 +89,7 @@ pub(super) async fn prove(
     };
     let ended = instance.ended(LAST_WORDS).await;
     let why = ended.map_or(why, |failure| failure.detail.to_string());
-    Err(unproven(publisher, &spec, (Some(instance.id()), why)))
+    Err(unproven(publisher, &spec, (Who::Instance(instance.id()), why)).await)
 }
 
 /// One instance, started because a request waits.
@@ -145,18 +163,53 @@ fn said(error: impl std::error::Error) -> String {
     crate::deployments::chain(&error)
 }
 
-/// With the last lines that the trial wrote.
-fn unproven(
+/// With the last lines that the trial wrote, and nothing of where its code lies for now.
+async fn unproven(
     publisher: &Publisher,
     spec: &FunctionSpec,
-    (id, why): (Option<InstanceId>, String),
+    (who, why): (Who, String),
 ) -> PublishError {
-    let lines = publisher.logs.tail(&spec.name, TAIL).unwrap_or_default();
-    let mine = lines
-        .into_iter()
-        .filter(|line| id.is_some() && line.instance == id);
-    let mut lines: Vec<String> = mine.map(|line| line.text).collect();
+    let mut lines = Vec::new();
+    for _ in 0..LOOKS {
+        publisher.logs.flush().await;
+        let (logs, name) = (Arc::clone(&publisher.logs), Arc::clone(&spec.name));
+        let tail = tokio::task::spawn_blocking(move || logs.tail(&name, TAIL)).await;
+        lines = written(tail.ok().and_then(Result::ok).unwrap_or_default(), who);
+        if !lines.is_empty() {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
     let surplus = lines.len().saturating_sub(LINES);
     lines.drain(..surplus);
-    PublishError::Unproven(why, lines)
+    let place = spec.manifest.parent().unwrap_or_else(|| Path::new("/"));
+    let place = format!("{}/", place.display());
+    let short = |text: &str| text.replace(&place, "");
+    let lines = lines.iter().map(|line| short(line)).collect();
+    PublishError::Unproven(short(&why) + advice(spec), lines)
+}
+
+/// What one instance wrote; what the gateway says of it is in the reason.
+fn written(lines: Vec<LogLine>, who: Who) -> Vec<String> {
+    let mut others = HashSet::new();
+    let mine = lines.into_iter().filter(|line| match who {
+        Who::Instance(id) => line.instance == Some(id),
+        Who::Since(begun) if line.time < begun => {
+            others.insert(line.instance);
+            false
+        }
+        Who::Since(_) => line.instance.is_some() && !others.contains(&line.instance),
+    });
+    let mine = mine.filter(|line| line.stream != Stream::Sys);
+    mine.map(|line| line.text).collect()
+}
+
+/// What can be said of a program that is in the package and may not be executed.
+fn advice(spec: &FunctionSpec) -> &'static str {
+    let program = spec.command.first().filter(|it| it.contains('/'));
+    let mode = program.and_then(|it| fs::metadata(it).ok());
+    match mode.is_some_and(|it| it.is_file() && it.permissions().mode() & 0o111 == 0) {
+        true => "; it is not executable: chmod +x it where it is packed",
+        false => "",
+    }
 }

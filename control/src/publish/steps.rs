@@ -36,8 +36,8 @@ pub(super) async fn publish(
         true => None,
         false => build(&snapshot.gateway, &unpacked.spec, &unpacked.incoming.tree()).await?,
     };
-    let (aside, built) = (Arc::clone(&registry), build.is_some());
-    let candidate = blocking(move || unpacked.keep(&aside, &snapshot, built)).await?;
+    let (aside, built_bytes) = (Arc::clone(&registry), build.as_ref().map(|it| it.bytes));
+    let candidate = blocking(move || unpacked.keep(&aside, &snapshot, built_bytes)).await?;
     let result = finish(publisher, &registry, (name, &candidate), options).await;
     let result = result.map(|published| Published { build, ..published });
     if result.is_err() {
@@ -131,21 +131,20 @@ impl Unpacked {
         (name, incoming): (&str, Incoming),
         snapshot: &Snapshot,
     ) -> Result<Unpacked, PublishError> {
-        let most = snapshot.gateway.registry.max_bytes;
         let archive = incoming.archive();
-        let bytes = archive.metadata()?.len();
         let files = registry.files();
-        if files.package_bytes()?.saturating_add(bytes) > most {
-            return Err(PublishError::Full(most));
-        }
         let tree = incoming.tree();
         let summary = check_and_unpack(&archive, &tree, &limits(&snapshot.gateway.packages))?;
         let manifest = check::manifest(&tree)?;
         let spec = check::function((name, &tree), &manifest, snapshot)?;
         let package = package(&summary)?;
         let pin = files.pin(package.digest);
+        let is_kept = files.code(package.digest).is_dir();
+        if !is_kept {
+            room(registry, snapshot, package.bytes + summary.total_bytes)?;
+        }
         Ok(Unpacked {
-            is_kept: files.code(package.digest).is_dir(),
+            is_kept,
             incoming,
             package,
             summary,
@@ -159,9 +158,10 @@ impl Unpacked {
         self,
         registry: &Registry,
         snapshot: &Snapshot,
-        built: bool,
+        built_bytes: Option<u64>,
     ) -> Result<Candidate, PublishError> {
-        if built {
+        if let Some(bytes) = built_bytes {
+            room(registry, snapshot, self.package.bytes + bytes)?;
             // What was unpacked is on disk; what was built may not be.
             sync_tree(&self.incoming.tree())?;
         }
@@ -176,6 +176,16 @@ impl Unpacked {
             manifest: self.manifest,
             _pin: self.pin,
         })
+    }
+}
+
+/// Whether there is room for so much more.
+fn room(registry: &Registry, snapshot: &Snapshot, more_bytes: u64) -> Result<(), PublishError> {
+    let most = snapshot.gateway.registry.max_bytes;
+    let bytes = registry.files().bytes()?.saturating_add(more_bytes);
+    match bytes <= most {
+        true => Ok(()),
+        false => Err(PublishError::Full(bytes, most)),
     }
 }
 

@@ -74,7 +74,9 @@ impl Watches {
     /// True if any of what the configuration in force was read from may have changed since `time`.
     pub(super) fn changed_since(&self, time: SystemTime) -> bool {
         self.watched.iter().any(|path| {
-            let changed = fs::metadata(path).map(|found| {
+            // What is missing went, or never was: the directory tells since when.
+            let parent = |_| fs::metadata(path.parent().unwrap_or(path));
+            let changed = fs::metadata(path).or_else(parent).map(|found| {
                 let seconds = u64::try_from(found.ctime()).unwrap_or(0);
                 let nanos = u32::try_from(found.ctime_nsec()).unwrap_or(0);
                 SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos)

@@ -193,18 +193,22 @@ fn depart(holdings: &mut Holdings, sender: &Sender, estate: &Estate, claimed: &H
     sender.send(&Message::Departed, None).ok();
 }
 
-/// Leaves what was recorded, which nobody waits for.
+/// Leaves what was recorded and the starts of late, which nobody waits for.
 fn leave_record(holdings: &Holdings, sender: Sender) {
     let scaler = std::sync::Arc::clone(&holdings.scaler);
     let file = holdings.gateway.snapshot().gateway.record_dir();
     let file = file.join("handover.bin");
-    tokio::task::spawn_blocking(move || match scaler.leave_record(&file) {
-        // It is short.
-        Ok(()) => sender.send(&Message::Recorded { file }, None).ok(),
-        Err(error) => {
-            let file = file.display();
-            eprintln!("stoker: the record cannot be left in {file}: {error}");
-            None
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = scaler.leave_starts(&sender) {
+            eprintln!("stoker: not all starts of late can be handed over: {error}");
+        }
+        match scaler.leave_record(&file) {
+            // It is short.
+            Ok(()) => drop(sender.send(&Message::Recorded { file }, None)),
+            Err(error) => {
+                let file = file.display();
+                eprintln!("stoker: the record cannot be left in {file}: {error}");
+            }
         }
     });
 }

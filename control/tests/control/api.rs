@@ -253,6 +253,11 @@ async fn tcp_needs_the_token() {
             (refused.kind.as_str(), refused.status),
             ("urn:stoker:problem:unauthorized", 401)
         );
+        let parts = [&world.url, "$STOKER_ADMIN_TOKEN"];
+        assert!(
+            parts.iter().all(|part| refused.detail.contains(*part)),
+            "{refused:?}"
+        );
         let unknown = problem(client(wrong).get("/nowhere").await.map(|_| ()));
         assert_eq!(unknown.status, 401);
         let evict = client(wrong)

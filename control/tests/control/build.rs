@@ -1,7 +1,7 @@
 //! Builds of packages, by a real spawner.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -103,6 +103,26 @@ async fn a_program_that_is_not_there_is_not_started() {
 }
 
 #[tokio::test]
+async fn a_build_says_what_it_lacks_before_it_begins() {
+    for (kind, parts) in [
+        ("python", &["no requirements.txt beside function.toml"][..]),
+        (
+            "node",
+            &["package-lock.json or npm-shrinkwrap.json", "npm install"],
+        ),
+    ] {
+        let mut world = World::new("", "");
+        let manifest = format!("command = [\"true\"]\n[build]\nkind = \"{kind}\"\n");
+        world.tree.write("functions/f/function.toml", &manifest);
+        world.config = stoker_config::load(&world.tree.path("stoker.toml")).unwrap();
+        let error = world.build().await.unwrap_err().to_string();
+        for part in parts {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_build_that_takes_too_long_is_killed_with_all_its_children() {
     let script = "sh -c 'echo child; exec sleep 1000' & echo waits; wait";
     let world = World::new(script, "[build]\ntimeout = \"2s\"\n");
@@ -185,6 +205,12 @@ async fn what_a_build_leaves_gives_nobody_rights() {
     };
     let modes = ["f", "g", "d", "l"].map(mode);
     assert_eq!(modes, [0o755, 0o644, 0o755, 0o755]);
+    let owner = |name: &str| {
+        let path = world.tree.path("functions/f").join(name);
+        fs::symlink_metadata(path).unwrap().uid()
+    };
+    let own = rustix::process::geteuid().as_raw();
+    assert_eq!(["", "f", "g", "d", "l"].map(owner), [own; 5]);
     for (script, expected) in [
         ("echo >> function.toml", "changed function.toml"),
         (
@@ -196,6 +222,144 @@ async fn what_a_build_leaves_gives_nobody_rights() {
         let (how, _) = failed(World::new(script, "").build().await);
         assert!(how.starts_with(expected), "{how}");
     }
+}
+
+/// Only root can have somebody else build.
+fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("skipped: only root can have another user build");
+    }
+    root
+}
+
+#[tokio::test]
+async fn a_gateway_of_root_has_somebody_without_rights_build() {
+    if !is_root() {
+        return;
+    }
+    let script = "id -un; mkdir d; echo x > d/f; ls -ln function.toml";
+    for isolated in [true, false] {
+        let world = World::new(script, &format!("[build]\nisolated = {isolated}\n"));
+        let output = world.build().await.unwrap().output;
+        assert!(output.starts_with("nobody\n"), "{output}");
+    }
+    let world = World::new(script, "[build]\nuser = \"root\"\n");
+    let output = world.build().await.unwrap().output;
+    assert!(output.starts_with("root\n"), "{output}");
+    let world = World::new(script, "[build]\nuser = \"no-such-user\"\n");
+    let error = world.build().await.unwrap_err().to_string();
+    for part in ["build.user", "no-such-user", "/etc/passwd"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_the_builder_cannot_reach_is_named() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new("true", "");
+    let closed = world.tree.path("functions");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let error = world.build().await.unwrap_err().to_string();
+    let closed = fs::canonicalize(closed).unwrap();
+    for part in ["nobody", closed.to_str().unwrap(), "build.user"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_build_cannot_read_what_is_the_gateways() {
+    if !is_root() {
+        return;
+    }
+    for isolated in [true, false] {
+        let script =
+            "cat ../../s/registry/secrets.key; cat /etc/shadow; ls ../../s/registry/packages
+            ls -l ../../s; ln ../../s/registry/secrets.key key; ln -s ../../s/registry/secrets.key l
+            cat l; true";
+        let world = World::new(script, &format!("[build]\nisolated = {isolated}\n"));
+        let key = world.tree.write("s/registry/secrets.key", "horse");
+        world.tree.write("s/registry/packages/battery", "");
+        for (path, mode) in [
+            (key.clone(), 0o600),
+            (key.with_file_name("packages"), 0o700),
+        ] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let result = world.build().await;
+        let told = format!("{result:?}");
+        for word in ["horse", "battery", "root:"] {
+            assert!(!told.contains(word), "{told}");
+        }
+        // Whoever follows the link later is not the builder, so it must not have become another file.
+        assert_eq!(fs::read(&key).unwrap(), b"horse");
+        let metadata = fs::metadata(&key).unwrap();
+        assert_eq!((metadata.uid(), metadata.mode() & 0o777), (0, 0o600));
+    }
+}
+
+#[tokio::test]
+async fn a_second_name_of_a_foreign_file_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new("true", "");
+    let foreign = world.tree.write("foreign", "x");
+    let function = world.tree.path("functions/f");
+    // In the builder's place: nothing on this machine need let it do so.
+    let mut launched = FunctionSpec::clone(world.function());
+    let command = ["sh", "-c", "until test -e linked; do sleep 0.05; done"];
+    launched.build.as_mut().unwrap().command = command.map(String::from).into();
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_stoker-test-cli"));
+    let gateway = world.config.gateway.clone();
+    let directory = function.clone();
+    let building =
+        tokio::spawn(async move { build_by(Some(program), &gateway, &launched, &directory).await });
+    let begun = world.config.gateway.build_dir().join("run");
+    while !begun.exists() || fs::metadata(&function).unwrap().uid() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fs::hard_link(&foreign, function.join("linked")).unwrap();
+    let (how, _) = failed(building.await.unwrap().map(|it| it.unwrap()));
+    assert!(how.contains("linked, which cannot be kept"), "{how}");
+    assert_eq!(fs::metadata(&foreign).unwrap().uid(), 0);
+}
+
+#[tokio::test]
+async fn a_build_that_forks_without_end_is_bounded() {
+    // Far more than it may have; whoever cannot fork ends by itself.
+    let script = "i=0; while [ $i -lt 500 ]; do sleep 1000 & i=$((i+1)); done; echo forked all";
+    let world = World::new(script, "[build]\nprocesses = 40\ntimeout = \"20s\"\n");
+    let (how, output) = failed(world.build().await);
+    assert!(!output.contains("forked all"), "{how}: {output}");
+    assert!(output.to_lowercase().contains("fork"), "{how}: {output}");
+    let bomb = "bomb() { bomb | bomb & }; bomb; sleep 1000";
+    let world = World::new(bomb, "[build]\nprocesses = 40\ntimeout = \"2s\"\n");
+    failed(world.build().await);
+    if is_root() {
+        // By the limit of its user, where there are no control groups.
+        let mut world = World::new(script, "[build]\nprocesses = 40\ntimeout = \"20s\"\n");
+        world.config.gateway.cgroups.enabled = CgroupUse::Never;
+        let (how, output) = failed(world.build().await);
+        assert!(!output.contains("forked all"), "{how}: {output}");
+    }
+}
+
+#[tokio::test]
+async fn a_build_that_hides_what_it_writes_leaves_room_on_the_disk() {
+    let script = "exec 3> hidden; rm hidden; while :; do head -c 4000000 /dev/zero >&3; done";
+    let mut world = World::new(script, "[build]\ntimeout = \"60s\"\n");
+    let found = rustix::fs::statvfs(world.tree.path("functions")).unwrap();
+    let free_bytes = found.f_bavail * found.f_frsize;
+    world.config.gateway.build.disk_reserve_bytes = free_bytes.saturating_sub(64 << 20);
+    // Others may write, too, so that it does not even begin.
+    let error = world.build().await.unwrap_err().to_string();
+    assert!(error.contains("less than build.disk-reserve"), "{error}");
+    world.config.gateway.build.disk_reserve_bytes = u64::MAX;
+    let error = world.build().await.unwrap_err();
+    assert!(matches!(error, BuildError::NotStarted(_)), "{error}");
 }
 
 #[tokio::test]

@@ -160,7 +160,14 @@ async fn finds_the_gateway_or_says_where_it_looked() {
     let (code, _, err) = output(nowhere).await;
     assert_eq!(code, 1);
     let tried = format!("{}", tree.path("stoker/admin.sock").display());
-    for part in [".stoker/admin.sock", &tried, "stoker serve", "--admin"] {
+    for part in [
+        ".stoker/admin.sock",
+        &tried,
+        "stoker serve",
+        "--admin",
+        "$STOKER_ADMIN",
+        "stoker.toml",
+    ] {
         assert!(err.contains(part), "{part}: {err}");
     }
 
@@ -185,6 +192,16 @@ async fn finds_the_gateway_or_says_where_it_looked() {
         let (code, _, err) = found(name, value).await;
         assert_eq!((code, err.as_str()), (0, ""));
     }
+    let file = tree.path("stoker.toml");
+    for (text, code) in [("[admin]\nsocket = \"none.sock\"", 1), ("no TOML", 1)] {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(found("UNUSED", "x".to_owned()).await.0, code, "{text}");
+    }
+    // Whatever else may be wrong in it.
+    std::fs::write(&file, format!("wrong = 1\n[admin]\nsocket = {socket:?}\n")).unwrap();
+    let (code, _, err) = found("UNUSED", "x".to_owned()).await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    std::fs::remove_file(&file).unwrap();
     for link in ["runtime/stoker/admin.sock", ".stoker/admin.sock"] {
         std::fs::create_dir_all(tree.path(link).parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(&socket, tree.path(link)).unwrap();

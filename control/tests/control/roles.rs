@@ -75,6 +75,7 @@ fn operations() -> Vec<(String, String, String)> {
             .replace("{id}", "abc")
             .replace("{n}", "7")
             .replace("{alias}", "old")
+            .replace("{file}", "main.js")
             .replace("{key}", "KEY");
         assert!(!path.contains('{'), "{path}");
         for (method, operation) in operations.as_object().unwrap() {

@@ -242,6 +242,14 @@ impl Series {
         self.incomplete.get().map_or(0, IntCounter::get)
     }
 
+    /// A number that rises with every request that is answered or ends.
+    pub(super) fn activity(&self) -> u64 {
+        let ended = self.counts().into_iter().flatten().sum::<u64>() + self.incomplete_count();
+        let timings = self.timings.iter().filter_map(OnceLock::get);
+        let answered = timings.map(|timings| timings.first_byte.get_sample_count());
+        ended + answered.sum::<u64>()
+    }
+
     /// The time to the first byte, if any was measured.
     pub(super) fn first_byte(&self, warmth: Warmth) -> Option<&Histogram> {
         let timings = self.timings[warmth as usize].get();

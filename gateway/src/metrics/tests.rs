@@ -66,6 +66,7 @@ fn what_was_frozen_is_neither_warm_nor_cold() {
     });
     series.note(&Notice::Relieved {
         available_percentage: 3.0,
+        stalled_percentage: 0.0,
         reclaimed: 1,
         released: 2,
     });

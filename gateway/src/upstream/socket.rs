@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType,
-    connect, recv, send, socket_with,
+    AddressFamily, RecvFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    socket_with,
 };
 use stoker_scaler::driver::Endpoint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
+use super::unix::UnixSocket;
 use crate::share::Held;
 
 /// Idle for longer than this, a Unix connection is looked at with a system call before it is used:
@@ -32,15 +33,13 @@ pub struct Socket {
     /// Read and not yet consumed.
     pub(crate) read: BytesMut,
     idle_since: Option<Instant>,
-    /// Nothing was written yet, so that the runtime cannot know that there is room.
-    unwritten: bool,
     /// Its place in the function's share.
     place: Option<Held>,
 }
 
 #[derive(Debug)]
 enum Io {
-    Unix(UnixStream),
+    Unix(UnixSocket),
     Tcp(TcpStream),
 }
 
@@ -65,7 +64,6 @@ impl Socket {
             io,
             read: BytesMut::new(),
             idle_since: None,
-            unwritten: false,
             place: None,
         })
     }
@@ -73,10 +71,9 @@ impl Socket {
     /// One that is connected and does not block, on this runtime.
     pub(super) fn unix(stream: net::UnixStream) -> io::Result<Self> {
         Ok(Socket {
-            io: Io::Unix(UnixStream::from_std(stream)?),
+            io: Io::Unix(UnixSocket::new(stream)?),
             read: BytesMut::new(),
             idle_since: None,
-            unwritten: true,
             place: None,
         })
     }
@@ -89,10 +86,9 @@ impl Socket {
     /// Tells the other side that nothing more comes.
     pub(super) fn shut_down(&self, which: Shutdown) -> io::Result<()> {
         match &self.io {
-            Io::Unix(stream) => rustix::net::shutdown(stream, which)?,
-            Io::Tcp(stream) => rustix::net::shutdown(stream, which)?,
+            Io::Unix(stream) => stream.shut_down(which),
+            Io::Tcp(stream) => Ok(rustix::net::shutdown(stream, which)?),
         }
-        Ok(())
     }
 
     /// Ready when the other side has closed it, or sends something.
@@ -107,6 +103,9 @@ impl Socket {
     /// Notes that no request uses it from now on.
     pub(crate) fn rest(&mut self, now: Instant) {
         self.idle_since = Some(now);
+        if let Io::Unix(stream) = &mut self.io {
+            stream.rest();
+        }
     }
 
     /// False if the instance has closed it, or sent what nobody asked for.
@@ -114,20 +113,14 @@ impl Socket {
         let rested = self
             .idle_since
             .map_or(Duration::ZERO, |since| now.duration_since(since));
-        let mut byte = [0_u8];
-        if rested < TRUST_IDLE
-            && let Io::Unix(stream) = &self.io
-        {
-            // What the events have told costs no system call.
-            let seen = stream.try_read(&mut byte);
-            return seen.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        match &self.io {
+            Io::Unix(stream) if rested < TRUST_IDLE => stream.is_silent(),
+            Io::Unix(stream) => stream.is_silent_now(),
+            Io::Tcp(stream) => {
+                let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+                matches!(recv(stream, &mut [0_u8], flags), Err(Errno::AGAIN))
+            }
         }
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let peeked = match &self.io {
-            Io::Unix(stream) => recv(stream, &mut byte, flags),
-            Io::Tcp(stream) => recv(stream, &mut byte, flags),
-        };
-        matches!(peeked, Err(Errno::AGAIN))
     }
 
     /// Reads once, with room for at least `room` bytes; zero is the end.
@@ -136,10 +129,12 @@ impl Socket {
         cx: &mut Context<'_>,
         room: usize,
     ) -> Poll<io::Result<usize>> {
-        self.read.reserve(room);
         match &mut self.io {
-            Io::Unix(stream) => pin!(stream.read_buf(&mut self.read)).poll(cx),
-            Io::Tcp(stream) => pin!(stream.read_buf(&mut self.read)).poll(cx),
+            Io::Unix(stream) => stream.poll_fill(cx, &mut self.read, room),
+            Io::Tcp(stream) => {
+                self.read.reserve(room);
+                pin!(stream.read_buf(&mut self.read)).poll(cx)
+            }
         }
     }
 
@@ -150,18 +145,24 @@ impl Socket {
         first: &[u8],
         second: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
-            Io::Unix(stream) => {
-                if std::mem::take(&mut self.unwritten) && !first.is_empty() {
-                    // The runtime would wait for the event that there is room, and there is.
-                    match send(&*stream, first, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                        Err(Errno::AGAIN | Errno::INTR) => {}
-                        sent => return Poll::Ready(sent.map_err(io::Error::from)),
-                    }
-                }
-                poll_write(Pin::new(stream), cx, first, second)
-            }
-            Io::Tcp(stream) => poll_write(Pin::new(stream), cx, first, second),
+        let parts = [io::IoSlice::new(first), io::IoSlice::new(second)];
+        let parts = if second.is_empty() {
+            &parts[..1]
+        } else {
+            &parts
+        };
+        self.poll_write_parts(cx, parts)
+    }
+
+    fn poll_write_parts(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match (&mut self.io, parts) {
+            (Io::Unix(stream), _) => stream.poll_write(cx, parts),
+            (Io::Tcp(stream), [part]) => Pin::new(stream).poll_write(cx, part),
+            (Io::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, parts),
         }
     }
 }
@@ -174,7 +175,7 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().io {
-            Io::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Io::Unix(stream) => stream.poll_read(cx, buf),
             Io::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
@@ -194,10 +195,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().io {
-            Io::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Io::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
+        self.get_mut().poll_write_parts(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -210,22 +208,9 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().io {
-            Io::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Io::Unix(stream) => Poll::Ready(stream.shut_down(Shutdown::Write)),
             Io::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
         }
-    }
-}
-
-fn poll_write(
-    io: Pin<&mut impl AsyncWrite>,
-    cx: &mut Context<'_>,
-    first: &[u8],
-    second: &[u8],
-) -> Poll<io::Result<usize>> {
-    if second.is_empty() {
-        io.poll_write(cx, first)
-    } else {
-        io.poll_write_vectored(cx, &[io::IoSlice::new(first), io::IoSlice::new(second)])
     }
 }
 
@@ -241,27 +226,62 @@ pub(super) fn connect_unix(path: &Path) -> io::Result<net::UnixStream> {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
 
     use super::*;
 
     /// Else what an instance says late would be the answer to the next request.
     #[tokio::test]
     async fn what_nobody_asked_for_makes_it_useless() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let mut socket = Socket {
-            io: Io::Unix(ours),
-            read: BytesMut::new(),
-            idle_since: None,
-            unwritten: true,
-            place: None,
-        };
+        let (ours, theirs) = net::UnixStream::pair().unwrap();
+        for stream in [&ours, &theirs] {
+            stream.set_nonblocking(true).unwrap();
+        }
+        let mut socket = Socket::unix(ours).unwrap();
         let now = Instant::now();
         socket.rest(now);
         assert!(socket.is_usable(now));
+        let mut theirs = UnixStream::from_std(theirs).unwrap();
         theirs.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
         if let Io::Unix(stream) = &socket.io {
-            stream.readable().await.unwrap();
+            stream.readable().await;
         }
         assert!(!socket.is_usable(now));
+    }
+
+    /// The exchange reads and writes in turn in one task, and the socket has room for a part only.
+    #[tokio::test]
+    async fn a_body_larger_than_its_room_is_written_while_an_answer_is_awaited() {
+        const LENGTH: usize = 8 << 20;
+        let (ours, theirs) = net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let instance = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let mut body = vec![0; LENGTH];
+            (&theirs).read_exact(&mut body).unwrap();
+            (&theirs).write_all(b"answer").unwrap();
+            body.iter().all(|&byte| byte == 7)
+        });
+        let mut socket = Socket::unix(ours).unwrap();
+        let (body, mut written) = (vec![7; LENGTH], 0);
+        poll_fn(|cx| {
+            while !body[written..].is_empty() {
+                if socket.poll_fill(cx, 64 * 1024).is_ready() {
+                    return Poll::Ready(());
+                }
+                match socket.poll_write(cx, &body[written..], &[]) {
+                    Poll::Ready(count) => written += count.unwrap(),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            socket.poll_fill(cx, 64 * 1024).map(drop)
+        })
+        .await;
+        assert_eq!((written, &socket.read[..]), (LENGTH, &b"answer"[..]));
+        assert!(instance.join().unwrap(), "what was sent has arrived");
+        socket.read.clear();
+        socket.rest(Instant::now());
+        // Its registration was made anew.
+        poll_fn(|cx| socket.poll_fill(cx, 10)).await.unwrap();
     }
 }

@@ -53,6 +53,9 @@ pub struct Arguments {
         help_heading = "Calls"
     )]
     pub(super) service_time: Times,
+    /// How long the functions of an Azure trace of 2019 take: its file of percentiles of durations
+    #[arg(long, value_name = "FILE", help_heading = "Calls")]
+    pub(super) durations: Option<PathBuf>,
     /// Write the calls to this file, as a trace, and replay nothing
     #[arg(long, value_name = "FILE", help_heading = "Calls")]
     pub(super) write: Option<PathBuf>,
@@ -127,6 +130,9 @@ pub(super) struct WorldArgs {
     /// Memory of an instance; no more than its manifest allows
     #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_size, help_heading = "Machine")]
     pub(super) memory: u64,
+    /// Memory of the functions of an Azure trace of 2019, in place of --memory: its file of averages
+    #[arg(long, value_name = "FILE", help_heading = "Machine")]
+    pub(super) memory_file: Option<PathBuf>,
     /// Starts under way at the same time, as starts.at-once of the gateway file [default: of --gateway,
     /// else four times the processors, of this machine if --cpus does not tell]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Machine")]

@@ -110,6 +110,45 @@ fn every_format_is_replayed() {
     }
 }
 
+#[test]
+fn durations_and_memory_of_the_2019_trace_are_those_of_its_functions() {
+    let scratch = Scratch::new("profiles");
+    let (durations, memory) = (scratch.path("durations.csv"), scratch.path("memory.csv"));
+    let app = "68baea05aa0c3619b6feb78c80a07e27e4e68f921d714b8125f916c3b3370bf2";
+    let function = "c13acdc7567b225971cef2416a3a2b03c8a4d8d154df48afe75834e2f5c59ddf";
+    let headings = "HashApp,HashFunction,percentile_Average_0,percentile_Average_100";
+    fs::write(
+        &durations,
+        format!("{headings}\n{app},{function},200,300\n"),
+    )
+    .unwrap();
+    fs::write(&memory, format!("HashApp,AverageAllocatedMb\n{app},512\n")).unwrap();
+    let csv = scratch.path("written.csv");
+    let words = [&trace("azure2019.csv"), "--durations", &durations];
+    simulate(&arguments(&[&words[..], &["--write", &csv]].concat())).unwrap();
+    let written = fs::read_to_string(&csv).unwrap();
+    let times = written.lines().skip(1).map(|line| {
+        let seconds = line.split(',').nth(2).unwrap();
+        seconds.parse::<f64>().unwrap()
+    });
+    let times: Vec<f64> = times.collect();
+    assert_eq!(times.len(), 20);
+    assert!(
+        times.iter().all(|time| (0.2..0.3).contains(time)),
+        "{times:?}"
+    );
+    assert!(times.iter().any(|time| *time != times[0]));
+
+    let gigabytes = |words: &[&str]| -> f64 {
+        let found: serde_json::Value = serde_json::from_str(&json(&scratch, words)).unwrap();
+        let report = &found["policies"][0]["report"];
+        report["gb_seconds"].as_f64().unwrap() / report["instance_seconds"].as_f64().unwrap()
+    };
+    assert!((gigabytes(&words) - 0.134).abs() < 0.001);
+    let with_memory = [&words[..], &["--memory-file", &memory]].concat();
+    assert!((gigabytes(&with_memory) - 0.537).abs() < 0.001);
+}
+
 /// Starts of 20.5 and 19 ms are in the file, of `resize` there is none.
 #[test]
 fn recorded_start_times_count() {

@@ -32,6 +32,11 @@ impl Starts {
         }
     }
 
+    /// There is something to settle.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.due || !self.waiting.is_empty()
+    }
+
     /// A start is over, or its instance is gone before that.
     pub(super) fn end(&mut self, instance: InstanceId) {
         self.gate.end(instance);
@@ -125,9 +130,7 @@ impl Engine {
             return false;
         };
         let effects = pool.apply(Event::Forgo { instance }, self.now);
-        for effect in effects {
-            self.carry_out(index, effect);
-        }
+        effects.carry_out(|effect| self.carry_out(index, effect));
         let starts = self.starts.as_ref();
         starts.is_some_and(|starts| !starts.waiting.contains(&instance))
     }

@@ -59,7 +59,7 @@ fn what_nothing_names_is_removed_at_the_start() {
     assert_eq!((swept.items, swept.package_bytes), (2, 100));
     assert_eq!((kept(&registry, 1), kept(&registry, 2)), (true, false));
     assert!(!left.exists());
-    assert_eq!(registry.files().package_bytes().unwrap(), 100);
+    assert_eq!(registry.files().bytes().unwrap(), 101);
 }
 
 #[test]
@@ -84,10 +84,33 @@ fn the_same_package_is_kept_once() {
     let registry = open(&directory);
     publish(&registry, 1, Shift::All);
     publish(&registry, 1, Shift::All);
-    assert_eq!(registry.files().package_bytes().unwrap(), 100);
+    assert_eq!(registry.files().bytes().unwrap(), 101);
     registry.store().collect("f", 1).unwrap();
     registry.clean_up().unwrap();
     assert!(kept(&registry, 1), "the second revision has it too");
+}
+
+#[test]
+fn packages_and_code_are_counted_until_they_go() {
+    let directory = Directory::new();
+    let registry = open(&directory);
+    let files = registry.files();
+    assert_eq!(files.bytes().unwrap(), 0);
+    publish(&registry, 1, Shift::All);
+    assert_eq!(files.bytes().unwrap(), 101);
+    let incoming = files.incoming().unwrap();
+    fs::create_dir_all(incoming.tree().join("deep/er")).unwrap();
+    fs::write(incoming.tree().join("deep/er/built"), [0; 5000]).unwrap();
+    std::os::unix::fs::symlink("built", incoming.tree().join("deep/er/link")).unwrap();
+    assert_eq!(files.bytes().unwrap(), 101, "it is not kept yet");
+    files.keep_code(&incoming, package(2).digest).unwrap();
+    for _ in 0..2 {
+        assert_eq!(files.bytes().unwrap(), 5101);
+    }
+    registry.clean_up().unwrap();
+    assert_eq!(files.bytes().unwrap(), 101);
+    put(&registry, 2);
+    assert_eq!(files.bytes().unwrap(), 202, "it is other code of that name");
 }
 
 #[test]
@@ -134,7 +157,6 @@ fn the_rule_gives_up_what_is_not_in_use() {
         revisions: 9,
         age: Duration::ZERO,
     };
-    std::thread::sleep(Duration::from_millis(2));
     let gone = registry.collect(rule).unwrap();
     assert_eq!(gone, [("f".to_owned(), 6)]);
     registry.clean_up().unwrap();

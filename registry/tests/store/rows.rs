@@ -1,6 +1,8 @@
 //! Names, bounds, the audit log and what canaries remember.
 
-use stoker_registry::{AuditEntry, NewRevision, Shift, Store as _, StoreError, Traffic, Weight};
+use stoker_registry::{
+    AuditEntry, NewRevision, Push, Shift, Store as _, StoreError, Traffic, Weight,
+};
 
 use crate::common::{Directory, new_revision, publish};
 
@@ -117,6 +119,56 @@ fn a_canary_is_remembered() {
     assert_eq!(store.generation().unwrap(), generation);
     store.set_canary("f", None).unwrap();
     assert_eq!(store.canary("f").unwrap(), None);
+}
+
+#[test]
+fn pushes_are_remembered_until_newer_ones_push_them_out() {
+    let directory = Directory::new();
+    let store = directory.store();
+    let push = |id: u32, is_over: bool, state: &str| Push {
+        id: id.to_string(),
+        function: "f".to_owned(),
+        is_over,
+        state: state.to_owned(),
+    };
+    assert_eq!(store.push(None).unwrap(), None);
+    store.add_push(&push(0, false, "begun")).unwrap();
+    assert!(store.add_push(&push(0, true, "twice")).is_err());
+    assert!(store.set_push(&push(0, false, "goes on")).unwrap());
+    assert_eq!(
+        store.push(Some("0")).unwrap(),
+        Some(push(0, false, "goes on"))
+    );
+    for id in 1..=150 {
+        store.add_push(&push(id, false, "begun")).unwrap();
+        assert!(store.set_push(&push(id, true, "over")).unwrap());
+        assert!(!store.set_push(&push(id, true, "changed")).unwrap());
+    }
+    let all = directory.store().pushes().unwrap();
+    assert_eq!(all.first(), Some(&push(150, true, "over")));
+    assert_eq!(store.push(None).unwrap().as_ref(), all.first());
+    assert_eq!(all.last(), Some(&push(0, false, "goes on")));
+    assert!((100..=102).contains(&all.len()), "{}", all.len());
+    for id in 151..=250 {
+        store.add_push(&push(id, true, "over")).unwrap();
+    }
+    assert_eq!(store.push(Some("0")).unwrap(), None);
+    let long = push(300, true, &"x".repeat(2 << 20));
+    assert!(matches!(store.add_push(&long), Err(StoreError::Invalid(_))));
+}
+
+#[test]
+fn a_database_of_an_older_program_is_brought_forward() {
+    let directory = Directory::new();
+    let file = directory.path().join("registry.db");
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let first = include_str!("../../src/sqlite/schema/1.sql");
+    connection.execute_batch(first).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let store = directory.store();
+    publish(&store, "f", 1);
+    assert!(store.pushes().unwrap().is_empty());
 }
 
 #[test]

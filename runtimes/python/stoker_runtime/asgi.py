@@ -1,9 +1,10 @@
-"""ASGI 3 on an exchange: HTTP and lifespan. WebSockets are refused."""
+"""ASGI 3 on an exchange: HTTP and lifespan; WebSockets are in `asgi_websocket`."""
 
 import asyncio
 
 from .errors import BrokenAnswer, UnusableHandler
 from .head import unquoted
+from .settings import WEBSOCKET_BYTES
 from .wsgi import split_host
 
 # From 2.4 on `send` raises OSError once the caller is gone.
@@ -16,6 +17,8 @@ class AsgiInterface:
 
     def __init__(self, application, concurrency):
         self.application = application
+        # Of one message.
+        self.websocket_bytes = WEBSOCKET_BYTES
         self.state = {}
         self.lifespan = None
 
@@ -30,9 +33,15 @@ class AsgiInterface:
 
     async def __call__(self, exchange):
         head = exchange.head
-        if any(name == b"upgrade" and value.lower() == b"websocket" for name, value in head.fields):
-            await refuse_websocket(exchange)
-            return
+        if any(name == b"upgrade" for name, _ in head.fields):
+            # Imported by the first one.
+            from . import asgi_websocket, websocket
+
+            if websocket.asks(head):
+                scope = websocket_scope(http_scope(head, self.state), websocket.subprotocols(head))
+                one = asgi_websocket.WebSocket(exchange, self.websocket_bytes)
+                await one.run(self.application, scope)
+                return
         messages = Messages(exchange)
         scope = http_scope(head, self.state)
         await self.application(scope, messages.receive, messages.send)
@@ -174,11 +183,15 @@ def http_scope(head, state):
     }
 
 
-async def refuse_websocket(exchange):
-    """Says that there are no WebSockets here."""
-    exchange.head.keep_alive = False
-    exchange.start(501, [(b"content-type", b"text/plain; charset=utf-8")])
-    await exchange.end(b"this runtime has no WebSockets\n")
+def websocket_scope(scope, subprotocols):
+    """The scope of a WebSocket, made of that of the request that asks for it."""
+    del scope["method"]
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+    scope["subprotocols"] = subprotocols
+    # It may be refused with an answer of the application's own (ASGI, "Websocket Denial Response").
+    scope["extensions"] = {"websocket.http.response": {}}
+    return scope
 
 
 def settle(future, result):

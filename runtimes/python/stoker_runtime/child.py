@@ -103,7 +103,8 @@ class Child:
         settings, handler = self.settings, self.handler
         name = message.get("handler") or settings.handler
         if name != settings.handler:
-            handler = load(name, message.get("interface") or settings.interface)
+            interface = message.get("interface") or settings.interface
+            handler = load(name, interface, settings.websocket_bytes)
         concurrency = message.get("concurrency") or settings.concurrency
         return run(handler, listener, concurrency)
 

@@ -6,7 +6,7 @@ Signatures are read from code objects: `inspect` takes longer to import than mos
 import sys
 
 from .errors import UnusableHandler
-from .settings import INTERFACES
+from .settings import INTERFACES, WEBSOCKET_BYTES
 
 # Looked for in a module whose handler is named without an attribute, in this order.
 NAMES = ("handler", "app", "application")
@@ -16,14 +16,15 @@ VARIADIC, COROUTINE, ASYNC_GENERATOR = 0x04, 0x80, 0x200
 
 class Handler:
     """A handler that was found: `target` is called as `interface` says; `is_async` tells whether
-    an event loop does so."""
+    an event loop does so. `websocket_bytes` bounds a message from a WebSocket."""
 
-    __slots__ = ("target", "interface", "is_async")
+    __slots__ = ("target", "interface", "is_async", "websocket_bytes")
 
-    def __init__(self, target, interface, is_async):
+    def __init__(self, target, interface, is_async, websocket_bytes=WEBSOCKET_BYTES):
         self.target = target
         self.interface = interface
         self.is_async = is_async
+        self.websocket_bytes = websocket_bytes
 
     def server(self, listener, concurrency):
         """The server that calls it, on the descriptor of a listening socket."""
@@ -31,7 +32,10 @@ class Handler:
         if key not in _classes:
             _classes[key] = classes_of(*key)
         server, interface = _classes[key]
-        return server(listener, interface(self.target, concurrency), concurrency)
+        caller = interface(self.target, concurrency)
+        if self.interface == "asgi":
+            caller.websocket_bytes = self.websocket_bytes
+        return server(listener, caller, concurrency)
 
 
 # Of servers and interfaces that were imported.
@@ -55,7 +59,7 @@ def classes_of(interface, is_async):
     return Server, Interface
 
 
-def load(name, interface):
+def load(name, interface, websocket_bytes=WEBSOCKET_BYTES):
     """Imports the handler `name`, "module" or "module:attribute"; an attribute that ends in "()"
     is a factory.
 
@@ -78,7 +82,7 @@ def load(name, interface):
     if is_async is None:
         is_async = kind == "asgi" or kind == "handler" and bool(
             flags_of(target) & (COROUTINE | ASYNC_GENERATOR))
-    return Handler(target, kind, is_async)
+    return Handler(target, kind, is_async, websocket_bytes)
 
 
 def attribute_of(module, module_name, attribute):

@@ -85,6 +85,8 @@ class HttpConnection(asyncio.Protocol):
         self.task = None
         self.lost = False
         self.paused_reading = False
+        # What tells the request under way that the server ends, if it does not end by itself.
+        self.going = None
         # Futures: more was read (or the connection lost); more may be written; all is over.
         self.reader = None
         self.writer = None
@@ -124,9 +126,11 @@ class HttpConnection(asyncio.Protocol):
         self.writer = None
 
     def end_if_idle(self):
-        """Closes the connection if no request is under way."""
+        """Closes the connection if no request is under way; one that has no end is told to."""
         if self.task is None:
             self.transport.close()
+        elif self.going is not None:
+            self.going()
 
     async def more(self):
         """Waits for more bytes; false if the connection is lost."""

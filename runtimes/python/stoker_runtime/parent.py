@@ -54,7 +54,8 @@ class Parent:
         before = hygiene.descriptors()
         try:
             with seeds.watching():
-                self.handler = load(name, self.settings.interface)
+                self.handler = load(
+                    name, self.settings.interface, self.settings.websocket_bytes)
         except UnusableHandler as error:
             return str(error)
         except BaseException as error:  # Among them SystemExit, for an import may say anything.

@@ -11,7 +11,7 @@ def serve(settings, descriptor):
     """Imports the handler and serves it on an inherited listening socket; the exit status."""
     os.set_inheritable(descriptor, False)
     try:
-        handler = load(settings.handler, settings.interface)
+        handler = load(settings.handler, settings.interface, settings.websocket_bytes)
     except UnusableHandler as error:
         return fail(str(error))
     except BaseException as error:  # Among them SystemExit, for an import may say anything.

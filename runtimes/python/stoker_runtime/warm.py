@@ -84,6 +84,9 @@ def wsgi_application(end):
 
 def asgi_application(end):
     """An ASGI application."""
+    # What the first WebSocket imports.
+    from . import asgi_websocket  # noqa: F401
+
     async def application(scope, receive, send):
         await receive()
         if scope["type"] == "lifespan":

@@ -54,13 +54,14 @@ class Site(unittest.TestCase):
         self.addCleanup(end, process)
         return process
 
-    def serve(self, source, handler="main", interface="auto", concurrency=1, name="main.py"):
+    def serve(self, source, handler="main", interface="auto", concurrency=1, name="main.py",
+              environment=None):
         """Serves a module; returns how to reach it."""
         self.module(source, name)
         listener, path = self.listen()
         process = self.start("serve", listener.fileno(), {
             "STOKER_HANDLER": handler, "STOKER_INTERFACE": interface,
-            "STOKER_CONCURRENCY": str(concurrency)})
+            "STOKER_CONCURRENCY": str(concurrency), **(environment or {})})
         listener.close()
         return Instance(self, process, path)
 

@@ -171,14 +171,6 @@ class AsgiTests(Site):
             caller.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual({caller.answer().text for caller in callers}, {"20"})
 
-    def test_websockets_are_refused(self):
-        instance = self.serve("""
-            async def app(scope, receive, send):
-                raise AssertionError(scope["type"])
-        """, "main:app")
-        answer = instance.get("/", "Connection: Upgrade\r\nUpgrade: websocket\r\n")
-        self.assertEqual(answer.status, 501)
-
     @unittest.skipUnless(importlib.util.find_spec("starlette"), "scripts/setup-tests installs it")
     def test_starlette(self):
         instance = self.serve("""

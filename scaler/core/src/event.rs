@@ -260,6 +260,16 @@ impl Effects {
         self.inline[0].is_none()
     }
 
+    /// Takes the effects out, in order.
+    pub fn carry_out(self, mut each: impl FnMut(Effect)) {
+        let [first, second] = self.inline;
+        let Some(first) = first else { return };
+        each(first);
+        let Some(second) = second else { return };
+        each(second);
+        self.rest.into_iter().for_each(each);
+    }
+
     /// The effects by reference, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Effect> {
         self.inline.iter().flatten().chain(&self.rest)

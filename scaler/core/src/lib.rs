@@ -28,7 +28,7 @@ pub use policy::{
 };
 pub use pool::{
     Census, FloorStep, Frozen, Inherited, InstanceState, InstanceView, Learned, Legacy, Moments,
-    Pool, PoolView, Record, Standing, Violation,
+    Occupancy, Pool, PoolView, Record, Standing, Violation,
 };
 pub use spec::{Admission, Aggregation, Backoff, Freeze, Health, Policy, ScaleSpec, SpareSpec};
 pub use starts::{Gate, HeldBy, HeldStarts, Look, NewStart, StartLimits};

@@ -69,6 +69,8 @@ pub struct Decision {
     pub holds: Holds,
     /// When to ask again though nothing happened.
     pub wake_at: Option<Timestamp>,
+    /// The same, unless nobody waits any more by then.
+    pub wake_waiting_at: Option<Timestamp>,
     /// To be handed in with the next question.
     pub next: PolicyState,
 }

@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use crate::window::Window;
 use crate::{
-    Decision, Effect, Effects, Event, InstanceId, Mode, PolicyState, ScaleSpec, StartFailure,
-    Timestamp,
+    Decision, Effect, Effects, Event, InstanceId, Mode, Policy, PolicyState, ScaleSpec,
+    StartFailure, Timestamp,
 };
 
 use check::Ceilings;
@@ -80,6 +80,9 @@ pub struct Pool {
     release: u32,
     /// What the shell was last told about it.
     announced: Option<(u32, Mode)>,
+    /// The shell wants to be told.
+    announces: bool,
+    /// Complete up to the last change of the load.
     window: Window,
     /// Requests in flight and waiting, after the last event.
     level: u32,
@@ -128,6 +131,17 @@ pub struct Census {
     pub idle: u32,
     /// Ready, without a request and without CPU.
     pub frozen: u32,
+}
+
+/// Instances and requests, as far as counts tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Instances that start, are ready or drain: all but those that were told to end.
+    pub instances: u32,
+    /// Requests without a slot.
+    pub waiting: u32,
+    /// Slots in use.
+    pub in_flight: u32,
 }
 
 /// One instance, for people and programs to look at.
@@ -227,6 +241,7 @@ impl Pool {
             unfreezable: false,
             release: 0,
             announced: None,
+            announces: true,
             window: Window::new(spec.stable_window, now),
             level: 0,
             last_active: now,
@@ -238,12 +253,21 @@ impl Pool {
         }
     }
 
+    /// From now on there is no [`Effect::Decided`], for a shell that does nothing with it: each is a
+    /// copy of all that led to a decision.
+    pub fn keep_decisions(&mut self) {
+        self.announces = false;
+    }
+
     /// Takes one event in and says what must be done.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Effects {
         let now = now.max(self.now);
         self.now = now;
         self.events += 1;
-        self.window.advance(self.level, now);
+        if self.spec.policy == Policy::Kpa {
+            // It may be asked about averages up to now.
+            self.window.advance(self.level, now);
+        }
         let mut effects = Effects::default();
         let tick = matches!(event, Event::Tick);
         if now >= self.due {
@@ -319,6 +343,16 @@ impl Pool {
         self.fleet.census()
     }
 
+    /// How many instances and requests there are, in constant time.
+    pub fn occupancy(&self) -> Occupancy {
+        let count = self.fleet.count();
+        Occupancy {
+            instances: count.starting + count.ready + count.draining,
+            waiting: self.waiters.len(),
+            in_flight: count.leases,
+        }
+    }
+
     /// The time of the last event.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -345,9 +379,11 @@ impl Pool {
         if self.level > 0 || level > 0 {
             self.last_active = self.now;
         }
-        if let Some(learned) = &mut self.state.learned
-            && self.level != level
-        {
+        if self.level == level {
+            return;
+        }
+        self.window.advance(self.level, self.now);
+        if let Some(learned) = &mut self.state.learned {
             learned.changed(level, self.now);
         }
         self.level = level;

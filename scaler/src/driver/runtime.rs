@@ -20,6 +20,10 @@ pub struct RuntimeLaunch {
     pub preload: bool,
     /// One that cannot be made so executes the interpreter.
     pub fallback: bool,
+    /// The longest message that the runner takes from a WebSocket; 0, as former releases say, for its
+    /// own default.
+    #[serde(default)]
+    pub websocket_bytes: u64,
 }
 
 /// A language that there is a runner for.

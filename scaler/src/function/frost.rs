@@ -6,6 +6,7 @@ use std::time::Duration;
 use stoker_core::{Effect, Event};
 
 use super::Function;
+use crate::scaler::MemoryState;
 use crate::{Instance, Notice, Reclaim, Renewal};
 
 impl<C: Send + 'static> Function<C> {
@@ -77,7 +78,7 @@ impl<C: Send + 'static> Function<C> {
 
     /// Memory is short: freezes what is idle and has it give its memory back; up to `release` of
     /// those that did so before go.
-    pub(crate) fn relieve(&self, release: u32, available_percentage: f64) {
+    pub(crate) fn relieve(&self, release: u32, memory: MemoryState) {
         let now = self.shared.clock.now();
         let mut state = self.lock();
         let event = Event::Pressure { release };
@@ -91,7 +92,8 @@ impl<C: Send + 'static> Function<C> {
         self.conclude(state, effects);
         if reclaimed + released > 0 {
             self.notice(Notice::Relieved {
-                available_percentage,
+                available_percentage: memory.available_percentage,
+                stalled_percentage: memory.stalled_percentage,
                 reclaimed,
                 released,
             });

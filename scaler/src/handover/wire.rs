@@ -12,9 +12,10 @@ use crate::driver::Endpoint;
 use crate::logs::Partial;
 
 use super::load::{WireLearned, WireOutcome, WireStanding};
+use super::starts::WireStart;
 
 /// Spoken by both sides; the heir refuses to succeed a gateway that speaks another one.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// One message. Times are nanoseconds of the former gateway's clock, which the heir's continues.
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,6 +101,8 @@ pub enum Message {
         /// A file that the heir is to remove.
         file: PathBuf,
     },
+    /// From the former gateway, after its departure: a start of late, newest first.
+    Start(WireStart),
     /// From the heir: whoever watches over the former gateway's process knows that it is replaced.
     Leading,
     /// From the former gateway.

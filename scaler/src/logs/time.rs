@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use stoker_meter::{civil, days};
 
 use super::line::ParseLogLineError;
 
@@ -40,7 +41,7 @@ impl LogTime {
 impl fmt::Display for LogTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0 / MICROS;
-        let (year, month, day) = civil_from_days(seconds / DAY_SECONDS);
+        let (year, month, day) = civil(seconds / DAY_SECONDS);
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
         let micros = self.0 % MICROS;
         write!(
@@ -88,44 +89,13 @@ fn parse(text: &str) -> Option<LogTime> {
     if year < 1970 || !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let days = days_from_civil(year, month, day);
+    let count = days(year, month, day);
     // The day is right if it survives the way back: that knows the lengths of the months.
-    if civil_from_days(days) != (year, month, day) {
+    if civil(count) != (year, month, day) {
         return None;
     }
-    let seconds = days * DAY_SECONDS + hour * 3600 + minute * 60 + second;
+    let seconds = count * DAY_SECONDS + hour * 3600 + minute * 60 + second;
     Some(LogTime(seconds * MICROS + number(20, 26)?))
-}
-
-// Both ways count in eras of 400 years, which all have the same length, and in years that begin in
-// March, so that the leap day is the last of its year (Howard Hinnant's algorithms).
-const ERA_DAYS: u64 = 146_097;
-/// From 0000-03-01, where the eras begin, to 1970-01-01.
-const EPOCH: u64 = 719_468;
-
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    let days = days + EPOCH;
-    let (era, day_of_era) = (days / ERA_DAYS, days % ERA_DAYS);
-    let leap_days = day_of_era / 1460 + day_of_era / 146_096 - day_of_era / 36_524;
-    let year_of_era = (day_of_era - leap_days) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
-fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
-    let year = year - u64::from(month <= 2);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let march_month = (month + 9) % 12;
-    let day_of_year = ((153 * march_month + 2) / 5 + day).saturating_sub(1);
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * ERA_DAYS + day_of_era - EPOCH
 }
 
 #[cfg(test)]
@@ -153,11 +123,11 @@ mod tests {
     #[test]
     fn every_day_survives_both_ways_and_follows_the_one_before() {
         let mut last = (0, 0, 0);
-        for days in 0..2_932_897 {
-            let civil = civil_from_days(days);
-            assert!(civil > last, "{civil:?} after {last:?}");
-            assert_eq!(days_from_civil(civil.0, civil.1, civil.2), days);
-            last = civil;
+        for count in 0..2_932_897 {
+            let date = civil(count);
+            assert!(date > last, "{date:?} after {last:?}");
+            assert_eq!(days(date.0, date.1, date.2), count);
+            last = date;
         }
         assert_eq!(last, (9999, 12, 31));
     }

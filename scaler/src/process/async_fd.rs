@@ -7,7 +7,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Registers a descriptor that this process owns. To be called in a tokio runtime.
-pub(crate) fn register(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+///
+/// # Errors
+/// What the kernel says.
+pub fn register(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` is an open descriptor that nothing else closes, it stays so until the
     // `AsyncFd` that owns it is dropped, and its number never changes.
     let registered = unsafe { AsyncFd::register_with_interest(fd, interest) };

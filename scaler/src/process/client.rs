@@ -101,8 +101,9 @@ impl Client {
 
     /// There is a spawner.
     pub(super) fn connect(&self, spawner: Spawner) -> io::Result<Arc<AsyncFd<OwnedFd>>> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let socket = Arc::new(async_fd::register(spawner.socket, interest)?);
+        // Of room only when it is short of it: else the spawner would wake this process with every
+        // request that it reads, just when it is to execute a program.
+        let socket = Arc::new(async_fd::register(spawner.socket, Interest::READABLE)?);
         let mut state = self.lock();
         let (pid, process) = (spawner.pid, spawner.process);
         state.up = Some(Up {

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use stoker_core::{FailureKind, InstanceId, StartFailure};
 
@@ -12,6 +13,9 @@ use super::words::{ending, failure, fault};
 use super::{Output, OutputStream, Shared, begin};
 use crate::driver::{Exit, FailedStart, Observed, Spent, StartKind};
 use crate::spawner::protocol::{Ending, Event, StartTimes};
+
+/// From a start to the making of sockets for later ones.
+const REFILL_PAUSE: Duration = Duration::from_millis(2);
 
 /// Handles one event.
 pub(super) fn dispatch(shared: &Arc<Shared>, event: Event, descriptors: Vec<OwnedFd>) {
@@ -112,7 +116,18 @@ fn executed(
     shared.table.report(id, report);
     if let Some(endpoint) = inherited {
         shared.table.promote(id, endpoint);
-        shared.sockets.refill();
+        refill_sockets(shared);
+    }
+}
+
+/// Makes sockets ahead, out of the way of the program that is just starting.
+fn refill_sockets(shared: &Arc<Shared>) {
+    if shared.sockets.begin_refill() {
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REFILL_PAUSE).await;
+            shared.sockets.refill();
+        });
     }
 }
 

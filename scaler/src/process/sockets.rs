@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -23,6 +23,8 @@ pub(super) struct Sockets {
     /// So many are kept.
     limit: usize,
     made: AtomicU64,
+    /// Somebody is about to make some.
+    is_refilled: AtomicBool,
     ready: Mutex<Vec<Listener>>,
 }
 
@@ -41,6 +43,7 @@ impl Sockets {
             backlog,
             limit,
             made: AtomicU64::new(0),
+            is_refilled: AtomicBool::new(false),
             ready: Mutex::default(),
         }
     }
@@ -51,8 +54,14 @@ impl Sockets {
         ready.map_or_else(|| self.make(), Ok)
     }
 
+    /// Whether whoever asks is to call [`Sockets::refill`]; others need not until then.
+    pub(super) fn begin_refill(&self) -> bool {
+        self.lock().len() < self.limit && !self.is_refilled.swap(true, Ordering::Relaxed)
+    }
+
     /// Makes some ahead, if there are too few.
     pub(super) fn refill(&self) {
+        self.is_refilled.store(false, Ordering::Relaxed);
         for _ in 0..AT_ONCE {
             if self.lock().len() >= self.limit {
                 return;
@@ -121,10 +130,13 @@ mod tests {
         let sockets = Sockets::new(directory.clone(), 5, 3);
         let first = sockets.take().expect("can be made");
         assert_eq!(files(&directory), 1);
+        assert!(sockets.begin_refill() && !sockets.begin_refill());
         sockets.refill();
+        assert!(sockets.begin_refill());
         sockets.refill();
         sockets.refill();
         assert_eq!(files(&directory), 4);
+        assert!(!sockets.begin_refill(), "there are enough");
         let second = sockets.take().expect("is there");
         assert_eq!(files(&directory), 4);
         assert_ne!(first.path, second.path);

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stoker_core::FailureKind;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::{JoinHandle, coop};
 
 use super::words::failure;
-use super::{Shared, dispatch};
+use super::{Shared, async_fd, dispatch};
 use crate::spawner::packet::Inbox;
 use crate::spawner::protocol::Event;
 use crate::spawner::{self, Spawner, SpawnerSettings};
@@ -97,14 +98,19 @@ async fn write(shared: &Shared, socket: &Socket) {
     loop {
         shared.client.behind.notified().await;
         while !shared.client.flush() {
-            let writable = async {
-                if let Ok(mut guard) = socket.writable().await {
-                    guard.clear_ready();
-                }
-            };
             // Whichever comes first, flushing is tried again.
-            tokio::time::timeout(RESEND, writable).await.ok();
+            tokio::time::timeout(RESEND, writable(socket)).await.ok();
         }
+    }
+}
+
+/// Answers when there is room in a socket that is not registered for that; never if that cannot be
+/// found out.
+async fn writable(socket: &Socket) {
+    let other = socket.get_ref().try_clone();
+    match other.and_then(|other| async_fd::register(other, Interest::WRITABLE)) {
+        Ok(other) => drop(other.writable().await),
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -311,7 +311,7 @@ fn remove_leftovers(state_dir: &Path) -> io::Result<()> {
 }
 
 /// What is to be removed may be missing.
-fn absent(error: io::Error) -> io::Result<()> {
+pub(super) fn absent(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound {
         Ok(())
     } else {

@@ -10,6 +10,7 @@ use rustix::net::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroize as _;
 
 use super::protocol::{MAX_DESCRIPTORS, MAX_MESSAGE};
 
@@ -50,6 +51,13 @@ impl Packet {
         let iov = [IoSlice::new(&self.bytes)];
         rustix::net::sendmsg(socket, &iov, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
+    }
+}
+
+impl Drop for Packet {
+    /// It may have had a secret in an environment.
+    fn drop(&mut self) {
+        self.bytes.zeroize();
     }
 }
 
@@ -105,7 +113,10 @@ impl Inbox {
             let detail = format!("a message is larger than the limit of {MAX_MESSAGE} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidData, detail));
         }
-        let message = serde_json::from_slice(&self.buffer[..received.bytes])?;
-        Ok(Some((message, descriptors)))
+        let bytes = &mut self.buffer[..received.bytes];
+        let message = serde_json::from_slice(bytes);
+        // The buffer lives on, and there may have been a secret in it.
+        bytes.zeroize();
+        Ok(Some((message?, descriptors)))
     }
 }

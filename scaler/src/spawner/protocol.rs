@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use super::cgroup::CgroupSettings;
 use crate::driver::{
@@ -156,6 +157,14 @@ pub(crate) struct Program {
     pub(crate) resources: Resources,
     /// How it is kept apart.
     pub(crate) isolation: Isolation,
+}
+
+impl Drop for Program {
+    /// Nothing tells which of its variables are secrets.
+    fn drop(&mut self) {
+        let values = self.environment.iter_mut();
+        values.for_each(|(_, value)| value.zeroize());
+    }
 }
 
 /// How the spawner learns that a worker takes requests.

@@ -4,9 +4,32 @@
 //! may happen in a process that clones.
 
 use std::fs;
+use std::io;
 
 use super::clone::Identity;
 use super::protocol::Fault;
+
+/// A user of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+}
+
+/// The user called `name`.
+///
+/// # Errors
+/// If /etc/passwd cannot be read or has no such user.
+pub fn account(name: &str) -> io::Result<Account> {
+    let found = find(name, &fs::read_to_string("/etc/passwd")?, "");
+    let found = found.map(|it| Account {
+        uid: it.uid,
+        gid: it.gid,
+    });
+    found.ok_or_else(|| io::Error::other(format!("there is no user \"{name}\" in /etc/passwd")))
+}
 
 /// What the kernel needs to become `name`; none if this process is that user already.
 pub(super) fn identity(name: &str) -> Result<Option<Identity>, Fault> {

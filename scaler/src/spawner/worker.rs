@@ -198,6 +198,7 @@ impl Workers {
         } else if self.networks.is_short() {
             self.networks.fill();
         } else {
+            self.spare_pipes();
             self.make_stub();
         }
     }

@@ -172,18 +172,26 @@ async fn spawners_that_die_again_and_again_leave_nothing() {
     let bench = std::sync::Arc::new(Bench::with(settings(), ports(60)));
     let scope = bench.settings.state_dir.clone();
     for round in 0..5 {
+        let (told, mut ended) = tokio::sync::mpsc::unbounded_channel();
         let starts: Vec<_> = (1..=20)
             .map(|count| {
-                let bench = bench.clone();
+                let (bench, told) = (bench.clone(), told.clone());
                 let spec = match count % 2 {
                     0 => shell(SocketKind::Inherit, WITH_DAEMON),
                     _ => python(SocketKind::Port, &format!("{ON_PORT}{SERVE}")),
                 };
-                tokio::spawn(async move { bench.start(round * 20 + count, spec).await })
+                tokio::spawn(async move {
+                    let result = bench.start(round * 20 + count, spec).await;
+                    // Only the first ones are waited for.
+                    told.send(()).ok();
+                    result
+                })
             })
             .collect();
-        // Somewhere among the starts, a bit later in each round.
-        tokio::time::sleep(Duration::from_millis(u64::from(round) * 15)).await;
+        // Among the starts, later in each round: before any has ended, after four, and so on.
+        for _ in 0..4 * round {
+            ended.recv().await.expect("there are twenty");
+        }
         // That of the last round may have no successor yet.
         let there = || bench.driver.spawner_pid().is_some();
         eventually("there is a spawner", there).await;

@@ -321,12 +321,14 @@ async fn what_a_thaw_costs() {
         while !is_frozen(&group) {
             std::thread::yield_now();
         }
+        // Time is the subject: a frozen program has not just been running.
         std::thread::sleep(Duration::from_millis(1));
         let began = Instant::now();
         bench.driver.set_frozen(id(1), false).unwrap();
         writes.push(began.elapsed());
         ask(&started.endpoint);
         thawed.push(began.elapsed());
+        // Time is the subject: the warm one is as idle as the frozen one was.
         std::thread::sleep(Duration::from_millis(1));
         let began = Instant::now();
         ask(&started.endpoint);

@@ -204,6 +204,7 @@ async fn from_stubs() {
         for _ in 0..ROUNDS {
             for (bench, phases) in benches.iter().zip(&mut phases) {
                 count += 1;
+                // Time is the subject: that in which a process can be made that waits.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 let started = bench.start(count, spec.clone()).await.expect("it runs");
                 let timings = started.timings;

@@ -68,6 +68,7 @@ fn launch(language: Language, directory: &Path, handler: &str) -> LaunchSpec {
             concurrency: 1,
             preload: true,
             fallback: false,
+            websocket_bytes: 0,
         }),
         working_directory: directory.to_owned(),
         environment: vec![("MINE".to_owned(), "yes".to_owned())],

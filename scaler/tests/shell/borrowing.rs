@@ -169,6 +169,7 @@ async fn what_would_wait_too_long_is_refused_across_the_handover() {
     drop(world.proven(&function).await);
     for _ in 0..8 {
         let lease = at_once(&function).unwrap();
+        // Time is the subject: how long a slot is in use is learned from the clock.
         tokio::time::sleep(SERVICE).await;
         drop(lease);
     }
@@ -184,7 +185,7 @@ async fn what_would_wait_too_long_is_refused_across_the_handover() {
     // Eight of them, and two before that took no time.
     assert!(expected >= Duration::from_millis(30), "{expected:?}");
     // How long the borrowed slot was in use is learned there, from its grant on. The others may have
-    // been in use for longer than they should.
+    // been in use for longer than they should. Time is the subject here too.
     tokio::time::sleep(4 * before + Duration::from_millis(500)).await;
     drop(long);
     until(&there, |there| there.view().pool.in_flight == 0).await;

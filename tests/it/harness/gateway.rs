@@ -292,6 +292,11 @@ impl Gateway {
         self.running.errors.wait_for(from, parts)
     }
 
+    /// All that it has said on standard error.
+    pub(crate) fn errors(&self) -> String {
+        self.running.errors.text()
+    }
+
     /// How many lines it has said on standard error.
     pub(crate) fn error_count(&self) -> usize {
         self.running.errors.lock().len()

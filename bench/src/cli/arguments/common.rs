@@ -8,11 +8,14 @@ use http::{HeaderName, HeaderValue, Method};
 use stoker_config::parse_duration;
 use stoker_control::cli::header;
 
-use super::parse::{Rate, connections, named_header, rate, threads, time};
+use super::parse::{Rate, connections, named_header, rate, streams, threads, time};
 use crate::conditions::Condition;
 use crate::mode::warm::Load;
 use crate::run::Failure;
 use crate::schedule;
+
+/// Requests in flight at once: each is a task of the generator.
+const MOST_IN_FLIGHT: usize = 100_000;
 
 /// What is called, and how.
 #[derive(Clone, Debug, Args)]
@@ -55,6 +58,12 @@ pub(crate) struct TargetArgs {
     /// within its time
     #[arg(long, value_enum, default_value_t = Reuse::Kept, help_heading = "Request")]
     pub(crate) connection: Reuse,
+    /// Speak HTTP/2: over TLS as agreed (ALPN), else by prior knowledge
+    #[arg(long, help_heading = "Request")]
+    pub(crate) http2: bool,
+    /// Requests at once on each connection of HTTP/2
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = streams, requires = "http2", help_heading = "Request")]
+    pub(crate) streams: usize,
     /// Connect to this Unix socket instead of the URL's host
     #[arg(long, value_name = "PATH", help_heading = "Request")]
     pub(crate) unix_socket: Option<PathBuf>,
@@ -64,13 +73,16 @@ pub(crate) struct TargetArgs {
     /// Believe every certificate
     #[arg(long, help_heading = "Request")]
     pub(crate) insecure: bool,
-    /// The gateway's admin socket or URL [default: as of the other commands, if a function is named]
+    /// The gateway's admin socket or URL [default: as of the other commands, if a function is named or
+    /// instances are to go: $STOKER_ADMIN, .stoker/admin.sock, the socket in stoker.toml,
+    /// $XDG_RUNTIME_DIR/stoker/admin.sock]
     #[arg(long, value_name = "ADDRESS", help_heading = "Gateway")]
     pub(crate) admin: Option<String>,
     /// File with the token for an admin URL [default: the token in $STOKER_ADMIN_TOKEN]
     #[arg(long, value_name = "FILE", help_heading = "Gateway")]
     pub(crate) token_file: Option<PathBuf>,
-    /// A function of the gateway that is behind the URLs; may be repeated
+    /// A function of the gateway that is behind the URLs; may be repeated [default: those whose default
+    /// routes the URLs are, if instances are to go]
     #[arg(long = "function", value_name = "NAME", help_heading = "Gateway")]
     pub(crate) functions: Vec<String>,
     /// How often to look at instances and queue; 0s for never
@@ -144,7 +156,8 @@ pub(crate) struct ShapeArgs {
     /// Of poisson arrivals: the same seed is the same arrivals
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
     pub(crate) seed: u64,
-    /// Requests in flight at once, at most; one that is due meanwhile waits, and its wait counts
+    /// Connections, at most, and so requests in flight at once (over HTTP/2, --streams on each); one
+    /// that is due meanwhile waits, and its wait counts
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = connections, help_heading = "Load")]
     pub(crate) connections: usize,
     /// The same load before, which is not measured
@@ -180,22 +193,45 @@ pub(crate) struct ForceArgs {
     pub(crate) settle: Duration,
 }
 
+impl TargetArgs {
+    /// Requests at once on one connection.
+    pub(crate) fn streams_at_once(&self) -> usize {
+        match self.http2 {
+            true => self.streams,
+            false => 1,
+        }
+    }
+
+    /// Requests at once on so many connections.
+    pub(crate) fn in_flight(&self, connections: usize) -> Result<usize, Failure> {
+        let all = connections.saturating_mul(self.streams_at_once());
+        match all {
+            0..=MOST_IN_FLIGHT => Ok(all),
+            _ => Err(Failure(format!(
+                "{connections} connections of {} streams each are more than {MOST_IN_FLIGHT} requests \
+                 in flight: give fewer --connections or --streams",
+                self.streams
+            ))),
+        }
+    }
+}
+
 impl LoadArgs {
     /// What is meant.
-    pub(crate) fn load(&self) -> Result<Load, Failure> {
+    pub(crate) fn load(&self, target: &TargetArgs) -> Result<Load, Failure> {
         Ok(Load {
             rate: self.rate.per_second(),
             duration: self.duration,
             repetitions: self.repetitions,
-            ..self.shape.load()
+            ..self.shape.load(target)?
         })
     }
 }
 
 impl ShapeArgs {
     /// A load of this shape, of no rate and no length yet.
-    pub(crate) fn load(&self) -> Load {
-        Load {
+    pub(crate) fn load(&self, target: &TargetArgs) -> Result<Load, Failure> {
+        Ok(Load {
             rate: None,
             arrivals: match self.arrivals {
                 Spread::Constant => schedule::Arrivals::Constant,
@@ -204,7 +240,7 @@ impl ShapeArgs {
             duration: Duration::ZERO,
             repetitions: 1,
             warm_up: self.warm_up,
-            connections: self.connections,
-        }
+            in_flight: target.in_flight(self.connections)?,
+        })
     }
 }

@@ -86,6 +86,11 @@ pub(super) fn connections(text: &str) -> Result<usize, String> {
     whole(text, 100_000)
 }
 
+/// More than servers allow on one connection; what is beyond that waits in the client.
+pub(super) fn streams(text: &str) -> Result<usize, String> {
+    whole(text, 1000)
+}
+
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     match parse_duration(text)? {
         Duration::ZERO => Err("give more than nothing".to_owned()),

@@ -43,6 +43,17 @@ fn each_route_says_what_it_is() {
     }
 }
 
+/// The router is made of the table and nothing else, so what is not in it is nowhere.
+#[test]
+fn the_portal_is_in_it() {
+    let document = document();
+    for path in ["/", "/portal/{file}"] {
+        let operation = &document["paths"][path]["get"];
+        assert_eq!(operation["security"], json!([]), "{path} is for everybody");
+        assert_eq!(operation["tags"], json!(["portal"]));
+    }
+}
+
 /// Nothing refers to what is not there.
 #[test]
 fn every_reference_leads_somewhere() {

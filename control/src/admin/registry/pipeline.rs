@@ -40,6 +40,10 @@ fn notes(published: &Published) -> Vec<String> {
     let (files, bytes) = (published.files, published.total_bytes);
     let noun = if files == 1 { "file" } else { "files" };
     let unpacked = format!("{files} {noun} of {bytes} bytes together");
+    let built = published.build.as_ref().map(|build| {
+        let (took, entries, bytes) = (span(build.took), build.entries, build.bytes);
+        format!("built within {took}: {entries} files and directories now, of {bytes} bytes")
+    });
     let proved = published
         .proved
         .map(|took| format!("started once, and answered within {}", span(took)));
@@ -47,7 +51,7 @@ fn notes(published: &Published) -> Vec<String> {
         .hindered
         .as_ref()
         .map(|why| format!("it does not serve yet: {why}"));
-    [Some(unpacked), proved, hindered]
+    [Some(unpacked), built, proved, hindered]
         .into_iter()
         .flatten()
         .collect()
@@ -59,7 +63,7 @@ fn problem(app: &App, name: &str, error: &PublishError) -> Problem {
         PublishError::Busy(_) => Kind::PublishConflict,
         PublishError::Taken(..) => Kind::FunctionConflict,
         PublishError::Name(_) => Kind::InvalidRevision,
-        PublishError::Full(_) => Kind::RegistryFull,
+        PublishError::Full(..) => Kind::RegistryFull,
         PublishError::Package(PackageError::Refused(_))
         | PublishError::NoManifest(_)
         | PublishError::Manifest(_)

@@ -5,7 +5,9 @@ use axum::routing::on;
 use super::super::names::NamesQuery;
 use super::super::problem::Kind;
 use super::super::query::{EvictQuery, ExplainQuery, LogsQuery};
-use super::super::route::{ADMIN, BLANK, LINES, READER, Route, Verb, body, json, schema};
+use super::super::route::{
+    ADMIN, BLANK, LINES, PUBLISHER, READER, Route, Verb, body, json, schema,
+};
 use super::super::{evict, explain, functions, logs, policy, scale};
 use super::gateway::EVICTED;
 use crate::wire::{Explanation, FunctionDetail, FunctionSummary, PolicyHistory, ScaleRequest};
@@ -102,7 +104,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         method: Verb::Post,
         path: "/v1/functions/{name}/evict",
-        role: ADMIN,
+        role: PUBLISHER,
         id: "evict",
         summary: "Stop the instances of a function, so that the next request is a cold start",
         query: Some(schema::<EvictQuery>),

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::on;
 use serde_json::json;
 
+use super::super::history::HistoryQuery;
 use super::super::names::NamesQuery;
 use super::super::problem::{Kind, Problem};
 use super::super::query::{EvictQuery, RecordQuery, StartsQuery};
@@ -16,11 +17,12 @@ use super::super::route::{
     ADMIN, Answer, BLANK, LINES, READER, Route, Verb, body, json, schema, text,
 };
 use super::super::{
-    App, aside, evict, functions, gateway, openapi, prepared, record, starts, stats, upgrade,
+    App, aside, evict, functions, gateway, history, openapi, prepared, record, starts, stats,
+    upgrade,
 };
 use crate::wire::{
-    Evicted, GatewayInfo, Health, InstanceInfo, PreparedInfo, Reloaded, StartedInfo, Stats,
-    Upgrade, Upgraded,
+    Evicted, GatewayInfo, Health, History, InstanceInfo, PreparedInfo, Reloaded, StartedInfo,
+    Stats, Upgrade, Upgraded,
 };
 
 /// What Prometheus expects of the text format.
@@ -154,6 +156,16 @@ pub(super) const ROUTES: &[Route] = &[
         query: Some(schema::<StartsQuery>),
         answers: &[json::<Vec<StartedInfo>>(200, "Each of them")],
         handler: |method| on(method, starts::list),
+        ..BLANK
+    },
+    Route {
+        path: "/v1/history",
+        role: READER,
+        id: "history",
+        summary: "Rate, latency, instances and queue of the functions of late",
+        query: Some(schema::<HistoryQuery>),
+        answers: &[json::<History>(200, "Look by look")],
+        handler: |method| on(method, history::show),
         ..BLANK
     },
     Route {

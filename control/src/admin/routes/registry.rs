@@ -12,7 +12,7 @@ use super::super::registry::{aliases, canary, revisions, secrets, settings, traf
 use super::super::route::{
     ADMIN, Answer, BLANK, PUBLISHER, READER, Route, Verb, body, json, opaque, schema,
 };
-use super::super::scaling::{self, ScalingKeys};
+use super::super::scaling::{self, ScalingKeys, TOML};
 use crate::canary::{CanaryState, Plan};
 use crate::wire::{
     AliasInfo, AliasRequest, AuditRecord, Counterfactual, InvokeAnswer, InvokeRequest,
@@ -293,7 +293,7 @@ pub(super) const ROUTES: &[Route] = &[
         role: ADMIN,
         id: "set_scaling",
         summary: "Put keys of [scaling] in force, in place of the manifest's",
-        request: &[body::<ScalingKeys>()],
+        request: &[body::<ScalingKeys>(), opaque(TOML)],
         needs_body: true,
         answers: &[json::<PolicyHistory>(200, "They are in force")],
         problems: &[
@@ -310,7 +310,7 @@ pub(super) const ROUTES: &[Route] = &[
         role: READER,
         id: "simulate",
         summary: "What other keys of [scaling] would have given in the last hour",
-        request: &[body::<ScalingKeys>()],
+        request: &[body::<ScalingKeys>(), opaque(TOML)],
         needs_body: true,
         answers: &[json::<Counterfactual>(
             200,

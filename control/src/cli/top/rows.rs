@@ -215,6 +215,7 @@ fn nobody(name: &str) -> FunctionSummary {
         scale_override: None,
         last_failure: None,
         spares: 0,
+        budget: None,
     }
 }
 

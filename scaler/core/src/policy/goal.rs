@@ -22,6 +22,7 @@ use std::time::Duration;
 use crate::policy::Holds;
 use crate::policy::learn::{Demand, Worth};
 use crate::policy::on_arrival::{self, Ahead, instances, requests};
+use crate::time::seconds;
 use crate::{Decision, Observations, PolicyState, ScaleSpec, Timestamp};
 
 /// Instances looked at in one decision beyond those that must be there.
@@ -72,13 +73,13 @@ fn plan(demand: &Demand, spec: &ScaleSpec, obs: &Observations, now: Timestamp) -
     };
     let priced = worth.delay > 0.0 && serving > needed;
     let look = priced.then(|| now + (idle_timeout / 16).clamp(SOONEST_LOOK, LATEST_LOOK));
-    let times = [patience.until, foretold.until, look];
+    let times = [foretold.until, look];
     let why = GoalWhy {
         wait: spec.wait_p99,
         late_share: demand.late_share(),
-        start: demand.start().map(seconds),
-        service: demand.service().map(seconds),
-        price: seconds(worth.delay),
+        start_s: demand.start(),
+        service_s: demand.service(),
+        price_s: worth.delay,
         bearable: patience.bearable,
         spares,
         idle: idle_timeout,
@@ -89,6 +90,7 @@ fn plan(demand: &Demand, spec: &ScaleSpec, obs: &Observations, now: Timestamp) -
         idle_timeout,
         holds: holds(spec, serving, spares),
         wake_at: times.into_iter().flatten().filter(|&at| at > now).min(),
+        wake_waiting_at: patience.until.filter(|&at| at > now),
     };
     (ahead, why)
 }
@@ -152,9 +154,4 @@ fn holds(spec: &ScaleSpec, serving: u32, spares: u32) -> Holds {
                 .saturating_mul(spec.concurrency),
         },
     }
-}
-
-/// At most some thirty years.
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.min(1e9)).unwrap_or_default()
 }

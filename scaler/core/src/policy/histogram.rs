@@ -62,5 +62,6 @@ fn plan(
         },
         holds: Holds { least: 0, most: 0 },
         wake_at: (now < next).then_some(next),
+        wake_waiting_at: None,
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn decide(
         // It looks at its interval.
         holds: Holds::ALWAYS,
         wake_at,
+        wake_waiting_at: None,
         next,
     }
 }

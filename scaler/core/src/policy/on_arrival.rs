@@ -18,6 +18,8 @@ pub(super) struct Ahead {
     pub(super) holds: Holds,
     /// See [`Decision::wake_at`].
     pub(super) wake_at: Option<Timestamp>,
+    /// See [`Decision::wake_waiting_at`].
+    pub(super) wake_waiting_at: Option<Timestamp>,
 }
 
 impl Ahead {
@@ -29,6 +31,7 @@ impl Ahead {
             idle_timeout: spec.idle_timeout,
             holds: Holds::ALWAYS,
             wake_at: None,
+            wake_waiting_at: None,
         }
     }
 }
@@ -98,6 +101,7 @@ pub(super) fn decide_ahead(
             false => Holds::NEVER,
         },
         wake_at,
+        wake_waiting_at: ahead.wake_waiting_at,
         next,
     }
 }

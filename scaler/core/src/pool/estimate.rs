@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::pool::fleet::Fleet;
 use crate::pool::{InstanceState, Phase, Pool};
+use crate::time::seconds;
 use crate::{Admission, Effect, Effects, RejectCause, Timestamp, WaiterId};
 
 /// The newest sample weighs at least one part in this many.
@@ -185,6 +186,9 @@ impl Pool {
         let Some(deadline) = self.waiters.deadline(id) else {
             return;
         };
+        if self.comes_in_time(deadline) {
+            return;
+        }
         let Some(wait) = self.wait_of(self.waiters.len(), self.now) else {
             return;
         };
@@ -200,6 +204,23 @@ impl Pool {
         if !self.spec.scale_down_delay.is_zero() {
             self.settle(false, effects);
         }
+    }
+
+    /// All that wait can have an instance of their own before `deadline`: then so does the last of
+    /// them, whatever opens before. Most requests that wait are seen to here.
+    fn comes_in_time(&self, deadline: Timestamp) -> bool {
+        let room = self.ceiling().saturating_sub(self.fleet.live());
+        let slots = u64::from(room) * u64::from(self.spec.concurrency);
+        let backoff = self.failures.backoff_until(self.now);
+        self.learned
+            .start
+            .after(ENOUGH_STARTS)
+            .is_some_and(|start| {
+                let from = backoff.unwrap_or(self.now).max(self.now);
+                // A nanosecond for what rounding does.
+                let latest = from + seconds(start.mean) + Duration::from_nanos(1);
+                slots >= u64::from(self.waiters.len()) && latest <= deadline
+            })
     }
 
     /// Instances that there may be once.

@@ -70,6 +70,8 @@ impl Pool {
                 self.thaw_unwanted(effects);
                 Follow::Settle
             }
+            // Of what it was to come for, nothing is left.
+            Event::Tick if self.policy.is_some() && self.next_due() > self.now => Follow::Rest,
             Event::Tick => Follow::Settle,
         }
     }
@@ -276,7 +278,13 @@ impl Pool {
         } else if !instance.proven && !wished {
             self.blame(failure, instance.round, effects);
         }
-        Follow::Settle
+        // One that was stopping was not counted on: without anybody who waits for its room there is
+        // nothing to do.
+        let missed = !wished || !self.waiters.is_empty() || self.target > self.fleet.serving();
+        match missed || self.phase != Phase::Serving {
+            true => Follow::Settle,
+            false => Follow::Rest,
+        }
     }
 
     /// Records a failed start.
@@ -309,6 +317,7 @@ impl Pool {
     fn on_reconfigure(&mut self, spec: Arc<ScaleSpec>, effects: &mut Effects) -> Follow {
         self.evicted = false;
         self.ceilings = self.ceilings.max(Ceilings::of(&self.spec));
+        self.window.advance(self.level, self.now);
         self.window.resize(spec.stable_window);
         self.fleet
             .set_slots(spec.concurrency.max(1), spec.slow_start, self.now);

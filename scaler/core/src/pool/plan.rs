@@ -149,9 +149,8 @@ impl Pool {
         prior.initial_reached |= self.initial_given_up;
         let mut decision = decide(&self.spec, prior, &observations, self.now);
         self.state = std::mem::take(&mut decision.next);
-        if let Some(time) = decision.wake_at {
-            self.want(time);
-        }
+        let times = [decision.wake_at, decision.wake_waiting_at];
+        times.into_iter().flatten().for_each(|time| self.want(time));
         self.policy = Some(decision);
     }
 
@@ -334,7 +333,7 @@ impl Pool {
 
     /// Tells the shell about a decision that is not the former one.
     fn announce(&mut self, effects: &mut Effects) {
-        let Some(policy) = &self.policy else {
+        let Some(policy) = self.policy.as_ref().filter(|_| self.announces) else {
             return;
         };
         let answer = (self.govern().0, policy.mode);
@@ -362,8 +361,11 @@ impl Pool {
     /// The earliest time at which something is due, from scratch.
     pub(super) fn next_due(&self) -> Timestamp {
         let mut due = self.waiters.earliest_deadline().unwrap_or(Timestamp::MAX);
-        if let Some(time) = self.policy.as_ref().and_then(|decision| decision.wake_at) {
-            due = due.min(time);
+        if let Some(decision) = &self.policy {
+            let waiting = decision.wake_waiting_at;
+            let waiting = waiting.filter(|_| !self.waiters.is_empty());
+            let times = decision.wake_at.into_iter().chain(waiting);
+            due = times.fold(due, Timestamp::min);
         }
         if let Some(time) = self.failures.backoff_until(self.now) {
             due = due.min(time);

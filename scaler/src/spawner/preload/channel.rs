@@ -247,6 +247,7 @@ mod tests {
             concurrency: 3,
             preload: true,
             fallback: false,
+            websocket_bytes: 0,
         };
         let assignment = Assignment {
             environment: &pairs(&[("A", "1"), ("B", "2"), ("STOKER_INSTANCE", "1-1")]),

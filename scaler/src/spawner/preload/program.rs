@@ -74,13 +74,11 @@ impl Desk {
         let file = file.to_string_lossy().into_owned();
         let mut program = program.clone();
         program.command.extend([file, mode.name().to_owned()]);
+        if mode != Mode::Cell {
+            settings(runtime, &mut program.environment);
+        }
         let mut add =
             |name: &str, value: String| program.environment.push((name.to_owned(), value));
-        if mode != Mode::Cell {
-            add("STOKER_HANDLER", runtime.handler.clone());
-            add("STOKER_INTERFACE", runtime.interface.clone());
-            add("STOKER_CONCURRENCY", runtime.concurrency.to_string());
-        }
         match mode {
             Mode::Serve => {}
             Mode::Parent => {
@@ -94,6 +92,20 @@ impl Desk {
             }
         }
         Ok(program)
+    }
+}
+
+/// What a runner that loads a handler at once finds in its environment.
+fn settings(runtime: &RuntimeLaunch, environment: &mut Vec<(String, String)>) {
+    let mut add = |name: &str, value: String| environment.push((name.to_owned(), value));
+    add("STOKER_HANDLER", runtime.handler.clone());
+    add("STOKER_INTERFACE", runtime.interface.clone());
+    add("STOKER_CONCURRENCY", runtime.concurrency.to_string());
+    if runtime.websocket_bytes > 0 {
+        add(
+            "STOKER_WEBSOCKET_BYTES",
+            runtime.websocket_bytes.to_string(),
+        );
     }
 }
 
@@ -125,7 +137,23 @@ mod tests {
             concurrency: 1,
             preload: true,
             fallback: false,
+            websocket_bytes: 0,
         }
+    }
+
+    #[test]
+    fn a_runner_is_told_its_bound_of_messages() {
+        let mut with = runtime(Language::Python);
+        with.websocket_bytes = 7;
+        let told = |runtime: &RuntimeLaunch| {
+            let mut environment = Vec::new();
+            settings(runtime, &mut environment);
+            environment
+                .into_iter()
+                .find(|(name, _)| name == "STOKER_WEBSOCKET_BYTES")
+        };
+        assert_eq!(told(&runtime(Language::Python)), None, "its own default");
+        assert_eq!(told(&with).map(|(_, value)| value), Some("7".to_owned()));
     }
 
     #[test]

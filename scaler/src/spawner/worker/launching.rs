@@ -54,8 +54,15 @@ impl Workers {
         Ok(pipes)
     }
 
-    /// Makes ahead what the next one needs, while the last one starts.
+    /// Makes ahead what the next one needs, while the last one starts; or with a stub, if one is due, out
+    /// of the way of what starts.
     pub(in crate::spawner) fn prepare_next(&mut self) {
+        if self.stubs.due().is_none() {
+            self.spare_pipes();
+        }
+    }
+
+    pub(super) fn spare_pipes(&mut self) {
         if self.spare.is_none() {
             // Whoever needs them says why they cannot be made.
             self.spare = Pipes::make().ok();

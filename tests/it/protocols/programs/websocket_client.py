@@ -98,6 +98,18 @@ async def until_closed():
         say("closed", code)
 
 
+async def long():
+    """One message of so many bytes."""
+    async with open_to("echo", compression=None) as connection:
+        message = b"x" * int(sys.argv[3])
+        try:
+            await connection.send(message)
+            assert await connection.recv() == message
+            say("it came back")
+        except ConnectionClosed:
+            say(connection.close_code, connection.close_reason)
+
+
 async def refused():
     for what in ("refuse", "plain", "required"):
         try:

@@ -6,6 +6,7 @@ use crate::policy::learn::levels::{Hold, Level, Levels};
 use crate::policy::learn::price::{Fault, Price};
 use crate::policy::learn::rise::Rise;
 use crate::policy::learn::usage::Usage;
+use crate::time::seconds;
 use crate::{Moments, ScaleSpec, Timestamp};
 
 /// Seconds of idling that no late request is worth more than.
@@ -279,9 +280,4 @@ impl Worth {
             _ => self.further_start + self.idle_delay,
         }
     }
-}
-
-/// At most some thirty years.
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.min(1e9)).unwrap_or_default()
 }

@@ -7,6 +7,8 @@
 //! instance. What is learned of each level by itself therefore tells what its instance's idle time
 //! costs and saves.
 
+use std::time::Duration;
+
 use crate::Timestamp;
 use crate::policy::learn::rhythm::Rhythm;
 
@@ -21,6 +23,7 @@ pub(super) const MOST_GROUPS: usize = 112;
 pub(super) const BUCKETS: usize = 48;
 /// When so many gaps were counted, all counts are halved: so that old ones are forgotten.
 const MEMORY: u32 = 256;
+const NANOS_PER_MILLI: u64 = 1_000_000;
 /// Gaps that must have been seen before they are relied on.
 const ENOUGH: u32 = 4;
 
@@ -111,7 +114,7 @@ impl Level {
                 self.gaps.iter_mut().for_each(|count| *count /= 2);
                 self.sum_up();
             }
-            let bucket = bucket(now.since(fell).as_secs_f64());
+            let bucket = bucket(now.since(fell));
             self.gaps[bucket] += 1;
             self.total += 1;
             self.filled |= 1 << bucket;
@@ -185,10 +188,20 @@ fn place(level: u32) -> usize {
     (EXACT + (octave - EXACT.ilog2()) * 8 + eighth) as usize
 }
 
-/// The bucket of a time in seconds.
-fn bucket(seconds: f64) -> usize {
-    let halves = (2.0 * (seconds * 1000.0).max(1e-9).log2()).ceil();
-    (halves.max(0.0) as usize).min(BUCKETS - 1)
+/// The bucket of a time: `ceil(2 * log2(milliseconds))`.
+fn bucket(time: Duration) -> usize {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let millis = nanos / NANOS_PER_MILLI;
+    if millis == 0 {
+        return 0;
+    }
+    let octave = millis.ilog2() as usize;
+    // What is beyond the last bucket is in it.
+    let octave = octave.min(BUCKETS / 2);
+    let edge = NANOS_PER_MILLI << octave;
+    let middle = (edge as f64 * std::f64::consts::SQRT_2) as u64;
+    let bucket = 2 * octave + usize::from(nanos > edge) + usize::from(nanos > middle);
+    bucket.min(BUCKETS - 1)
 }
 
 /// The longest time of each bucket, in seconds.
@@ -211,7 +224,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use std::time::Duration;
+
+    #[test]
+    fn buckets_end_at_their_edges() {
+        let nanos = |seconds: f64| (seconds * 1e9) as u64;
+        for (place, &edge) in EDGES.iter().enumerate().take(BUCKETS - 1) {
+            let of = |nanos| bucket(Duration::from_nanos(nanos));
+            assert_eq!((of(nanos(edge)), of(nanos(edge) + 2)), (place, place + 1));
+        }
+        assert_eq!(
+            (bucket(Duration::ZERO), bucket(Duration::MAX)),
+            (0, BUCKETS - 1)
+        );
+    }
 
     #[test]
     fn places_ascend_and_are_bounded() {

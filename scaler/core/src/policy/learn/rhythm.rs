@@ -57,13 +57,17 @@ impl Rhythm {
             return None;
         }
         let times = &self.recent[..known];
-        let shortest = f64::from(times.iter().copied().fold(f32::INFINITY, f32::min));
-        let longest = f64::from(times.iter().copied().fold(0.0, f32::max));
-        let sum: f64 = times.iter().map(|&time| f64::from(time)).sum();
+        let (mut shortest, mut longest) = (f32::INFINITY, 0.0_f32);
+        for &time in times {
+            shortest = if time < shortest { time } else { shortest };
+            longest = if time > longest { time } else { longest };
+        }
+        let (shortest, longest) = (f64::from(shortest), f64::from(longest));
         // What varies by more than this costs as much to wait for as to keep.
         if longest > 2.0 * shortest {
             return None;
         }
+        let sum: f64 = times.iter().map(|&time| f64::from(time)).sum();
         let margin = MARGIN + (longest - shortest) / 2.0;
         Some(Expected {
             earliest: (shortest - margin).max(0.0),

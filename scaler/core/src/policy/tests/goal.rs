@@ -57,7 +57,9 @@ fn full(ready: u32, queued: u32, millis: u64, time: Timestamp) -> Observations {
 }
 
 fn wake(decision: &Decision, time: Timestamp) -> Option<u128> {
-    decision.wake_at.map(|at| at.since(time).as_millis())
+    let times = [decision.wake_at, decision.wake_waiting_at];
+    let first = times.into_iter().flatten().min();
+    first.map(|at| at.since(time).as_millis())
 }
 
 #[test]
@@ -279,12 +281,14 @@ proptest! {
         };
         let decision = decide(&spec, state, &obs, time);
         prop_assert!((spec.min_scale..=spec.max_scale).contains(&decision.desired));
-        prop_assert!(decision.wake_at.is_none_or(|at| at > time));
+        for wake_at in [decision.wake_at, decision.wake_waiting_at] {
+            prop_assert!(wake_at.is_none_or(|at| at > time));
+        }
         prop_assert!(queued == 0 || decision.desired > 0);
         // Who waits without a start is looked at again, or has a slot to wait for.
         let all = ready + queued.div_ceil(spec.concurrency);
         let left = decision.desired < all.min(spec.max_scale);
-        prop_assert!(!left || ready > 0 && decision.wake_at.is_some(), "{}", decision.why);
+        prop_assert!(!left || ready > 0 && decision.wake_waiting_at.is_some(), "{}", decision.why);
     }
 
     #[test]
@@ -311,7 +315,8 @@ proptest! {
     ) {
         let (state, time) = learn(&spec, &seen);
         let decision = decide(&spec, state, &full(ready, 0, 0, time), time);
-        let start = decision.why.goal.unwrap().start;
+        let start_s = decision.why.goal.unwrap().start_s;
+        let start = start_s.map(Duration::from_secs_f64);
         prop_assert!(decision.idle_timeout >= start);
     }
 

@@ -10,7 +10,7 @@ use proptest::sample::Index;
 use crate::testing::any_spec;
 use crate::{
     Effect, Event, FailureKind, FloorStep, Inherited, InstanceId, InstanceState, InstanceView,
-    Outcome, Pool, PoolView, ScaleSpec, Standing, Timestamp, WaiterId,
+    Occupancy, Outcome, Pool, PoolView, ScaleSpec, Standing, Timestamp, WaiterId,
 };
 
 use super::failure;
@@ -126,6 +126,7 @@ impl Trial {
         }
         let view = self.pool.view(self.now);
         self.reference.follow(&event, &effects, &view, self.now);
+        assert_eq!(self.pool.occupancy(), counted(&view));
         if let Err(violation) = self.pool.check() {
             panic!("{violation} after {event:?}: {:?}", self.pool);
         }
@@ -342,6 +343,17 @@ impl Trial {
             self.wait(500);
         }
         panic!("the pool does not come to its end: {:?}", self.pool);
+    }
+}
+
+/// What the view comes to.
+fn counted(view: &PoolView) -> Occupancy {
+    let there = view.instances.iter();
+    let there = there.filter(|it| it.state != InstanceState::Stopping);
+    Occupancy {
+        instances: there.count() as u32,
+        waiting: view.waiting,
+        in_flight: view.in_flight,
     }
 }
 
