@@ -156,3 +156,33 @@ fn a_build_ends_with_its_gateway_and_can_be_repeated() {
     assert!(said.starts_with("made: revision 1 serves"), "{said}");
     gateway.get("/function/made/env").good();
 }
+
+/// What was published stays what it is.
+#[test]
+fn python_leaves_the_code_as_it_was_published() {
+    let gateway = Site::new("").start();
+    let path = gateway.site().directory().join("snake");
+    fs::create_dir_all(&path).expect("can be made");
+    let directory = Directory(path);
+    directory.write(
+        "function.toml",
+        "runtime = \"python\"\nhandler = \"app:app\"\n",
+    );
+    directory.write(
+        "app.py",
+        "from beside import answer\ndef app(request):\n    return answer\n",
+    );
+    directory.write("beside.py", "answer = 'from beside'\n");
+    directory.publish(&gateway, &[]).expect("is published");
+    let answer = gateway.get("/function/snake").good();
+    assert_eq!(answer.body, b"from beside");
+    let code = gateway.site().directory().join("state/registry/code");
+    let mut revisions = fs::read_dir(code).expect("is there");
+    let revision = revisions.next().expect("one is there").expect("is one");
+    let files = fs::read_dir(revision.path()).expect("is a directory");
+    let mut names: Vec<_> = files
+        .map(|file| file.expect("is one").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["app.py", "beside.py", "function.toml"]);
+}

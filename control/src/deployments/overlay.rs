@@ -150,6 +150,7 @@ pub(crate) fn dress(
     mut spec: FunctionSpec,
 ) -> Result<FunctionSpec, StoreError> {
     spec.environment.extend(registry.store().settings(name)?);
+    keep_code(&mut spec);
     let files = SecretFiles::new(registry.files().root());
     for secret in registry.store().reveal_secrets(name)? {
         give(&mut spec, &secret, &files).map_err(StoreError::Key)?;
@@ -166,7 +167,14 @@ fn parse(manifest: &Path, row: &Revision) -> Result<FunctionSpec, String> {
     let settings = row.settings.iter();
     let settings = settings.map(|(key, value)| (key.clone(), value.clone()));
     spec.environment.extend(settings);
+    keep_code(&mut spec);
     Ok(spec)
+}
+
+/// Has Python not write what it compiles beside the code, which is what was published and nothing else.
+fn keep_code(spec: &mut FunctionSpec) {
+    let variable = spec.environment.entry("PYTHONDONTWRITEBYTECODE".to_owned());
+    variable.or_insert_with(|| "1".to_owned());
 }
 
 /// Gives the function a secret, as the variable itself or as a file that a variable names.

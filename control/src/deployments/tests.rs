@@ -121,7 +121,8 @@ fn settings_and_secrets_are_variables() {
         .iter()
         .map(|(k, v)| (&**k, &**v))
         .collect();
-    assert_eq!(pairs, [("A", "file"), ("B", "setting")]);
+    let kept = ("PYTHONDONTWRITEBYTECODE", "1");
+    assert_eq!(pairs, [("A", "file"), ("B", "setting"), kept]);
     assert_eq!(first.secrets[0].value.as_str(), "hidden one");
     assert!(!format!("{first:?}").contains("hidden"));
     let second = set("hidden two");
