@@ -1,6 +1,6 @@
 // Why a function has the instances that it has, which these are, and what it is made of.
 
-import { ask, busy, button, h, load, panel, say, table, toast } from "./dom.js";
+import { ask, busy, button, h, load, panel, table, toast } from "./dom.js";
 import { ago, plural, shortRevision, span, time } from "./format.js";
 import { change, get, of } from "./api.js";
 import { lanes } from "./charts.js";
@@ -10,7 +10,6 @@ const AGAIN_MS = 5000;
 
 export async function overview(name, { signal }) {
   const why = h("div");
-  const ofWhich = h("span");
   const instances = h("div");
   const starts = h("div");
   const package_ = h("div");
@@ -20,9 +19,6 @@ export async function overview(name, { signal }) {
       const detail = await get(of(name), { signal });
       load(package_, async () => made(detail));
       evicting.disabled = detail.instances.length === 0;
-      // The reasons are those of one revision; where others live too that has to be said.
-      const others = detail.instances.some((it) => it.revision !== detail.revision);
-      say(ofWhich, others ? ` of ${shortRevision(detail.revision)}` : "");
       return living(detail.instances);
     }),
     load(starts, async () => begun(await get("/v1/starts", { signal, query: { function: name } }))),
@@ -40,7 +36,7 @@ export async function overview(name, { signal }) {
     look();
   });
   return [
-    panel(["Why so many instances", ofWhich], why),
+    panel("Why so many instances", why),
     panel(["Instances", h("span", { class: "grow" }), evicting], instances),
     panel("Starts of late", starts),
     panel("Program", package_),
